@@ -1,0 +1,163 @@
+"""Rewrite the README's tables and the presets' `measured:` blocks from the result files."""
+
+from __future__ import annotations
+
+import io
+import re
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from benchmarks import results
+from zoo.files import write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def publish() -> None:
+    """Rewrite README.md and every preset that was measured; print what was touched."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    for name, table in (
+        ("quality", quality_table()),
+        ("fidelity", fidelity_table()),
+        ("speed", speed_table()),
+        ("startup", startup_table()),
+    ):
+        marks = rf"(<!-- {name}: written by python -m benchmarks publish -->\n).*?(<!-- end -->)"
+        text = re.sub(marks, lambda m, t=table: m[1] + t + m[2], text, flags=re.DOTALL)
+    write_text(readme, text)
+    print(readme)
+    for preset, rows in measured().items():
+        path = ROOT / "presets" / f"{preset}.yaml"
+        head = re.split(r"^measured:", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[0]
+        write_text(path, head + _yaml({"measured": rows}))
+        print(path)
+
+
+def measured() -> dict[str, list[dict[str, Any]]]:
+    """Return the `measured:` block of every preset with results."""
+    blocks: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for (preset, data), entries in _groups().items():
+        last = entries[-1]
+        accuracies = [entry["accuracy"] for entry in entries]
+        blocks[preset].append(
+            {
+                "data": data,
+                "split": "test",
+                "metric": "accuracy",
+                "mean": round(statistics.mean(accuracies), 4),
+                "std": round(_std(accuracies), 4),
+                "seeds": len(entries),
+                "baseline": round(statistics.mean(entry["linear"] for entry in entries), 4),
+                "minutes": round(statistics.mean(entry["minutes"] for entry in entries), 1),
+                "parameters": last["parameters"],
+                "hardware": last["hardware"],
+                "versions": {
+                    name: last["versions"][name]
+                    for name in ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece")
+                },
+                "commit": last["commit"] or "unknown",
+                "date": last["date"][:10],
+                "command": last["command"],
+            }
+        )
+    return blocks
+
+
+def quality_table() -> str:
+    """Return the table of the default preset on every set, and the mean of the sets."""
+    lines = [
+        "| data | textcnn, mean ± std (seeds) | linear model, same run | floor | minutes |",
+        "|---|---|---|---|---|",
+    ]
+    sums: list[tuple[float, float, float]] = []
+    for (preset, data), entries in _groups().items():
+        if preset != "textcnn/default" or "floor" not in entries[0]:
+            continue
+        accuracy = statistics.mean(entry["accuracy"] for entry in entries)
+        linear = statistics.mean(entry["linear"] for entry in entries)
+        minutes = statistics.mean(entry["minutes"] for entry in entries)
+        floor = entries[0]["floor"]
+        spread = _std([entry["accuracy"] for entry in entries])
+        sums.append((accuracy, linear, floor))
+        lines.append(
+            f"| {data} | {100 * accuracy:.1f} ± {100 * spread:.1f} ({len(entries)}) | "
+            f"{100 * linear:.1f} | {100 * floor:.1f} | {minutes:.1f} |"
+        )
+    if sums:
+        means = [100 * statistics.mean(column) for column in zip(*sums, strict=True)]
+        lines.append(
+            f"| **mean of {len(sums)} sets** | **{means[0]:.1f}** | {means[1]:.1f} | "
+            f"{means[2]:.1f} | |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def fidelity_table() -> str:
+    """Return the table of the presets taken from papers."""
+    lines = [
+        "| preset | data | mean ± std (seeds) | linear model, same run |",
+        "|---|---|---|---|",
+    ]
+    for (preset, data), entries in _groups().items():
+        if preset == "textcnn/default":
+            continue
+        accuracies = [entry["accuracy"] for entry in entries]
+        linear = statistics.mean(entry["linear"] for entry in entries)
+        lines.append(
+            f"| {preset} | {data} | {100 * statistics.mean(accuracies):.1f} ± "
+            f"{100 * _std(accuracies):.1f} ({len(entries)}) | {100 * linear:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def speed_table() -> str:
+    """Return the table of training speeds."""
+    lines = [
+        "| shape | zoo, ms a step | plain Keras | PyTorch | times plain Keras | times PyTorch |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in results.load("speed"):
+        lines.append(
+            f"| {entry['id']} | {entry['zoo_milliseconds']:.1f} | "
+            f"{entry['keras_milliseconds']:.1f} | {entry['pytorch_milliseconds']:.1f} | "
+            f"{entry['faster_than_keras']:.2f} | {entry['faster_than_pytorch']:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def startup_table() -> str:
+    """Return the table of waiting times and memory."""
+    lines = ["| what | measured |", "|---|---|"]
+    for entry in results.load("startup"):
+        lines.append(f"| {entry['id']} | {entry['seconds']:.2f} s |")
+    for entry in results.load("memory"):
+        if "ratio" in entry:
+            lines.append(f"| peak memory, 2,000,000 rows / 200,000 rows | {entry['ratio']:.3f} |")
+        else:
+            lines.append(f"| peak memory, {entry['id']} | {entry['peak_megabytes']:.0f} MB |")
+    return "\n".join(lines) + "\n"
+
+
+def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for entry in results.load("quality") + results.load("fidelity"):
+        groups[entry["preset"], entry["data"]].append(entry)
+    return dict(sorted(groups.items()))
+
+
+def _std(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def _yaml(document: Any) -> str:
+    writer = YAML()
+    writer.default_flow_style = None
+    writer.width = 100
+    stream = io.StringIO()
+    writer.dump(document, stream)
+    return stream.getvalue()

@@ -1,0 +1,46 @@
+"""Result files: one JSON a benchmark, each entry with versions, hardware, commit and command."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from zoo.environment import environment
+from zoo.files import read_json, write_json
+
+FOLDER = Path(__file__).parent / "results"
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    """Return the entries of a benchmark, or none when it was never run."""
+    path = FOLDER / f"{name}.json"
+    return read_json(path)["entries"] if path.is_file() else []
+
+
+def save(name: str, entry: dict[str, Any], command: str) -> None:
+    """Write an entry at once, in place of the one with the same `id`."""
+    about = environment()
+    about["versions"] |= {
+        peer: importlib.metadata.version(peer) for peer in ("torch",) if _installed(peer)
+    }
+    entry = entry | {key: about[key] for key in ("versions", "hardware", "commit", "date")}
+    entry["command"] = command
+    entries = [old for old in load(name) if old["id"] != entry["id"]] + [entry]
+    entries.sort(key=lambda each: each["id"])
+    write_json(FOLDER / f"{name}.json", {"benchmark": name, "entries": entries})
+    print(f"{name}: {entry['id']}: {_short(entry)}", flush=True)
+
+
+def _installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _short(entry: dict[str, Any]) -> str:
+    keys = [key for key, value in entry.items() if isinstance(value, float | int)]
+    return ", ".join(f"{key} {entry[key]:.4g}" for key in keys)

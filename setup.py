@@ -1,0 +1,58 @@
+"""Packaging of the zoo; the presets of the repository's root travel as `zoo._presets`."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo" / "__init__.py").read_text())[1]
+MODELS = sorted(path.name for path in (ROOT / "presets").iterdir() if path.is_dir())
+
+TEST = ["pytest>=8", "pandas>=2", "polars>=1"]
+BENCH = ["torch>=2.6", "psutil>=6"]
+
+setup(
+    name="keras-preset-zoo",
+    version=VERSION,
+    description="A Keras / TensorFlow model zoo with tuned defaults, each with its reason",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=["zoo", "zoo.*"]),
+        "zoo._presets",
+        *(f"zoo._presets.{model}" for model in MODELS),
+    ],
+    package_dir={"zoo._presets": "presets"},
+    package_data={
+        "zoo": ["py.typed"],
+        "zoo.data": ["bundled/*"],
+        "zoo._presets": ["*.yaml"],
+        **{f"zoo._presets.{model}": ["*.yaml"] for model in MODELS},
+    },
+    entry_points={"console_scripts": ["zoo=zoo.__main__:main"]},
+    install_requires=[
+        "tensorflow==2.21.*",
+        "keras>=3.15",
+        "keras-tuner>=1.4.8",
+        "scipy>=1.11",  # keras-tuner's Bayesian search needs scipy and scikit-learn
+        "scikit-learn>=1.5",
+        "tensorflow-text>=2.21.1,<2.22",  # 2.21.0 does not load
+        "sentencepiece>=0.2.3",
+        "tensorboard>=2.19",  # keras-tuner imports it, TensorFlow no longer brings it
+        "pyarrow>=18",
+        "pydantic>=2.9",
+        "ruamel.yaml>=0.18",
+        "typer>=0.15",
+        "rich>=13",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]==2.21.*"],
+        "test": TEST,
+        "bench": BENCH,
+        "dev": [*TEST, "ruff==0.17.5", "mypy==2.4.1", "pre-commit>=4"],
+    },
+)

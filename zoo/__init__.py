@@ -1,0 +1,58 @@
+"""A Keras / TensorFlow model zoo with tuned defaults.
+
+Public names are loaded on first use (PEP 562), so that `import zoo` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.builders import fasttext as fasttext
+    from zoo.builders import rcnn as rcnn
+    from zoo.builders import textcnn as textcnn
+    from zoo.builders import textrnn as textrnn
+    from zoo.errors import ZooError as ZooError
+    from zoo.finding import Finding as Finding
+    from zoo.preset import Preset as Preset
+    from zoo.preset import explain as explain
+    from zoo.preset import load_preset as load_preset
+    from zoo.preset import presets as presets
+    from zoo.run import Run as Run
+    from zoo.run import load_run as load_run
+    from zoo.train import train as train
+    from zoo.tuning.hypermodel import hypermodel as hypermodel
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "textcnn": "zoo.builders",
+    "rcnn": "zoo.builders",
+    "textrnn": "zoo.builders",
+    "fasttext": "zoo.builders",
+    "ZooError": "zoo.errors",
+    "Finding": "zoo.finding",
+    "Preset": "zoo.preset",
+    "explain": "zoo.preset",
+    "load_preset": "zoo.preset",
+    "presets": "zoo.preset",
+    "Run": "zoo.run",
+    "load_run": "zoo.run",
+    "train": "zoo.train",
+    "hypermodel": "zoo.tuning.hypermodel",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'zoo' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,98 @@
+"""The architecture block of a preset, one schema a model: names, ranges and meanings.
+
+The keys are the keyword arguments of the builder of the same name (a test holds them together).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
+Activation = Literal["relu", "tanh", "gelu", "silu", "linear"]
+
+
+class Block(BaseModel):
+    """A frozen block of a preset; unknown keys and values of the wrong type are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class TextArchitecture(Block):
+    """What every text classifier has.
+
+    `vocabulary_size` and `num_classes` are upper bounds for a preset: the data decides them.
+    `embedding` says what training does with the word vectors (Kim 2014, section 3):
+    `non-static` trains them, `static` leaves them, `multichannel` has one table of each kind.
+    """
+
+    vocabulary_size: Annotated[int, Field(ge=3)]
+    num_classes: Annotated[int, Field(ge=2)]
+    embedding_dim: Positive
+    embedding: Literal["non-static", "static", "multichannel"]
+    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)]
+    embedding_dropout: Fraction
+    word_dropout: Fraction
+    dropout: Fraction
+
+
+class TextCNNArchitecture(TextArchitecture):
+    """Convolutional classifier (Kim 2014), with an optional linear path over hashed n-grams."""
+
+    kernel_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(min_length=1)]
+    filters: Positive
+    activation: Activation
+    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None
+    max_norm: Annotated[float, Field(gt=0.0)] | None
+    ngram_sizes: Ngrams
+    ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)]
+    ngram_dropout: Fraction
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> TextCNNArchitecture:
+        if bool(self.ngram_sizes) != bool(self.ngram_buckets):
+            raise ValueError("ngram_sizes and ngram_buckets go together: both, or () and 0")
+        return self
+
+
+class RCNNArchitecture(TextArchitecture):
+    """Recurrent convolutional classifier (Lai 2015)."""
+
+    cell: Literal["simple", "lstm", "gru"]
+    context_dim: Positive
+    hidden_dim: Positive
+    activation: Activation
+
+
+class TextRNNArchitecture(TextArchitecture):
+    """Bidirectional LSTM classifier."""
+
+    num_layers: Annotated[int, Field(ge=1, le=8)]
+    hidden_dim: Positive
+    pooling: Literal["max", "last", "attention"]
+    head_dim: Annotated[int, Field(ge=0)]
+
+
+class FastTextArchitecture(TextArchitecture):
+    """Mean of hashed n-gram vectors (Joulin 2016)."""
+
+    ngram_sizes: Ngrams
+    ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)]
+    hidden_dim: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> FastTextArchitecture:
+        if bool(self.ngram_sizes) != bool(self.ngram_buckets):
+            raise ValueError("ngram_sizes and ngram_buckets go together: both, or () and 0")
+        return self
+
+
+ARCHITECTURES: dict[str, type[TextArchitecture]] = {
+    "textcnn": TextCNNArchitecture,
+    "rcnn": RCNNArchitecture,
+    "textrnn": TextRNNArchitecture,
+    "fasttext": FastTextArchitecture,
+}

@@ -1,0 +1,237 @@
+"""The public builders: a preset's name in, a compiled `keras.Model` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.models import MODELS
+from zoo.preset import Preset, load_preset
+from zoo.training.model import TrainingModel, compile_model
+
+
+def build(preset: Preset) -> TrainingModel:
+    """Return the compiled model of a preset: network, optimizer, schedule and loss.
+
+    Raises:
+        ZooError: the values do not fit together.
+    """
+    network = MODELS[preset.model](**dict(preset.architecture))
+    return compile_model(network, preset)
+
+
+def textcnn(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: str | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    kernel_sizes: Sequence[int] | None = None,
+    filters: int | None = None,
+    activation: str | None = None,
+    kernel_range: float | None = None,
+    max_norm: float | None = None,
+    ngram_sizes: Sequence[int] | None = None,
+    ngram_buckets: int | None = None,
+    ngram_dropout: float | None = None,
+) -> TrainingModel:
+    """Convolutional text classifier: parallel n-gram filters, maximum over time.
+
+    Args:
+        preset: name of a textcnn preset, or path of a preset file. The arguments below override
+            its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: `non-static` (trained), `static` (kept) or `multichannel` (one table of each).
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of embedding values dropped, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of pooled features dropped, in [0, 1).
+        kernel_sizes: n-gram widths in tokens, one convolution each.
+        filters: features of each convolution.
+        activation: of the convolutions.
+        kernel_range: convolutions start uniform in [-range, range]; a preset's null is
+            Glorot uniform.
+        max_norm: largest norm of each class's output weights; a preset's null is no limit.
+        ngram_sizes: n-gram widths of the linear path beside the convolutions, () for none.
+        ngram_buckets: rows of its hash table, 0 for none.
+        ngram_dropout: fraction of n-grams dropped, in [0, 1).
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or a value is not accepted.
+
+    Example:
+        >>> zoo.textcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Kim 2014, https://arxiv.org/abs/1408.5882.
+    """
+    return _built("textcnn", preset, locals())
+
+
+def rcnn(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: str | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    cell: str | None = None,
+    context_dim: int | None = None,
+    hidden_dim: int | None = None,
+    activation: str | None = None,
+) -> TrainingModel:
+    """Recurrent convolutional classifier: left context, word, right context, maximum over time.
+
+    Args:
+        preset: name of an rcnn preset, or path of a preset file. The arguments below override
+            its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: `non-static` (trained), `static` (kept) or `multichannel` (one table of each).
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of embedding values dropped, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of pooled features dropped, in [0, 1).
+        cell: `simple` (as in the paper), `lstm` or `gru`.
+        context_dim: features of the left and of the right context.
+        hidden_dim: features of the latent semantic vector of a token.
+        activation: of that vector.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or a value is not accepted.
+
+    Example:
+        >>> zoo.rcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Lai 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9513.
+    """
+    return _built("rcnn", preset, locals())
+
+
+def textrnn(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: str | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    num_layers: int | None = None,
+    hidden_dim: int | None = None,
+    pooling: str | None = None,
+    head_dim: int | None = None,
+) -> TrainingModel:
+    """Bidirectional LSTM classifier with maximum, last-state or attention pooling.
+
+    Args:
+        preset: name of a textrnn preset, or path of a preset file. The arguments below override
+            its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: `non-static` (trained), `static` (kept) or `multichannel` (one table of each).
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of embedding values dropped, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of pooled features dropped, in [0, 1).
+        num_layers: bidirectional layers.
+        hidden_dim: units of each direction.
+        pooling: `max` over time, `last` state of each direction, or `attention` (Zhou 2016).
+        head_dim: units of a ReLU layer before the logits, 0 for none.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or a value is not accepted.
+
+    Example:
+        >>> zoo.textrnn(preset="attention")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Zhou 2016, https://aclanthology.org/P16-2034, for the attention.
+    """
+    return _built("textrnn", preset, locals())
+
+
+def fasttext(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: str | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    ngram_sizes: Sequence[int] | None = None,
+    ngram_buckets: int | None = None,
+    hidden_dim: int | None = None,
+) -> TrainingModel:
+    """Mean of token and hashed n-gram vectors, then a linear layer.
+
+    Args:
+        preset: name of a fasttext preset, or path of a preset file. The arguments below override
+            its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token and of an n-gram.
+        embedding: `non-static` (trained), `static` (kept) or `multichannel` (one table of each).
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of embedding values dropped, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+        ngram_sizes: widths of the hashed n-grams, such as (2, 3); () for none.
+        ngram_buckets: rows of their hash table, 0 for none.
+        hidden_dim: units of a ReLU layer before the logits, 0 for none.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or a value is not accepted.
+
+    Example:
+        >>> zoo.fasttext(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Joulin 2016, https://arxiv.org/abs/1607.01759.
+    """
+    return _built("fasttext", preset, locals())
+
+
+def _built(model: str, preset: str | Path, arguments: dict[str, Any]) -> TrainingModel:
+    changes = {
+        f"architecture.{key}": value
+        for key, value in arguments.items()
+        if key != "preset" and value is not None
+    }
+    return build(load_preset(model, preset, changes))

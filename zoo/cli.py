@@ -1,0 +1,257 @@
+"""The command line: one command a verb, each a thin shell around a function of the package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zoo import show
+from zoo.errors import ZooError
+from zoo.preset import explain as explain_preset
+from zoo.preset import load_preset, parse_value, presets as all_presets
+
+app = typer.Typer(
+    name="zoo",
+    help="A Keras / TensorFlow model zoo with tuned defaults. `--debug` shows tracebacks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Text = Annotated[
+    str | None, typer.Option("--text", help="Text column; several separated by commas are joined.")
+]
+Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
+DataPath = Annotated[
+    list[str] | None,
+    typer.Argument(help="CSV, TSV, JSON lines or Parquet file(s), or a folder."),
+]
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="Name of a model, or path of a preset file.")],
+    data: DataPath = None,
+    preset: Annotated[str, typer.Option(help="Name or path of a preset.")] = "default",
+    validation: Annotated[str | None, typer.Option(help="Data that pick the best epoch.")] = None,
+    test: Annotated[str | None, typer.Option(help="Data scored once at the end.")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the preset.")
+    ] = None,
+    text: Text = None,
+    label: Label = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes split, weights, dropout and order.")] = 0,
+    fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
+    classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
+    drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
+    note: Annotated[str, typer.Option(help="Why this run; kept in notes.yaml.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Train a model on your data: files in; model, metrics and findings out."""
+    from zoo.train import train as run_training
+
+    changes = dict(_assignment(entry) for entry in set or [])
+    run = run_training(
+        model,
+        _paths(data),
+        preset=preset,
+        set=changes,
+        validation=validation,
+        test=test,
+        text=text,
+        label=label,
+        out=out,
+        seed=seed,
+        fraction=fraction,
+        classes=classes.split(",") if classes else None,
+        drop_missing=drop_missing,
+        overwrite=overwrite,
+        note=note,
+    )
+    if as_json:
+        _print_json(show.train_document(run))
+    else:
+        show.train_summary(run)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    data: Annotated[list[str], typer.Argument(help="Data with labels.")],
+    text: Text = None,
+    label: Label = None,
+    as_json: Json = False,
+) -> None:
+    """Score a run on data with labels."""
+    from zoo.run import load_run
+
+    metrics = load_run(run).evaluate(_paths(data), text=text, label=label)
+    if as_json:
+        _print_json({"run": str(run), "metrics": metrics})
+    else:
+        show.scores_table("data", metrics)
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    file: Annotated[str, typer.Argument(help="Text lines or a table; - reads stdin.")] = "-",
+    text: Text = None,
+) -> None:
+    """Predict label and probabilities of texts: lines or a table in, JSON lines out."""
+    from zoo.data import read_texts
+    from zoo.run import load_run
+
+    loaded = load_run(run)
+    texts: Iterable[str] = _lines(sys.stdin) if file == "-" else read_texts(file, text=text)
+    for prediction in loaded.iter_predictions(texts):
+        print(json.dumps(prediction, ensure_ascii=False))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+) -> None:
+    """Write a SavedModel that takes raw strings."""
+    from zoo.run import load_run
+
+    written = load_run(run).export(folder)
+    print(f"{written}: a SavedModel; its `serve` takes strings. Load it after import tensorflow_text.")
+
+
+@app.command()
+def data(
+    path: Annotated[list[str], typer.Argument(help="File(s) or a folder.")],
+    text: Text = None,
+    label: Label = None,
+    preset: Annotated[str, typer.Option(help="MODEL/PRESET whose lengths are judged.")] = (
+        "textcnn/default"
+    ),
+    drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at data before training: rows, classes, lengths, and what is wrong with them."""
+    from zoo.data import inspect_data
+
+    model, _, name = preset.partition("/")
+    chosen = load_preset(model, name or "default")
+    summary, findings = inspect_data(
+        _paths(path),
+        text=text,
+        label=label,
+        settings=chosen.data,
+        vocabulary_size=chosen.architecture.vocabulary_size,
+        drop_missing=drop_missing,
+    )
+    if as_json:
+        _print_json(summary | {"findings": [finding.to_dict() for finding in findings]})
+    else:
+        show.data_summary(summary, findings)
+
+
+@app.command()
+def presets(
+    name: Annotated[str | None, typer.Argument(help="MODEL or MODEL/PRESET.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the presets, or show one."""
+    model, _, preset = (name or "").partition("/")
+    if preset:
+        chosen = load_preset(model, preset)
+        print(json.dumps(chosen.document(), indent=2) if as_json else chosen.to_yaml(), end="")
+        return
+    found = all_presets(model or None)
+    if as_json:
+        _print_json([preset_document(entry) for entry in found])
+    else:
+        show.presets_table(found)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="MODEL, MODEL/PRESET or a preset file.")],
+    key: Annotated[str | None, typer.Argument(help="Such as recipe.optimizer.learning_rate")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a preset's values are what they are."""
+    if Path(name).suffix in (".yaml", ".yml"):
+        chosen = load_preset(None, name)
+    else:
+        model, _, preset = name.partition("/")
+        chosen = load_preset(model, preset or "default")
+    explanations = explain_preset(chosen, key)
+    if as_json:
+        _print_json([show.explanation_document(entry) for entry in explanations])
+    else:
+        show.explanations(chosen, explanations)
+
+
+@app.command()
+def advice(
+    id: Annotated[str | None, typer.Argument(help="An id such as A47 or D3.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the practitioners' advice and what in the zoo carries each piece."""
+    from zoo import advice as table
+
+    entries = [table.advice(id)] if id else list(table.load_advice().values())
+    if as_json:
+        _print_json([entry.model_dump(mode="json") for entry in entries])
+    elif id:
+        show.advice_entry(entries[0])
+    else:
+        show.advice_table(entries)
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="A folder of runs.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """List the finished runs in a folder, oldest first."""
+    from zoo.run import list_runs
+
+    found = list_runs(folder)
+    if as_json:
+        _print_json([{"run": str(run.path), **show.run_line(run)} for run in found])
+    else:
+        show.runs_table(found)
+
+
+def preset_document(preset: Any) -> dict[str, Any]:
+    """Return name, summary and measured results of a preset."""
+    document = preset.model_dump(mode="json", include={"model", "summary", "measured"})
+    return {"preset": f"{preset.model}/{preset.name}", **document}
+
+
+def _assignment(entry: str) -> tuple[str, Any]:
+    key, equals, value = entry.partition("=")
+    if not equals or not key:
+        raise ZooError(f"--set takes KEY=VALUE, such as recipe.epochs=3. Received: '{entry}'.")
+    return key.strip(), parse_value(value)
+
+
+def _paths(paths: list[str] | None) -> str | list[str] | None:
+    if not paths:
+        return None
+    return paths[0] if len(paths) == 1 else paths
+
+
+def _lines(stream: Iterable[str]) -> Iterator[str]:
+    for line in stream:
+        yield line.rstrip("\n")
+
+
+def _print_json(document: Any) -> None:
+    from zoo.files import finite
+
+    print(json.dumps(finite(document), indent=2, ensure_ascii=False))

@@ -1,0 +1,60 @@
+"""What a result depends on beside the code: versions, machine, command, commit."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("tensorflow", "keras", "tensorflow-text", "sentencepiece", "numpy", "scikit-learn")
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, hardware, command, date and the commit of the package, as JSON types."""
+    import zoo
+
+    return {
+        "versions": {"zoo": zoo.__version__, "python": platform.python_version(), **versions()},
+        "hardware": hardware(),
+        "platform": platform.platform(),
+        "command": " ".join(sys.argv),
+        "commit": commit(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the installed versions of the packages that decide a result."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def hardware() -> str:
+    """Return processor and number of usable cores in words."""
+    model = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{model}, {len(os.sched_getaffinity(0))} cores"
+
+
+def commit() -> str | None:
+    """Return the commit of the checkout the package runs from, `-dirty` added, or None."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

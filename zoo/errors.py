@@ -1,0 +1,27 @@
+"""The one error that users of the zoo see, and the words it is made of."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """Bad input or a failed operation, told in a message a person can act on.
+
+    The message says where, what is wrong with which value, what is accepted and what to do.
+    """
+
+
+def did_you_mean(word: str, accepted: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the nearest accepted word, or an empty string."""
+    near = difflib.get_close_matches(str(word), list(accepted), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def unknown(kind: str, word: str, accepted: Iterable[str]) -> ZooError:
+    """Return the error for a word that is not among the accepted ones."""
+    accepted = list(accepted)
+    return ZooError(
+        f"unknown {kind} '{word}'.{did_you_mean(word, accepted)} Accepted: {', '.join(accepted)}."
+    )

@@ -1,0 +1,417 @@
+"""Presets: validated, frozen descriptions of a model, its data, its recipe, and why.
+
+Files are `presets/<model>/<preset>.yaml`, complete, without inheritance. They are read with a
+YAML 1.2 loader that refuses duplicate keys and never makes anything but plain data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from zoo.architecture import ARCHITECTURES, Block, Fraction, Positive, TextArchitecture
+from zoo.errors import ZooError, did_you_mean, unknown
+from zoo.recipe import Recipe
+
+BLOCKS = ("architecture", "data", "recipe")
+
+
+class TextData(Block):
+    """How texts become batches.
+
+    Args:
+        tokenizer: `sentencepiece`, `words` or `characters`; learned from the training part.
+        lowercase: whether texts are lower-cased (Unicode NFKC is always applied).
+        max_length: tokens of a text that are read; longer texts are cut.
+        batch_size: examples a step, over all devices together.
+        validation_fraction: share of the training file set aside when no validation file is given.
+        balance: `none`, `oversample` (copies of rare classes, A50), `batches` (each class as often
+            in every batch, A51) or `class-weights` (loss weighted by inverse frequency).
+        vectors: path of a word2vec, GloVe or fastText text file to start from, or null.
+    """
+
+    tokenizer: Literal["sentencepiece", "words", "characters"]
+    lowercase: bool
+    max_length: Annotated[int, Field(ge=1, le=65_536)]
+    batch_size: Positive
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    balance: Literal["none", "oversample", "batches", "class-weights"] = "none"
+    vectors: str | None = None
+
+
+class Search(Block):
+    """What a search may do with one value: a list to choose from, or a range on a scale."""
+
+    values: tuple[Any, ...] | None = None
+    scale: Literal["log", "linear"] | None = None
+    min: float | int | None = None
+    max: float | int | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Search:
+        ranged = [self.scale, self.min, self.max]
+        if self.values is not None:
+            if any(part is not None for part in ranged) or not self.values:
+                raise ValueError("give either values: [...], or scale, min and max")
+        elif self.min is None or self.max is None or self.scale is None:
+            raise ValueError("give either values: [...], or scale, min and max")
+        elif self.min >= self.max or (self.scale == "log" and self.min <= 0):
+            raise ValueError("min must be below max, and above 0 on a log scale")
+        return self
+
+
+class Why(Block):
+    """The reason of a value: ids of sources.yaml or advice.yaml, and a note."""
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    note: str = ""
+
+
+class Measured(Block):
+    """One measured result of a preset; written by `python -m benchmarks publish`, never by hand."""
+
+    data: str
+    split: Literal["test", "validation"]
+    metric: str
+    mean: float
+    std: float
+    seeds: Positive
+    baseline: float | None
+    minutes: float
+    parameters: Positive
+    hardware: str
+    versions: dict[str, str]
+    commit: str
+    date: str
+    command: str
+
+
+class Preset(Block):
+    """A model, its data, its recipe, the space a search may cover, and why each value is so.
+
+    `name` is the file's stem or path; it is not part of the file.
+    """
+
+    name: str
+    model: str
+    task: Literal["text-classification"]
+    summary: Annotated[str, Field(min_length=1)]
+    architecture: SerializeAsAny[TextArchitecture]
+    data: TextData
+    recipe: Recipe
+    search: dict[str, Search]
+    why: dict[str, Why]
+    measured: tuple[Measured, ...]
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        if model not in ARCHITECTURES:
+            raise ValueError(f"unknown model '{model}'")
+        return model
+
+    @model_validator(mode="after")
+    def _one_remedy_for_imbalance(self) -> Preset:
+        if self.recipe.loss.name == "focal" and self.data.balance != "none":
+            raise ValueError(
+                f"recipe.loss.name focal and data.balance {self.data.balance} are two remedies for "
+                "the same thing; use one (decision D24)"
+            )
+        return self
+
+    def values(self) -> dict[str, Any]:
+        """Return every value of the architecture, data and recipe blocks under its dotted key."""
+        document = self.model_dump(mode="json", include=set(BLOCKS))
+        return dict(_leaves(document))
+
+    def why_of(self, key: str) -> tuple[str, Why] | None:
+        """Return the entry of `why` that covers a key: its own, or that of the nearest block."""
+        parts = key.split(".")
+        for length in range(len(parts), 1, -1):
+            prefix = ".".join(parts[:length])
+            if prefix in self.why:
+                return prefix, self.why[prefix]
+        return None
+
+    def override(self, changes: Mapping[str, Any]) -> Preset:
+        """Return a preset with some values changed, checked like a file.
+
+        Args:
+            changes: dotted key to new value, such as `{"recipe.epochs": 3}`.
+
+        Raises:
+            ZooError: a key does not exist or a value is not accepted.
+        """
+        if not changes:
+            return self
+        document = self.document()
+        for key, value in changes.items():
+            _assign(document, key, value)
+        return _validated(document, self.name, "override")
+
+    def document(self) -> dict[str, Any]:
+        """Return the preset as plain data, as a file holds it."""
+        return self.model_dump(mode="json", exclude={"name"}, exclude_none=False)
+
+    def to_yaml(self) -> str:
+        """Return the preset as the text of a preset file."""
+        import io
+
+        document = self.document()
+        document["search"] = {
+            key: {name: value for name, value in entry.items() if value is not None}
+            for key, entry in document["search"].items()
+        }
+        writer = YAML()
+        writer.default_flow_style = None
+        writer.width = 100
+        stream = io.StringIO()
+        writer.dump(document, stream)
+        return stream.getvalue()
+
+
+def presets_root() -> Path:
+    """Return the folder of the presets that come with the package."""
+    return Path(str(importlib.resources.files("zoo._presets")))
+
+
+def names(model: str | None = None) -> list[str]:
+    """Return `model/preset` of every preset that comes with the package, `default` first."""
+    root = presets_root()
+    models = [model] if model else list(ARCHITECTURES)
+    found: list[str] = []
+    for folder in models:
+        if folder not in ARCHITECTURES:
+            raise unknown("model", folder, ARCHITECTURES)
+        stems = sorted(path.stem for path in (root / folder).glob("*.yaml"))
+        stems.sort(key=lambda stem: stem != "default")
+        found += [f"{folder}/{stem}" for stem in stems]
+    return found
+
+
+def presets(model: str | None = None) -> list[Preset]:
+    """Return every preset that comes with the package, or those of one model.
+
+    Raises:
+        ZooError: the model does not exist.
+    """
+    return [load_preset(*name.split("/")) for name in names(model)]
+
+
+def load_preset(
+    model: str | None, preset: str | Path = "default", changes: Mapping[str, Any] | None = None
+) -> Preset:
+    """Read and validate a preset.
+
+    Args:
+        model: name of the model; None accepts whatever model a preset file names.
+        preset: name of a preset of that model, or the path of a preset file of your own.
+        changes: dotted keys and values that override the file.
+
+    Raises:
+        ZooError: no such model, preset, file or key, or a value that is not accepted.
+    """
+    path = Path(preset)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        loaded = _validated(read_yaml(path), str(preset), str(path))
+        if model is not None and loaded.model != model:
+            raise ZooError(
+                f"{path}: is a preset of '{loaded.model}', but '{model}' was asked for. "
+                f"Use `zoo train {loaded.model}`, or another preset."
+            )
+        return loaded.override(changes or {})
+    if model is None or model not in ARCHITECTURES:
+        raise unknown("model", str(model), ARCHITECTURES)
+    path = presets_root() / model / f"{preset}.yaml"
+    if not path.is_file() or "/" in str(preset):
+        accepted = [name.split("/")[1] for name in names(model)]
+        error = unknown(f"preset of {model}", str(preset), accepted)
+        raise ZooError(f"{error} The path of a preset file (*.yaml) works too.")
+    loaded = _validated(read_yaml(path), str(preset), f"presets/{model}/{preset}.yaml")
+    return loaded.override(changes or {})
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML 1.2 file as plain data; tags, duplicate keys and anchors-as-code are refused.
+
+    Raises:
+        ZooError: the file cannot be read or is not such a document.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ZooError(f"{path}: no such preset file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: cannot be read: {error}.") from error
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ZooError(f"{path}: is not a plain YAML 1.2 document: {_first_lines(error)}") from error
+
+
+def parse_value(text: str) -> Any:
+    """Read the value of `--set KEY=VALUE` the way a preset file would."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError) as error:
+        raise ZooError(f"--set: '{text}' is not a YAML value: {_first_lines(error)}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """What a preset says about one key: its value, its reason, and the sources named."""
+
+    key: str
+    value: Any
+    why: Why | None
+    search: Search | None
+
+
+def explain(preset: Preset, key: str | None = None) -> list[Explanation]:
+    """Return value, reason and search range of a key, of a block of keys, or of all.
+
+    Raises:
+        ZooError: the preset has no such key.
+    """
+    values = preset.values()
+    wanted = [name for name in values if key in (None, name) or name.startswith(f"{key}.")]
+    if not wanted:
+        raise unknown("key", str(key), values)
+    explained = []
+    for name in wanted:
+        covering = preset.why_of(name)
+        explained.append(
+            Explanation(
+                name, values[name], covering[1] if covering else None, preset.search.get(name)
+            )
+        )
+    return explained
+
+
+def _validated(document: Any, name: str, where: str) -> Preset:
+    if not isinstance(document, dict):
+        raise ZooError(f"{where}: is not a preset: a mapping with `model:` and so on was expected.")
+    model = document.get("model")
+    if model not in ARCHITECTURES:
+        raise ZooError(f"{where}: {unknown('model', str(model), ARCHITECTURES)}")
+    document = dict(_tuples(document), name=name)
+    try:
+        block = ARCHITECTURES[model].model_validate(document.get("architecture"))
+        preset = Preset.model_validate(document | {"architecture": block})
+    except ValidationError as error:
+        raise ZooError(f"{where}: {_readable(error, document)}") from error
+    values = preset.values()
+    for section in ("why", "search"):
+        for key in getattr(preset, section):
+            if not any(name == key or name.startswith(f"{key}.") for name in values):
+                raise ZooError(
+                    f"{where}: {section}: no such key '{key}'.{did_you_mean(key, values)}"
+                )
+    return preset
+
+
+def _tuples(value: Any) -> Any:
+    """Lists become tuples (strict validation takes nothing else for one); floats stay floats."""
+    if isinstance(value, dict):
+        return {key: _tuples(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(part) for part in value)
+    return value
+
+
+def _leaves(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in document.items():
+        if isinstance(value, dict):
+            found += _leaves(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found
+
+
+def _assign(document: dict[str, Any], key: str, value: Any) -> None:
+    known = [name for name, _ in _leaves({block: document[block] for block in BLOCKS})]
+    *parents, leaf = key.split(".")
+    place: Any = document
+    for parent in parents:
+        place = place.get(parent) if isinstance(place, dict) else None
+    if not parents or parents[0] not in BLOCKS or not isinstance(place, dict):
+        raise unknown("key", key, known)
+    if key in ("recipe.optimizer.name", "recipe.loss.name") and isinstance(value, str):
+        _switch(place, value)
+    elif leaf not in place:
+        raise unknown("key", key, known)
+    else:
+        place[leaf] = value
+
+
+def _switch(block: dict[str, Any], name: str) -> None:
+    """Change the optimizer (or loss) and keep only the values the new one also has."""
+    from zoo.recipe import SGD, Adadelta, Adam, AdamW, RMSprop
+
+    kinds: dict[str, Any] = {
+        "adam": Adam, "adamw": AdamW, "lazy_adamw": AdamW,
+        "sgd": SGD, "adadelta": Adadelta, "rmsprop": RMSprop,
+    }  # fmt: skip
+    block["name"] = name
+    if name in kinds:
+        for key in [key for key in block if key not in kinds[name].model_fields]:
+            del block[key]
+        if "weight_decay" in kinds[name].model_fields:
+            block.setdefault("weight_decay", 0.0)
+
+
+def _readable(error: ValidationError, document: Mapping[str, Any]) -> str:
+    lines = []
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"]]
+        if error.title in {schema.__name__ for schema in ARCHITECTURES.values()}:
+            place = ["architecture", *place]
+        where, what = ".".join(place[:-1]), place[-1] if place else ""
+        if problem["type"] == "extra_forbidden":
+            accepted = _accepted(document, place)
+            hint = did_you_mean(what, accepted)
+            lines.append(
+                f"{where or 'top level'}: unknown field '{what}'.{hint} "
+                f"Accepted: {', '.join(accepted)}."
+            )
+        elif problem["type"] == "missing":
+            lines.append(f"{where or 'top level'}: '{what}' is missing.")
+        else:
+            received = problem.get("input")
+            shown = "" if isinstance(received, dict) else f" Received: {received!r}."
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{'.'.join(place) or 'preset'}: {message}.{shown}")
+    return " ".join(dict.fromkeys(lines))
+
+
+def _accepted(document: Mapping[str, Any], place: list[str]) -> list[str]:
+    """Return the field names of the block that holds `place`."""
+    schema: Any = Preset
+    for part in place[:-1]:
+        if part == "architecture":
+            schema = ARCHITECTURES[document["model"]]
+            continue
+        annotation = getattr(schema, "model_fields", {}).get(part)
+        if annotation is None:  # a discriminator's tag: the member with that name
+            members = getattr(schema, "__args__", ())
+            schema = next(
+                (m for m in members if part in str(m.model_fields["name"].annotation)), schema
+            )
+            continue
+        schema = annotation.annotation
+        arguments = getattr(schema, "__args__", None)
+        if arguments and part in ("search", "why", "measured"):
+            schema = arguments[-1] if part != "measured" else arguments[0]
+    return [name for name in getattr(schema, "model_fields", {}) if name != "name" or place[:-1]]
+
+
+def _first_lines(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

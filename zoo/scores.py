@@ -1,0 +1,83 @@
+"""Scores of a classifier from its labels and logits. Pure maths on arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities `(rows, classes)` of float32 or float64 logits of the same shape."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return counts `(classes, classes)`: row = true class, column = predicted class."""
+    cells = labels.astype(np.int64) * num_classes + predicted
+    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Return precision, recall, f1 and support of each class, each of shape `(classes,)`.
+
+    A class that was never predicted, or never occurs, scores 0 where its ratio is undefined.
+    """
+    hits = np.diag(confusion).astype(np.float64)
+    support = confusion.sum(axis=1)
+    predicted = confusion.sum(axis=0)
+    precision = hits / np.maximum(predicted, 1)
+    recall = hits / np.maximum(support, 1)
+    total = precision + recall
+    f1 = np.where(total > 0, 2 * precision * recall / np.where(total > 0, total, 1), 0.0)
+    return {"precision": precision, "recall": recall, "f1": f1, "support": support}
+
+
+def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    """Return loss (nats per example), accuracy, macro and weighted F1.
+
+    Macro F1 averages the classes that occur in `labels` or among the predictions, so that a class
+    absent from a small file does not count as a failure.
+
+    Args:
+        labels: integer class ids `(rows,)`.
+        logits: `(rows, classes)`.
+    """
+    labels = np.asarray(labels, dtype=np.int64)
+    logits = np.asarray(logits, dtype=np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_normaliser = np.log(np.exp(shifted).sum(axis=1))
+    losses = log_normaliser - shifted[np.arange(len(labels)), labels]
+    predicted = logits.argmax(axis=1)
+    confusion = confusion_matrix(labels, predicted, logits.shape[1])
+    each = class_scores(confusion)
+    occurs = (each["support"] > 0) | (confusion.sum(axis=0) > 0)
+    return {
+        "loss": float(losses.mean()),
+        "accuracy": float((predicted == labels).mean()),
+        "macro_f1": float(each["f1"][occurs].mean()),
+        "weighted_f1": float((each["f1"] * each["support"]).sum() / max(len(labels), 1)),
+    }
+
+
+def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[str, Any]:
+    """Return `scores` plus per-class scores and the confusion matrix, as plain JSON types."""
+    labels = np.asarray(labels, dtype=np.int64)
+    confusion = confusion_matrix(labels, np.asarray(logits).argmax(axis=1), len(classes))
+    each = class_scores(confusion)
+    return {
+        **scores(labels, logits),
+        "examples": len(labels),
+        "classes": {
+            str(name): {
+                "precision": float(each["precision"][index]),
+                "recall": float(each["recall"][index]),
+                "f1": float(each["f1"][index]),
+                "support": int(each["support"][index]),
+            }
+            for index, name in enumerate(classes)
+        },
+        "confusion_matrix": confusion.tolist(),
+    }

@@ -1,0 +1,196 @@
+"""What a person sees of presets, data, runs and findings: tables and short lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from zoo.finding import Finding
+from zoo.preset import Explanation, Preset
+
+STYLES = {"info": "green", "warning": "yellow", "error": "red"}
+METRICS = ("loss", "accuracy", "macro_f1", "weighted_f1")
+
+
+def console() -> Console:
+    """Return a console on the present stdout; long lines wrap at its width."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def findings_lines(findings: Sequence[Finding]) -> None:
+    """Print one line a finding, the serious ones first."""
+    out = console()
+    for level in ("error", "warning", "info"):
+        for finding in findings:
+            if finding.level == level:
+                out.print(f"[{STYLES[level]}]{level:>8}[/] {escape(str(finding))}")
+
+
+def train_document(run: Any) -> dict[str, Any]:
+    """Return what `zoo train --json` prints."""
+    metrics = run.metrics
+    return {
+        "run": str(run.path),
+        "model": metrics["model"],
+        "preset": metrics["preset"],
+        "metrics": {"validation": metrics["validation"], "test": metrics["test"]},
+        "baseline": metrics["baseline"],
+        "training": metrics["training"],
+        "seconds": metrics["seconds"],
+        "findings": [finding.to_dict() for finding in run.findings],
+    }
+
+
+def train_summary(run: Any) -> None:
+    """Print the end of a training: findings, scores beside the baseline's, and what to do next."""
+    metrics = run.metrics
+    out = console()
+    findings_lines(run.findings[:-1])
+    table = Table(title=f"{metrics['model']}/{metrics['preset']}", title_justify="left")
+    for column in ("", *METRICS):
+        table.add_column(column, justify="left" if not column else "right")
+    for part in ("validation", "test"):
+        for name, scored in ((part, metrics[part]), ("  linear", metrics["baseline"][part])):
+            if scored:
+                table.add_row(name, *(_number(metric, scored[metric]) for metric in METRICS))
+    out.print(table)
+    training = metrics["training"]
+    out.print(
+        f"{training['parameters']:,} parameters, best epoch {training['best_epoch']} of "
+        f"{training['epochs']}, {training['examples_per_second']:,.0f} examples/s, "
+        f"{metrics['seconds']:.0f} s in all, {100 * training['input_wait_share']:.1f} % of the "
+        "training waiting for data"
+    )
+    findings_lines(run.findings[-1:])
+    out.print(f"run: {run.path}", soft_wrap=True)
+    out.print(f"next: zoo predict {run.path} FILE    zoo export {run.path} DIR", soft_wrap=True)
+
+
+def scores_table(name: str, metrics: dict[str, Any]) -> None:
+    """Print overall and per-class scores."""
+    out = console()
+    out.print(
+        f"{name}: {metrics['examples']:,} examples, "
+        + ", ".join(f"{metric} {_number(metric, metrics[metric])}" for metric in METRICS)
+    )
+    table = Table("class", "precision", "recall", "f1", "examples")
+    for label, each in metrics["classes"].items():
+        ratios = (f"{each[key]:.3f}" for key in ("precision", "recall", "f1"))
+        table.add_row(escape(label), *ratios, f"{each['support']:,}")
+    out.print(table)
+
+
+def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
+    """Print rows, classes, lengths and sample rows of data, then the findings."""
+    out = console()
+    out.print(f"{summary['rows']:,} rows, {len(summary['classes'])} classes")
+    table = Table("class", "rows", "share")
+    for label, count in summary["classes"].items():
+        table.add_row(escape(str(label)), f"{count:,}", f"{100 * count / summary['rows']:.1f} %")
+    out.print(table)
+    lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
+    out.print(f"tokens a text: {lengths}")
+    for row in summary["samples"]:
+        out.print(f"  [cyan]{escape(str(row['label']))}[/] {escape(row['text'][:100])}")
+    findings_lines(findings)
+
+
+def presets_table(presets: Sequence[Preset]) -> None:
+    """Print one line a preset with its measured results."""
+    table = Table("preset", "what for", "measured")
+    for preset in presets:
+        shown = ", ".join(
+            f"{entry.data} {100 * entry.mean:.1f} ± {100 * entry.std:.1f}"
+            for entry in preset.measured
+        )
+        table.add_row(f"{preset.model}/{preset.name}", preset.summary, shown or "unmeasured")
+    console().print(table)
+
+
+def explanations(preset: Preset, entries: Sequence[Explanation]) -> None:
+    """Print value, reason, sources and search range of each key."""
+    from zoo.advice import cited
+
+    out = console()
+    for entry in entries:
+        out.print(f"[bold]{entry.key}[/] = {escape(str(entry.value))}")
+        if entry.why is not None:
+            if entry.why.note:
+                out.print(f"  {escape(entry.why.note)}")
+            for source in entry.why.sources:
+                out.print(f"  [cyan]{source}[/] {escape(cited(source))}")
+        if entry.search is not None:
+            out.print(f"  search: {_search(entry.search)}")
+
+
+def explanation_document(entry: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON types."""
+    return {
+        "key": entry.key,
+        "value": entry.value,
+        "why": entry.why.model_dump(mode="json") if entry.why else None,
+        "search": entry.search.model_dump(mode="json", exclude_none=True) if entry.search else None,
+    }
+
+
+def advice_entry(entry: Any) -> None:
+    """Print one piece of advice and what carries it."""
+    from zoo.advice import carriers
+
+    out = console()
+    out.print(f"[bold]{entry.id}[/] {escape(entry.advice)}")
+    for line in carriers(entry):
+        out.print(f"  {escape(line)}")
+
+
+def advice_table(entries: Sequence[Any]) -> None:
+    """Print all advice, one line each."""
+    from zoo.advice import carriers
+
+    table = Table("id", "advice", "carried by")
+    for entry in entries:
+        table.add_row(entry.id, escape(entry.advice), escape("; ".join(carriers(entry))))
+    console().print(table)
+
+
+def run_line(run: Any) -> dict[str, Any]:
+    """Return the figures of a run that a list shows."""
+    metrics = run.metrics
+    part = metrics.get("test") or metrics.get("validation") or {}
+    baseline = metrics["baseline"]["test" if metrics.get("test") else "validation"]
+    return {
+        "preset": f"{metrics['model']}/{metrics['preset']}",
+        "split": "test" if metrics.get("test") else "validation",
+        "accuracy": part.get("accuracy"),
+        "baseline": baseline["accuracy"],
+        "seconds": metrics["seconds"],
+    }
+
+
+def runs_table(runs: Sequence[Any]) -> None:
+    """Print one line a run."""
+    table = Table("run", "preset", "split", "accuracy", "baseline", "seconds")
+    for run in runs:
+        line = run_line(run)
+        table.add_row(
+            str(run.path), line["preset"], line["split"],
+            f"{100 * line['accuracy']:.1f}", f"{100 * line['baseline']:.1f}",
+            f"{line['seconds']:.0f}",
+        )  # fmt: skip
+    console().print(table)
+
+
+def _number(metric: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
+
+
+def _search(search: Any) -> str:
+    if search.values is not None:
+        return ", ".join(str(value) for value in search.values)
+    return f"{search.min} to {search.max}, {search.scale}"

@@ -1,0 +1,368 @@
+"""Train a text classifier: files in; a run folder with model, metrics and findings out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import scores
+from zoo.baseline import Baseline, fit_baseline
+from zoo.builders import build
+from zoo.data import Data, bundled, load_data
+from zoo.environment import environment
+from zoo.errors import ZooError
+from zoo.evaluate import split_logits, write_mistakes
+from zoo.files import read_json, write_json, write_text
+from zoo.finding import Finding
+from zoo.preset import Preset, load_preset
+from zoo.run import Classifier, Run
+from zoo.text.vectors import read_vectors
+from zoo.training.callbacks import Training, training_callbacks
+from zoo.training.model import TrainingModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What was asked for; kept in `environment.json`, so that the run can be repeated."""
+
+    data: Any
+    validation: Any
+    test: Any
+    text: str | None
+    label: str | None
+    seed: int
+    fraction: float
+    classes: tuple[str, ...] | None
+    drop_missing: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as JSON types; data in memory is named by its type only."""
+        document = dataclasses.asdict(
+            dataclasses.replace(self, data=None, validation=None, test=None)
+        )
+        for name in ("data", "validation", "test"):
+            document[name] = _described(getattr(self, name))
+        return document
+
+
+def train(
+    model: str | Path,
+    data: Any = None,
+    *,
+    preset: str | Path = "default",
+    set: Mapping[str, Any] | None = None,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+    label: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    fraction: float = 1.0,
+    classes: Sequence[str] | None = None,
+    drop_missing: bool = False,
+    overwrite: bool = False,
+    note: str = "",
+    verbose: bool = True,
+) -> Run:
+    """Train a model on files, a table or arrays, and return the run.
+
+    Args:
+        model: name of a model, or the path of a preset file, which names its model; the
+            `preset.yaml` of a run repeats that run, on its data when none are given.
+        data: path, list of paths or folder; `(texts, labels)`; a table that speaks Arrow; a
+            `tf.data.Dataset` of strings and labels; None for the bundled example.
+        preset: name of a preset of the model, or path of a preset file.
+        set: dotted keys and values that override the preset, such as `{"recipe.epochs": 3}`.
+        validation: data that pick the best epoch; else a stratified part of `data`.
+        test: data scored once at the end.
+        text: name of the text column, or several separated by commas.
+        label: name of the label column.
+        out: the run's folder; `runs/<model>-<preset>-<time>` unless given.
+        seed: fixes split, initial weights, dropout and order.
+        fraction: share of the training part to use, stratified, in (0, 1] (A04, A30).
+        classes: the classes to keep (A31); None keeps all.
+        drop_missing: leave out rows without a label instead of refusing them.
+        overwrite: replace the run that is already in `out`.
+        note: why this run (A27); kept in `notes.yaml`.
+        verbose: whether progress is shown on stderr.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ZooError: data, preset or folder are not usable; or training was interrupted (the best
+            model so far is kept), or its loss was no longer finite.
+    """
+    started = time.perf_counter()
+    resolved, repeated = _preset(model, preset, set)
+    if data is None:
+        data, validation, test, text, label = repeated or (
+            bundled(resolved.model), validation, test, text, label,
+        )  # fmt: skip
+    request = Request(
+        data, validation, test, text, label, seed, fraction,
+        tuple(classes) if classes is not None else None, drop_missing,
+    )  # fmt: skip
+    with _run_folder(resolved, out, overwrite) as folder, _loaded(request, resolved) as loaded:
+        return _train(resolved, request, loaded, folder, started, note, verbose)
+
+
+def _train(
+    preset: Preset,
+    request: Request,
+    data: Data,
+    folder: Path,
+    started: float,
+    note: str,
+    verbose: bool,
+) -> Run:
+    findings = list(data.findings)
+    serious = [str(finding) for finding in findings if finding.level == "error"]
+    if serious:
+        raise ZooError(" ".join(serious))
+    if data.validation is None:
+        raise ZooError("no validation part: give --validation, or a validation_fraction above 0.")
+    baseline = fit_baseline(
+        data.train, data.validation, data.test, num_classes=len(data.classes), seed=request.seed
+    )
+    keras.utils.set_random_seed(request.seed)
+    resolved = preset.override({"architecture.num_classes": len(data.classes)})
+    model = build(
+        preset.override(
+            {
+                "architecture.num_classes": len(data.classes),
+                "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
+            }
+        )
+    )
+    if preset.data.vectors:
+        findings.append(_start_from_vectors(model, preset, data, request.seed))
+    classifier = Classifier(model, data.tokenizer, data.classes, preset.data.max_length)
+    write_text(folder / "preset.yaml", resolved.to_yaml())
+    write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
+    write_json(
+        folder / "environment.json",
+        environment() | {"request": request.to_dict(), "fingerprint": data.fingerprint},
+    )
+    training, interrupted = _fit(model, resolved, data, folder, started, verbose)
+    classifier = dataclasses.replace(classifier, network=model)
+    classifier.save(folder / "model")
+    metrics = _scored(classifier, data, baseline, folder)
+    metrics["training"] = training.to_dict() | {
+        "parameters": model.count_params(),
+        "train_examples": len(data.train),
+        "interrupted": interrupted,
+    }
+    metrics = {
+        "model": preset.model,
+        "preset": preset.name,
+        **metrics,
+        "seconds": time.perf_counter() - started,
+    }
+    findings += training.findings + [_against_baseline(metrics)]
+    write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
+    write_text(folder / "notes.yaml", _notes(note, findings[-1]))
+    write_json(folder / "metrics.json", metrics)
+    run = Run(folder)
+    if interrupted:
+        raise ZooError(
+            f"interrupted in epoch {training.epochs + 1}. The best model so far (epoch "
+            f"{training.best_epoch}) is kept: `zoo predict {folder}` uses it."
+        )
+    return run
+
+
+def _fit(
+    model: TrainingModel,
+    preset: Preset,
+    data: Data,
+    folder: Path,
+    started: float,
+    verbose: bool,
+) -> tuple[Training, bool]:
+    """Train; on Ctrl-C return what there is, with the best weights so far in the model."""
+    training = Training(started)
+    callbacks = training_callbacks(
+        training, history=folder / "history.csv", progress=verbose
+    )
+    interrupted = False
+    try:
+        model.fit(
+            data.dataset("train"),
+            validation_data=data.dataset("validation"),
+            callbacks=callbacks,
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        if training.best_epoch is None:
+            raise ZooError(
+                "interrupted before the first epoch ended: nothing was trained, nothing is kept."
+            ) from None
+        interrupted = True
+        training.restore_best(model)
+    return training, interrupted
+
+
+def _scored(
+    classifier: Classifier, data: Data, baseline: Baseline, folder: Path
+) -> dict[str, Any]:
+    """Score the kept weights on validation and test, and write the worst mistakes."""
+    found: dict[str, Any] = {"validation": None, "test": None}
+    for name, split in (("validation", data.validation), ("test", data.test)):
+        if split is None:
+            continue
+        logits = split_logits(
+            classifier.network, classifier.tokenizer, split, classifier.max_length
+        )
+        found[name] = scores.report(split.labels, logits, data.classes)
+        # the last one written wins: test, where there is a test part
+        found[name]["mistakes"] = write_mistakes(
+            folder / "mistakes.csv", split, logits, data.classes
+        )
+    return found | {"baseline": baseline.to_dict()}
+
+
+def _against_baseline(metrics: Mapping[str, Any]) -> Finding:
+    """Say by how much the network beats the linear model on the same split, or that it does not."""
+    part = "test" if metrics["test"] else "validation"
+    network, linear = metrics[part]["accuracy"], metrics["baseline"][part]["accuracy"]
+    points = 100 * (network - linear)
+    numbers = f"{100 * network:.1f} % against {100 * linear:.1f} % accuracy on {part}"
+    evidence = {"split": part, "network": network, "baseline": linear, "points": points}
+    if points > 0:
+        what = f"{metrics['model']} beats the linear baseline by {points:.1f} points: {numbers}."
+        return Finding("info", what, evidence, "")
+    what = f"{metrics['model']} does not beat the linear baseline ({points:+.1f} points): {numbers}."
+    advice = (
+        "Use the linear model, look at mistakes.csv, get more rows, or try other presets "
+        f"(`zoo presets {metrics['model']}`)."
+    )
+    return Finding("warning", what, evidence, advice)
+
+
+def _start_from_vectors(
+    model: TrainingModel, preset: Preset, data: Data, seed: int
+) -> Finding:
+    """Set the embedding tables from a vector file and report its coverage."""
+    matrix, coverage = read_vectors(
+        Path(str(preset.data.vectors)),
+        data.tokenizer.pieces(),
+        preset.architecture.embedding_dim,
+        seed=seed,
+    )
+    for layer in model.layers:
+        if layer.name in ("embedding", "embedding_static"):
+            layer.set_weights([matrix])
+    return Finding(
+        "info" if coverage["share"] >= 0.5 else "warning",
+        f"{preset.data.vectors}: vectors for {coverage['found']} of {coverage['pieces']} pieces "
+        f"({100 * coverage['share']:.1f} %).",
+        coverage,
+        "" if coverage["share"] >= 0.5 else "Set data.tokenizer=words: vector files hold words.",
+    )
+
+
+def _preset(
+    model: str | Path, preset: str | Path, changes: Mapping[str, Any] | None
+) -> tuple[Preset, tuple[Any, ...] | None]:
+    """Return the preset, and the data of the run when `model` is the preset file of a run."""
+    path = Path(model)
+    if path.suffix not in (".yaml", ".yml"):
+        return load_preset(str(model), preset, changes), None
+    loaded = load_preset(None, path, changes)
+    beside = path.parent / "environment.json"
+    if not beside.is_file():
+        return loaded, None
+    request = read_json(beside).get("request", {})
+    fields = [request.get(name) for name in ("data", "validation", "test", "text", "label")]
+    return loaded, tuple(fields)
+
+
+@contextlib.contextmanager
+def _loaded(request: Request, preset: Preset) -> Iterator[Data]:
+    data = load_data(
+        request.data,
+        validation=request.validation,
+        test=request.test,
+        text=request.text,
+        label=request.label,
+        settings=preset.data,
+        vocabulary_size=preset.architecture.vocabulary_size,
+        seed=request.seed,
+        fraction=request.fraction,
+        classes=list(request.classes) if request.classes is not None else None,
+        drop_missing=request.drop_missing,
+    )
+    try:
+        yield data
+    finally:
+        data.close()
+
+
+@contextlib.contextmanager
+def _run_folder(preset: Preset, out: str | Path | None, overwrite: bool) -> Iterator[Path]:
+    """Yield the run's folder; without a model in it at the end, what was there before is back."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path(out) if out else Path("runs") / f"{preset.model}-{Path(preset.name).stem}-{stamp}"
+    replaced: Path | None = None
+    try:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        if folder.exists():
+            replaced = _set_aside(folder, overwrite)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ZooError(f"{folder}: cannot be made: {error.strerror or error}.") from error
+    try:
+        yield folder
+    finally:
+        if not (folder / "metrics.json").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            if replaced is not None:
+                replaced.rename(folder)
+        elif replaced is not None:
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _set_aside(folder: Path, overwrite: bool) -> Path:
+    if not overwrite:
+        raise ZooError(f"{folder}: is already there. Choose another --out, or pass --overwrite.")
+    if not (folder / "preset.yaml").is_file():
+        raise ZooError(f"{folder}: is not a run, so --overwrite leaves it alone. Choose another --out.")
+    aside = folder.with_name(f".{folder.name}.replaced")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    return aside
+
+
+def _notes(note: str, result: Finding) -> str:
+    """Return the text of notes.yaml: why this run, what it showed, what next (A27)."""
+    import json  # a JSON string is a YAML string
+
+    return (
+        "# Why this run, what it showed, what next: yours to edit.\n"
+        f"why: {json.dumps(note, ensure_ascii=False)}\n"
+        f"showed: {json.dumps(result.what, ensure_ascii=False)}\n"
+        f"next: {json.dumps(result.next, ensure_ascii=False)}\n"
+    )
+
+
+def _described(data: Any) -> Any:
+    if data is None or isinstance(data, str):
+        return data
+    if isinstance(data, Path):
+        return str(data)
+    if isinstance(data, list) and all(isinstance(part, str | Path) for part in data):
+        return [str(part) for part in data]
+    if isinstance(data, np.ndarray | tuple | list):
+        return f"<{type(data).__name__} in memory>"
+    return f"<{type(data).__module__}.{type(data).__name__} in memory>"

@@ -1,0 +1,1 @@
+"""Search over a preset's `search:` block with keras-tuner."""
