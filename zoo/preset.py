@@ -264,6 +264,18 @@ def parse_value(text: str) -> Any:
         raise ZooError(f"--set: '{text}' is not a YAML value: {_first_lines(error)}") from error
 
 
+def recipe_from(document: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a plain mapping, checked like a file.
+
+    Raises:
+        ZooError: a key or value is not accepted.
+    """
+    try:
+        return Recipe.model_validate(_tuples(document))
+    except ValidationError as error:
+        raise ZooError(f"recipe: {' '.join(str(error).split())}") from error
+
+
 @dataclasses.dataclass(frozen=True)
 class Explanation:
     """What a preset says about one key: its value, its reason, and the sources named."""

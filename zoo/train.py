@@ -26,8 +26,8 @@ from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
 from zoo.run import Classifier, Run
 from zoo.text.vectors import read_vectors
-from zoo.training.callbacks import Training, training_callbacks
 from zoo.training.model import TrainingModel
+from zoo.training.monitor import Monitor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,63 +153,53 @@ def _train(
         folder / "environment.json",
         environment() | {"request": request.to_dict(), "fingerprint": data.fingerprint},
     )
-    training, interrupted = _fit(model, resolved, data, folder, started, verbose)
-    classifier = dataclasses.replace(classifier, network=model)
+    monitor = Monitor(started, folder / "history.csv", len(data.train), verbose)
+    stopped = _fit(model, data, monitor)
     classifier.save(folder / "model")
-    metrics = _scored(classifier, data, baseline, folder)
-    metrics["training"] = training.to_dict() | {
-        "parameters": model.count_params(),
-        "train_examples": len(data.train),
-        "interrupted": interrupted,
-    }
     metrics = {
         "model": preset.model,
         "preset": preset.name,
-        **metrics,
+        **_scored(classifier, data, baseline, folder),
+        "training": monitor.to_dict()
+        | {
+            "parameters": model.count_params(),
+            "train_examples": len(data.train),
+            "interrupted": stopped is not None,
+        },
         "seconds": time.perf_counter() - started,
     }
-    findings += training.findings + [_against_baseline(metrics)]
+    findings += [*monitor.findings(), _against_baseline(metrics)]
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
     write_text(folder / "notes.yaml", _notes(note, findings[-1]))
     write_json(folder / "metrics.json", metrics)
-    run = Run(folder)
-    if interrupted:
+    if stopped is not None:
         raise ZooError(
-            f"interrupted in epoch {training.epochs + 1}. The best model so far (epoch "
-            f"{training.best_epoch}) is kept: `zoo predict {folder}` uses it."
+            f"{stopped} The best model so far (epoch {monitor.best_epoch}) is kept: "
+            f"`zoo predict {folder}` uses it."
         )
-    return run
+    return Run(folder)
 
 
-def _fit(
-    model: TrainingModel,
-    preset: Preset,
-    data: Data,
-    folder: Path,
-    started: float,
-    verbose: bool,
-) -> tuple[Training, bool]:
-    """Train; on Ctrl-C return what there is, with the best weights so far in the model."""
-    training = Training(started)
-    callbacks = training_callbacks(
-        training, history=folder / "history.csv", progress=verbose
-    )
-    interrupted = False
+def _fit(model: TrainingModel, data: Data, monitor: Monitor) -> str | None:
+    """Train; return why it stopped early, if it did and left a best epoch in the model."""
     try:
         model.fit(
             data.dataset("train"),
             validation_data=data.dataset("validation"),
-            callbacks=callbacks,
+            callbacks=[monitor],
             verbose=0,
         )
     except KeyboardInterrupt:
-        if training.best_epoch is None:
-            raise ZooError(
-                "interrupted before the first epoch ended: nothing was trained, nothing is kept."
-            ) from None
-        interrupted = True
-        training.restore_best(model)
-    return training, interrupted
+        reason = f"interrupted in epoch {monitor.epochs + 1}."
+    except ZooError as error:
+        reason = str(error)
+    else:
+        return None
+    finally:
+        monitor.close()
+    if model.best_epoch is None:
+        raise ZooError(f"{reason} No epoch had ended: nothing is kept.")
+    return reason
 
 
 def _scored(

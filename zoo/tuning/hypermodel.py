@@ -10,6 +10,7 @@ import keras
 import keras_tuner
 
 from zoo.builders import build
+from zoo.errors import ZooError
 from zoo.preset import Preset, Search, load_preset
 from zoo.training.model import TrainingModel
 
@@ -72,7 +73,10 @@ def hypermodel(
 
     Source: O'Malley et al. 2019, https://keras.io/keras_tuner.
     """
-    return PresetHyperModel(load_preset(model, preset, set), seed)
+    loaded = load_preset(model, preset, set)
+    if not loaded.search:
+        raise ZooError(f"{model}/{preset}: its search block is empty: there is nothing to search.")
+    return PresetHyperModel(loaded, seed)
 
 
 def _choose(hp: keras_tuner.HyperParameters, key: str, search: Search) -> Any:

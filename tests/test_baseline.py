@@ -1,0 +1,48 @@
+"""The linear yardstick: real scores, bounded, every class seen."""
+
+import numpy as np
+import pytest
+from conftest import sentences
+
+from zoo import baseline
+from zoo.data import load_split
+
+
+def split_of(rows):
+    texts, labels = zip(*rows, strict=True)
+    return load_split((list(texts), list(labels)), classes=sorted(set(labels)))
+
+
+def test_it_learns_what_is_learnable() -> None:
+    with split_of(sentences(200)) as train, split_of(sentences(60, seed=1)) as held_out:
+        found = baseline.fit_baseline(train, held_out, held_out, num_classes=2, seed=0)
+    assert found.validation["accuracy"] > 0.95
+    assert set(found.validation) == {"loss", "accuracy", "macro_f1", "weighted_f1"}
+    assert found.test == found.validation
+    assert (found.rows, found.analyzer) == (200, "word")
+
+
+def test_texts_without_spaces_get_characters() -> None:
+    rows = [("今天股市大涨收盘创新高点再现", "a"), ("球队昨晚客场大胜对手晋级决赛", "b")]
+    rows = [(text + chr(0x4E00 + index), label) for index in range(20) for text, label in rows]
+    with split_of(rows) as train:
+        found = baseline.fit_baseline(train, train, None, num_classes=2, seed=0)
+    assert found.analyzer == "char"
+    assert found.validation["accuracy"] == 1.0
+    assert found.test is None
+
+
+def test_more_than_two_classes_and_texts_without_words() -> None:
+    rows = [(mark * (1 + index % 3), mark) for index in range(30) for mark in "!?%"]
+    with split_of(rows) as train:
+        found = baseline.fit_baseline(train, train, None, num_classes=3, seed=0)
+    assert found.validation["accuracy"] == 1.0
+
+
+def test_a_sample_is_bounded_and_keeps_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "MAX_ROWS", 50)
+    rows = [*sentences(2000), ("something else altogether", "rare")]
+    with split_of(rows) as train:
+        found = baseline.fit_baseline(train, train, None, num_classes=3, seed=0)
+    assert 50 <= found.rows <= 51
+    assert np.isfinite(found.validation["loss"])

@@ -1,0 +1,109 @@
+"""The commands, as a person types them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import QUICK, sentences, write_csv
+from typer.testing import CliRunner
+
+from zoo.cli import app
+from zoo.errors import ZooError
+
+SETTINGS = [part for key, value in QUICK.items() for part in ("--set", f"{key}={value}")]
+
+
+def run(*arguments: str, stdin: str | None = None):
+    return CliRunner().invoke(app, list(arguments), input=stdin, catch_exceptions=False)
+
+
+def test_train_prints_one_json_document_on_stdout(reviews, tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", "train", "textcnn", str(reviews), "--json", *SETTINGS,
+         "--out", str(tmp_path / "run")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert {"run", "model", "preset", "metrics", "baseline", "seconds", "findings"} <= set(document)
+    assert set(document["metrics"]) == {"validation", "test"}
+    assert document["metrics"]["test"] is None
+    assert "epoch" in done.stderr
+
+
+def test_the_bundled_data_train(tmp_path) -> None:
+    result = run("train", "fasttext", "--out", str(tmp_path / "run"), "--fraction", "0.05",
+                 "--set", "recipe.epochs=1", "--set", "recipe.min_steps=0")  # fmt: skip
+    assert result.exit_code == 0
+    assert "the linear baseline" in result.stdout
+    assert "zoo predict" in result.stdout
+
+
+def test_evaluate(trained, tmp_path) -> None:
+    path = str(write_csv(tmp_path / "test.csv", sentences(20, seed=3)))
+    assert "accuracy" in run("evaluate", str(trained.path), path).stdout
+    document = json.loads(run("evaluate", str(trained.path), path, "--json").stdout)
+    assert document["metrics"]["examples"] == 20
+
+
+def test_predict_lines_from_stdin(trained) -> None:
+    result = run("predict", str(trained.path), stdin="a great film\ndull\n")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["label"], second["label"]) == ("good", "bad")
+    assert sum(first["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_predict_a_table_and_a_text_file(trained, tmp_path) -> None:
+    table = write_csv(tmp_path / "new.csv", [("a great film", "x"), ("awful", "y")])
+    assert len(run("predict", str(trained.path), str(table)).stdout.splitlines()) == 2
+    lines = tmp_path / "new.txt"
+    lines.write_text("a great film\n\nawful\n")
+    assert len(run("predict", str(trained.path), str(lines)).stdout.splitlines()) == 3
+
+
+def test_export(trained, tmp_path) -> None:
+    assert "serve" in run("export", str(trained.path), str(tmp_path / "serving")).stdout
+    assert (tmp_path / "serving" / "saved_model.pb").is_file()
+
+
+def test_data(reviews) -> None:
+    shown = run("data", str(reviews)).stdout
+    assert "200 rows, 2 classes" in shown
+    document = json.loads(run("data", str(reviews), "--json").stdout)
+    assert document["rows"] == 200
+    assert isinstance(document["findings"], list)
+
+
+def test_presets_explain_and_advice() -> None:
+    assert "textcnn/kim2014" in run("presets").stdout
+    assert "rcnn" not in run("presets", "textcnn").stdout.replace("textcnn", "")
+    assert "architecture:" in run("presets", "textcnn/default").stdout
+    assert json.loads(run("presets", "--json").stdout)[0]["preset"] == "textcnn/default"
+    shown = run("explain", "textcnn", "recipe.optimizer.learning_rate").stdout
+    assert "recipe.optimizer.learning_rate = " in shown
+    assert "search" in shown
+    assert "A47" in run("advice", "A47").stdout
+    assert json.loads(run("advice", "A47", "--json").stdout)[0]["id"] == "A47"
+    with pytest.raises(ZooError, match="A47"):
+        run("advice", "A477")
+    with pytest.raises(ZooError, match="Did you mean"):
+        run("explain", "textcnn", "recipe.optimizer.learning_rat")
+
+
+def test_a_preset_copied_from_the_command_works(tmp_path, reviews) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(run("presets", "textcnn/default").stdout)
+    assert "dropout" in run("explain", str(path), "architecture.dropout").stdout
+
+
+def test_runs(trained) -> None:
+    folder = str(trained.path.parent)
+    assert "textcnn/default" in run("runs", folder).stdout
+    assert json.loads(run("runs", folder, "--json").stdout)[0]["run"] == str(trained.path)
+    with pytest.raises(ZooError, match="no such folder"):
+        run("runs", "/nothing/here")
+
+
+def test_set_wants_key_and_value(reviews) -> None:
+    with pytest.raises(ZooError, match="KEY=VALUE"):
+        run("train", "textcnn", str(reviews), "--set", "recipe.epochs")

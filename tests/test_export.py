@@ -1,0 +1,37 @@
+"""The SavedModel takes raw strings in a process that has never heard of the zoo."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SERVE = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text
+served = tf.saved_model.load(sys.argv[1]).serve(tf.constant(json.loads(sys.argv[2])))
+assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "keras")], "too much"
+print(json.dumps({
+    "label": [label.decode() for label in served["label"].numpy()],
+    "probabilities": served["probabilities"].numpy().tolist(),
+}))
+"""
+
+
+def test_a_process_with_tensorflow_alone_serves_it(trained, tmp_path) -> None:
+    texts = ["a great film", "dull and tired", "", "Ünïcode \U0001f600 text"]
+    folder = trained.export(tmp_path / "serving")
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, str(folder), json.dumps(texts)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    served = json.loads(done.stdout)
+    for index, expected in enumerate(trained.predict(texts)):
+        assert served["label"][index] == expected["label"]
+        assert served["probabilities"][index] == pytest.approx(
+            list(expected["probabilities"].values()), abs=1e-5
+        )

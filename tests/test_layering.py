@@ -1,0 +1,86 @@
+"""A module imports only from rows above its own; models and layers know Keras only."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = [
+    ["errors", "finding", "files", "environment"],
+    ["architecture", "recipe", "preset", "advice", "scores"],
+    ["text", "layers"],
+    ["models", "data"],
+    ["training", "export", "baseline"],
+    ["builders", "evaluate", "run", "train"],
+    ["tuning", "show"],
+    ["cli"],
+    ["__main__"],
+]
+ROW = {name: row for row, names in enumerate(ROWS) for name in names}
+# Inside the rows of single files, these come first.
+FILES = sorted((ROOT / "zoo").rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT / "zoo").parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_up(path: Path) -> None:
+    if path == ROOT / "zoo" / "__init__.py":
+        return
+    rooms = {name.split(".")[1] for name in imports(path) if name.startswith("zoo.")}
+    for other in rooms - {room(path), "_presets", "__version__"}:
+        assert ROW[other] <= ROW[room(path)], f"{room(path)} imports {other}"
+
+
+@pytest.mark.parametrize("package", ["models", "layers"])
+def test_models_and_layers_import_keras_alone(package: str) -> None:
+    for path in (ROOT / "zoo" / package).rglob("*.py"):
+        outside = {name.split(".")[0] for name in imports(path)}
+        assert not outside & {"tensorflow", "tensorflow_text", "torch", "jax"}, path
+
+
+def test_files_stay_small() -> None:
+    long = {path.name: len(path.read_text().splitlines()) for path in FILES}
+    assert max(long.values()) <= 400, {name: count for name, count in long.items() if count > 400}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["presets"], ["explain", "textcnn"], ["advice", "A47"]]
+)
+def test_light_commands_load_no_tensorflow(arguments: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['zoo', *sys.argv[1:]]\n"
+        "from zoo.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print([m for m in ('tensorflow', 'keras', 'pyarrow', 'sklearn', 'numpy') "
+        "if m in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_import_zoo_is_lazy() -> None:
+    code = "import sys, zoo; zoo.ZooError; print('tensorflow' in sys.modules, 'textcnn' in dir(zoo))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

@@ -1,0 +1,44 @@
+"""The README's Python examples run as written; its commands exist; its tables have their marks."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_python_examples_run(number: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKS[number]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_the_search_script_has_fifteen_lines() -> None:
+    script = next(block for block in BLOCKS if "keras_tuner" in block)
+    assert len([line for line in script.splitlines() if line.strip()]) <= 16
+
+
+def test_commands_of_the_readme_exist() -> None:
+    from zoo.cli import app
+
+    known = {command.callback.__name__ for command in app.registered_commands}
+    shell = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL))
+    used = set(re.findall(r"(?:^|\s|/)zoo ([a-z-]+)", shell))
+    assert used
+    assert used <= known
+
+
+@pytest.mark.parametrize("table", ["quality", "fidelity", "speed", "startup"])
+def test_tables_have_their_marks(table: str) -> None:
+    assert f"<!-- {table}: written by python -m benchmarks publish -->" in README

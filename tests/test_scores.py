@@ -1,0 +1,54 @@
+"""Scores against numbers worked out by hand and against scikit-learn."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from zoo import scores
+
+
+def test_scores_of_a_hand_worked_case() -> None:
+    # three rows, two classes: right, right, wrong with logits (0, ln 3) for class 0
+    logits = np.array([[math.log(3), 0.0], [0.0, math.log(3)], [0.0, math.log(3)]])
+    found = scores.scores(np.array([0, 1, 0]), logits)
+    assert found["loss"] == pytest.approx((2 * -math.log(0.75) - math.log(0.25)) / 3)
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["macro_f1"] == pytest.approx(2 / 3)
+
+
+def test_scores_agree_with_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    labels, logits = generator.integers(0, 5, 300), generator.normal(size=(300, 5))
+    predicted = logits.argmax(1)
+    found = scores.scores(labels, logits)
+    assert found["macro_f1"] == pytest.approx(metrics.f1_score(labels, predicted, average="macro"))
+    assert found["weighted_f1"] == pytest.approx(
+        metrics.f1_score(labels, predicted, average="weighted")
+    )
+    assert found["loss"] == pytest.approx(metrics.log_loss(labels, scores.softmax(logits)))
+    matrix = scores.confusion_matrix(labels, predicted, 5)
+    assert (matrix == metrics.confusion_matrix(labels, predicted)).all()
+
+
+def test_a_class_that_never_occurs_does_not_lower_macro_f1() -> None:
+    logits = np.array([[5.0, 0.0, 0.0], [0.0, 5.0, 0.0]])
+    assert scores.scores(np.array([0, 1]), logits)["macro_f1"] == 1.0
+
+
+def test_report_counts_each_class() -> None:
+    logits = np.array([[5.0, 0.0], [5.0, 0.0], [0.0, 5.0]])
+    found = scores.report(np.array([0, 1, 1]), logits, ["ham", "spam"])
+    assert found["confusion_matrix"] == [[1, 0], [1, 1]]
+    assert found["classes"]["spam"] == {
+        "precision": 1.0,
+        "recall": 0.5,
+        "f1": pytest.approx(2 / 3),
+        "support": 2,
+    }
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    found = scores.scores(np.array([0]), np.array([[1e4, -1e4]]))
+    assert found["loss"] == 0.0

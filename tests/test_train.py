@@ -1,0 +1,189 @@
+"""A whole training, and what its folder holds."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from conftest import QUICK, sentences, write_csv
+
+import zoo
+from zoo import ZooError
+from zoo.preset import read_yaml
+
+
+def test_the_folder_of_a_run(trained) -> None:
+    names = {path.name for path in trained.path.iterdir()}
+    assert {
+        "preset.yaml", "metrics.json", "history.csv", "environment.json", "findings.json",
+        "notes.yaml", "mistakes.csv", "model",
+    } <= names  # fmt: skip
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_it_learned(trained) -> None:
+    assert trained.metrics["test"]["accuracy"] > 0.9
+    assert trained.metrics["validation"]["accuracy"] > 0.9
+
+
+def test_metrics_have_the_promised_keys(trained) -> None:
+    for part in ("validation", "test"):
+        assert {"loss", "accuracy", "macro_f1", "weighted_f1"} <= set(trained.metrics[part])
+        assert {"loss", "accuracy", "macro_f1", "weighted_f1"} <= set(
+            trained.metrics["baseline"][part]
+        )
+        assert set(trained.metrics[part]["classes"]) == {"bad", "good"}
+    training = trained.metrics["training"]
+    assert training["examples_per_second"] > 0
+    assert 0 <= training["input_wait_share"] < 1
+    assert training["parameters"] == trained.classifier.network.count_params()
+
+
+def test_the_result_line_compares_with_the_linear_model(trained) -> None:
+    assert "the linear baseline" in trained.findings[-1].what
+    part = trained.metrics["test"]["accuracy"] - trained.metrics["baseline"]["test"]["accuracy"]
+    assert trained.findings[-1].evidence["points"] == pytest.approx(100 * part)
+
+
+def test_the_saved_model_scores_what_metrics_say(trained, tmp_path) -> None:
+    path = write_csv(tmp_path / "test.csv", sentences(60, seed=1))
+    found = zoo.load_run(trained.path).evaluate(str(path))
+    assert found["accuracy"] == pytest.approx(trained.metrics["test"]["accuracy"])
+    assert found["loss"] == pytest.approx(trained.metrics["test"]["loss"], rel=1e-5)
+
+
+def test_predictions_come_in_order_and_padding_is_harmless(trained) -> None:
+    texts = ["great " * 50, "dull", "a great film", "", "the plot was awful"]
+    together = trained.predict(texts)
+    for text, prediction in zip(texts, together, strict=True):
+        (alone,) = trained.predict([text])
+        assert alone["label"] == prediction["label"]
+        for label, value in alone["probabilities"].items():
+            assert value == pytest.approx(prediction["probabilities"][label], abs=1e-5)
+    assert together[2]["label"] == "good"
+    assert together[4]["label"] == "bad"
+
+
+def test_predict_refuses_one_string(trained) -> None:
+    with pytest.raises(ZooError, match="list of texts"):
+        trained.predict("a film")
+
+
+def test_keras_reads_the_saved_model(trained) -> None:
+    model = keras.models.load_model(trained.path / "model" / "model.keras")
+    ids = np.array([[5, 6, 7]], dtype="int32")
+    expected = trained.classifier.network(ids)
+    np.testing.assert_allclose(model(ids), expected, atol=1e-6)
+
+
+def test_history_has_a_line_an_epoch(trained) -> None:
+    with (trained.path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == trained.metrics["training"]["epochs"] == 6
+    assert {"epoch", "loss", "val_loss", "val_accuracy", "learning_rate"} <= set(rows[0])
+
+
+def test_notes_and_environment(trained) -> None:
+    assert read_yaml(trained.path / "notes.yaml")["why"] == "the run of the tests"
+    about = json.loads((trained.path / "environment.json").read_text())
+    assert about["request"]["seed"] == 1
+    assert about["versions"]["keras"] == keras.__version__
+    assert about["fingerprint"]
+
+
+def test_the_same_seed_gives_the_same_weights(reviews, tmp_path) -> None:
+    runs = [
+        zoo.train("textcnn", reviews, set=QUICK, out=tmp_path / name, seed=5, verbose=False)
+        for name in "ab"
+    ]
+    first, second = (run.classifier.network.get_weights() for run in runs)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path) -> None:
+    first = zoo.train("textcnn", str(reviews), set=QUICK, out=tmp_path / "a", verbose=False)
+    again = zoo.train(first.path / "preset.yaml", out=tmp_path / "b", verbose=False)
+    for a, b in zip(
+        first.classifier.network.get_weights(),
+        again.classifier.network.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("model", ["rcnn", "textrnn", "fasttext"])
+def test_every_model_trains(model, reviews, tmp_path) -> None:
+    changes = {key: value for key, value in QUICK.items() if not key.endswith("filters")}
+    run = zoo.train(model, reviews, set=changes, out=tmp_path / "run", verbose=False)
+    assert run.metrics["validation"]["accuracy"] >= 0.4
+    assert len(run.predict(["a great film", "dull"])) == 2
+
+
+def test_integer_labels_come_back_as_integers(tmp_path) -> None:
+    rows = [(text, {"good": 10, "bad": 9}[label]) for text, label in sentences(100)]
+    texts, labels = map(list, zip(*rows, strict=True))
+    run = zoo.train("textcnn", (texts, labels), set=QUICK, out=tmp_path / "run", verbose=False)
+    assert zoo.load_run(run.path).predict(["a great film"])[0]["label"] in (9, 10)
+
+
+def test_start_vectors(reviews, tmp_path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("great " + " ".join(["0.5"] * 16) + "\ndull " + " ".join(["-0.5"] * 16) + "\n")
+    run = zoo.train(
+        "textcnn",
+        reviews,
+        set=QUICK
+        | {
+            "data.tokenizer": "words",
+            "data.vectors": str(vectors),
+            "architecture.embedding": "static",
+        },
+        out=tmp_path / "run",
+        verbose=False,
+    )
+    finding = next(finding for finding in run.findings if "vectors for" in finding.what)
+    assert finding.evidence["found"] == 2
+    pieces = run.classifier.tokenizer.pieces()
+    layer = next(
+        layer for layer in run.classifier.network.layers if layer.name.startswith("embedding")
+    )
+    np.testing.assert_allclose(layer.get_weights()[0][pieces.index("great")], 0.5)
+
+
+def test_ctrl_c_keeps_the_best_so_far(reviews, tmp_path) -> None:
+    """A real SIGINT in the middle of a training of a real process."""
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    out = tmp_path / "run"
+    command = [
+        sys.executable, "-m", "zoo", "train", "textcnn", str(reviews), "--out", str(out),
+        "--set", "recipe.epochs=100000", "--set", "recipe.patience_epochs=null",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    history = out / "history.csv"
+    for _ in range(600):
+        if history.is_file() and len(history.read_text().splitlines()) > 2:
+            break
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "zoo predict" in stderr
+    assert zoo.load_run(out).predict(["a great film"])
+    assert zoo.load_run(out).metrics["training"]["interrupted"] is True
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(reviews, tmp_path, monkeypatch) -> None:
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.training.model.TrainingModel.fit", interrupt)
+    with pytest.raises(ZooError, match="nothing is kept"):
+        zoo.train("textcnn", reviews, set=QUICK, out=tmp_path / "run", verbose=False)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,9 @@
+"""The few layers that Keras lacks; `keras` only, so that they run on any of its backends."""
+
+from zoo.layers.filters import WordFilters as WordFilters
+from zoo.layers.ngrams import NgramHash as NgramHash
+from zoo.layers.pooling import AttentionPooling as AttentionPooling
+from zoo.layers.pooling import MaskedMax as MaskedMax
+from zoo.layers.pooling import ScaledSum as ScaledSum
+from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
+from zoo.layers.tokens import WordDropout as WordDropout

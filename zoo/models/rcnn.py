@@ -1,0 +1,83 @@
+"""Recurrent convolutional text classifier (Lai 2015)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+from keras import ops
+
+from zoo.layers import MaskedMax
+from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
+
+CELLS = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+
+def rcnn(
+    *,
+    vocabulary_size: int,
+    num_classes: int,
+    embedding_dim: int,
+    embedding: EmbeddingMode,
+    embedding_range: float,
+    embedding_dropout: float,
+    word_dropout: float,
+    dropout: float,
+    cell: Literal["simple", "lstm", "gru"],
+    context_dim: int,
+    hidden_dim: int,
+    activation: str,
+) -> keras.Model:
+    """Build the network: every word between its left and right context, maximum over time.
+
+    The left context of a word is a recurrent state that has read the words before it and not the
+    word itself; the right context likewise from the end. The context of the first and of the last
+    word is the cell's answer to a zero vector, which its bias learns (the paper learns the two
+    vectors as such). The activation comes after the maximum, which for the increasing ones (relu,
+    tanh, linear) is the same as before it.
+
+    Args:
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown word.
+        num_classes: number of logits.
+        embedding_dim: length of a word vector.
+        embedding: `non-static` trains the vectors, `static` leaves them, `multichannel` adds up
+            one of each.
+        embedding_range: vectors start uniform in [-range, range].
+        embedding_dropout: fraction of the vector's features dropped, the same over a whole text.
+        word_dropout: fraction of words replaced by the unknown word.
+        dropout: fraction of pooled features dropped.
+        cell: recurrent cell; `simple` is the paper's.
+        context_dim: length of either context.
+        hidden_dim: features of a word in its context, and of the pooled text.
+        activation: name of a Keras activation, applied to the pooled features.
+
+    Returns:
+        int32 `(batch, time)` token ids to float32 `(batch, num_classes)` logits.
+
+    Source: Lai 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9513. Differs: cells other
+        than the simple one, biases in the recurrence.
+    """
+    tokens = token_input()
+    vectors = embed(
+        tokens,
+        vocabulary_size=vocabulary_size,
+        embedding_dim=embedding_dim,
+        embedding=embedding,
+        embedding_range=embedding_range,
+        embedding_dropout=embedding_dropout,
+        word_dropout=word_dropout,
+    )
+    present = ops.not_equal(tokens, 0)
+    before = ops.pad(vectors[:, :-1], [[0, 0], [1, 0], [0, 0]])
+    after = ops.pad(vectors[:, 1:], [[0, 0], [0, 1], [0, 0]])
+    recurrent = CELLS[cell]
+    # Padding comes after the text: only the direction that starts in it has to be told.
+    left = recurrent(context_dim, return_sequences=True, name="left_context")(before)
+    right = recurrent(context_dim, return_sequences=True, go_backwards=True, name="right_context")(
+        after, mask=present
+    )
+    words = ops.concatenate([left, vectors, ops.flip(right, axis=1)], axis=-1)
+    words = keras.layers.Dense(hidden_dim, name="word_in_context")(words)
+    features = MaskedMax(name="pooling")(words, mask=present)
+    features = keras.layers.Activation(activation, name="activation")(features)
+    return keras.Model(tokens, to_logits(features, num_classes, dropout), name="rcnn")

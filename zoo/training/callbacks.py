@@ -1,0 +1,153 @@
+"""What the recipe does around the steps: keep the best weights, lower the rate, stop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.recipe import Recipe
+
+# Steps between two looks at the loss: a look waits for the device, so not at every step.
+LOOK_EVERY = 50
+
+
+class Averaged(keras.callbacks.Callback):
+    """Validate with the averaged weights, and leave them in the model at the end."""
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Swap the averages in."""
+        self.model.averages.swap()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Swap the weights back in."""
+        self.model.averages.restore()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leave the averages in the model; `KeepBest`, which comes later, has the last word."""
+        self.model.averages.restore()
+        self.model.averages.swap()
+        self.model.averages.restart()
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keep the weights of the epoch with the best validation score; a tie goes to the earlier one.
+
+    Args:
+        score: key of the logs.
+        patience_epochs: epochs without a better score before training stops, or None.
+    """
+
+    def __init__(self, score: str, patience_epochs: int | None):
+        super().__init__()
+        self.score = score
+        self.patience_epochs = patience_epochs
+        self.sign = 1.0 if score == "val_loss" else -1.0
+        self.best = math.inf
+        self.weights: list[np.ndarray] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Forget an earlier training."""
+        self.best, self.weights = math.inf, None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the weights that were validated if they are the best so far."""
+        value = self.sign * float((logs or {}).get(self.score, math.nan))
+        if value < self.best:
+            self.best = value
+            self.model.best_epoch = epoch + 1
+            averages = self.model.averages
+            if averages is not None:
+                averages.swap()
+            self.weights = self.model.get_weights()
+            if averages is not None:
+                averages.restore()
+        waited = epoch + 1 - (self.model.best_epoch or 0)
+        if self.patience_epochs is not None and waited >= self.patience_epochs:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Put the best weights into the model."""
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
+            if self.model.averages is not None:
+                self.model.averages.restart()
+
+
+class Plateau(keras.callbacks.Callback):
+    """Lower the learning rate when the validation loss stops falling (A38, A94).
+
+    Args:
+        factor: what the rate is multiplied by.
+        patience_epochs: epochs without a lower loss before it is.
+    """
+
+    def __init__(self, factor: float, patience_epochs: int):
+        super().__init__()
+        self.factor = factor
+        self.patience_epochs = patience_epochs
+        self.best, self.waited = math.inf, 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compare the loss with the lowest so far."""
+        logs = logs or {}
+        loss = float(logs.get("val_loss", logs.get("loss", math.nan)))
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited > self.patience_epochs:
+            scale = self.model.optimizer._learning_rate.scale
+            scale.assign(scale * self.factor)
+            self.waited = 0
+
+
+class StopNotFinite(keras.callbacks.Callback):
+    """Stop when the loss is no longer finite, and say so (A161 to A166)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+        self.stopped = False
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the loss now and then."""
+        self.steps += 1
+        if self.steps % LOOK_EVERY == 0:
+            self._look(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the loss of the epoch."""
+        self._look(logs)
+
+    def _look(self, logs: dict[str, Any] | None) -> None:
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            self.stopped = self.model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Raise, after the best weights are back."""
+        if self.stopped:
+            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            raise ZooError(
+                f"the loss is not finite any more (seen at step {self.steps}, learning rate "
+                f"{rate:.3g}). Lower recipe.optimizer.learning_rate ten times (A166), or set "
+                "recipe.global_clipnorm to 1.0 (A02)."
+            )
+
+
+def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
+    """Return the callbacks of a recipe, in the order in which they must run."""
+    found: list[Any] = []
+    if model.averages is not None:
+        found.append(Averaged())
+    if validated:
+        found.append(KeepBest(f"val_{recipe.best}", recipe.patience_epochs))
+    if recipe.schedule.name == "plateau":
+        found.append(Plateau(recipe.schedule.factor, recipe.schedule.patience_epochs))
+    found.append(StopNotFinite())
+    for callback in found:
+        callback.set_model(model)
+    return found

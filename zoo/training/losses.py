@@ -1,0 +1,102 @@
+"""The loss of a recipe: mean per example, from logits and integer labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo.recipe import Loss
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ClassificationLoss(keras.losses.Loss):
+    """Cross-entropy or focal loss, with label smoothing, of each example; Keras takes the mean.
+
+    Args:
+        focal: whether easy examples weigh `(1 - p) ** gamma`, p being the true class's probability.
+        label_smoothing: share of the target spread evenly over all classes, in [0, 1).
+        gamma: exponent of the focal weight.
+
+    Source: Lin 2017, https://arxiv.org/abs/1708.02002 (focal; alpha is 1, class weights are the
+        data's balance); Szegedy 2016, https://arxiv.org/abs/1512.00567 (label smoothing).
+    """
+
+    def __init__(
+        self,
+        focal: bool = False,
+        label_smoothing: float = 0.0,
+        gamma: float = 2.0,
+        name: str = "loss",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.focal = focal
+        self.label_smoothing = label_smoothing
+        self.gamma = gamma
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Return the loss `(batch,)` of labels `(batch,)` and logits `(batch, classes)`."""
+        labels = tf.reshape(tf.cast(y_true, tf.int32), [-1])
+        logits = tf.cast(y_pred, tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if not self.focal and not self.label_smoothing:
+            return losses
+        weight = tf.pow(-tf.math.expm1(-losses), self.gamma) if self.focal else 1.0
+        if self.label_smoothing:
+            spread = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
+            losses += self.label_smoothing * (spread - losses)
+        return weight * losses
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the loss again."""
+        return {
+            **super().get_config(),
+            "focal": self.focal,
+            "label_smoothing": self.label_smoothing,
+            "gamma": self.gamma,
+        }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class MacroF1(keras.metrics.Metric):
+    """F1 averaged over the classes that occur or are predicted; integer labels and logits.
+
+    Args:
+        num_classes: number of classes.
+    """
+
+    def __init__(self, num_classes: int, name: str = "macro_f1", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        self.num_classes = num_classes
+        self.confusion = self.add_weight(
+            shape=(num_classes, num_classes), initializer="zeros", name="confusion"
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch of labels `(batch,)` and logits `(batch, classes)`."""
+        labels = tf.reshape(tf.cast(y_true, tf.int32), [-1])
+        predicted = tf.argmax(y_pred, axis=1, output_type=tf.int32)
+        counts = tf.math.confusion_matrix(labels, predicted, self.num_classes, dtype=tf.float32)
+        self.confusion.assign_add(counts)
+
+    def result(self) -> tf.Tensor:
+        """Return the F1, a float32 scalar."""
+        confusion = tf.convert_to_tensor(self.confusion)
+        total = tf.reduce_sum(confusion, axis=0) + tf.reduce_sum(confusion, axis=1)
+        f1 = tf.math.divide_no_nan(2.0 * tf.linalg.diag_part(confusion), total)
+        return tf.math.divide_no_nan(
+            tf.reduce_sum(f1), tf.reduce_sum(tf.cast(total > 0, tf.float32))
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the metric again."""
+        return {**super().get_config(), "num_classes": self.num_classes}
+
+
+def make_loss(loss: Loss) -> ClassificationLoss:
+    """Return the loss of a recipe."""
+    return ClassificationLoss(
+        focal=loss.name == "focal", label_smoothing=loss.label_smoothing, gamma=loss.gamma
+    )

@@ -1,0 +1,238 @@
+"""The one training model: a functional `keras.Model` whose `fit` applies the preset's recipe.
+
+Everything here that is not public in Keras was written against 3.15.1: `_loss_tracker`, and
+`train_function` as what `fit` calls with an iterator.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.errors import ZooError
+from zoo.preset import Preset, recipe_from
+from zoo.recipe import Recipe
+from zoo.training.averages import Averages
+from zoo.training.callbacks import recipe_callbacks
+from zoo.training.losses import MacroF1, make_loss
+from zoo.training.optimizers import (
+    LazyAdamW,
+    clip_by_global_norm,
+    embedding_tables,
+    make_optimizer,
+    sum_repeated_rows,
+    without_decay,
+)
+from zoo.training.schedules import RecipeSchedule
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class TrainingModel(keras.Model):
+    """A functional model with a recipe; use it as any `keras.Model`.
+
+    Beside what `keras.Model` does, a step sums the gradients of repeated token ids before anything
+    is squared, clips by the global norm, and takes the weights into their moving average. `fit`
+    trains for the recipe's epochs on its schedule, validates the averaged weights, and leaves the
+    best ones in the model.
+    """
+
+    recipe: Recipe | None = None
+    batch_size: int | None = None
+    averages: Averages | None = None
+    best_epoch: int | None = None
+
+    def set_exemptions(self) -> None:
+        """Tell the optimizer what does not decay and which gradients come as rows.
+
+        Neither is part of an optimizer's config in Keras 3.15.1, so it is said again after loading.
+        """
+        if self.recipe is None:
+            return
+        if getattr(self.optimizer, "weight_decay", None):
+            exempt = without_decay(self, self.recipe.decay_embeddings)
+            self.optimizer.exclude_from_weight_decay(var_list=exempt)
+        if isinstance(self.optimizer, LazyAdamW):
+            self.optimizer.set_tables(embedding_tables(self))
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model as it was."""
+        super().compile_from_config(config)
+        self.set_exemptions()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras' config with the recipe in it."""
+        recipe = self.recipe.model_dump(mode="json") if self.recipe is not None else None
+        return {**super().get_config(), "recipe": recipe, "batch_size": self.batch_size}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TrainingModel:
+        """Build the model of a config again."""
+        config = dict(config)
+        recipe, batch_size = config.pop("recipe", None), config.pop("batch_size", None)
+        model = super().from_config(config, custom_objects)
+        model.recipe = recipe_from(recipe) if recipe is not None else None
+        model.batch_size = batch_size
+        return model
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Take one optimizer step on a batch; return the metrics so far."""
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            logits = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights)
+            self._loss_tracker.update_state(loss, sample_weight=tf.shape(logits)[0])
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        gradients = [sum_repeated_rows(gradient) for gradient in gradients]
+        if self.recipe is not None and self.recipe.global_clipnorm is not None:
+            gradients, _ = clip_by_global_norm(gradients, self.recipe.global_clipnorm)
+        self.optimizer.apply(gradients, variables)
+        if self.averages is not None:
+            self.averages.update(self.optimizer.iterations.value)
+        return self.compute_metrics(x, y, logits, sample_weight=weights)
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make the function of one step, which also adds up the seconds spent waiting for data."""
+        if self.train_function is not None and not force:
+            return
+        if self.run_eagerly or self.steps_per_execution > 1:
+            super().make_train_function(force)
+            return
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            super().make_train_function(force)
+            return
+
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def train_function(iterator: Any) -> dict[str, Any]:
+            asked = tf.timestamp()
+            with tf.control_dependencies([asked]):
+                data = next(iterator)
+            with tf.control_dependencies(tf.nest.flatten(data)):
+                waited = tf.timestamp() - asked
+            self.seconds_waiting.assign_add(waited)
+            return self.train_step(data)
+
+        self.train_function = train_function
+
+    @functools.cached_property
+    def seconds_waiting(self) -> tf.Variable:
+        """Seconds that steps spent waiting for their batch since the last `fit` began."""
+        return tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        verbose: Any = "auto",
+        callbacks: Sequence[Any] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        steps_per_epoch: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Train with the recipe; arguments as in `keras.Model.fit`.
+
+        Args:
+            x: token ids `(rows, time)`, or a `tf.data.Dataset` of batches.
+            y: labels `(rows,)`; None for a dataset.
+            batch_size: rows a step; the preset's unless given. None for a dataset.
+            epochs: passes over the data; the recipe's unless given.
+            verbose: as in Keras.
+            callbacks: run beside the recipe's own.
+            validation_split: share of the arrays held out, the last rows.
+            validation_data: what picks the best epoch; without it the last weights stay.
+            steps_per_epoch: needed for a dataset that does not end.
+            **kwargs: passed on to Keras.
+
+        Returns:
+            Keras' history.
+
+        Raises:
+            ZooError: the loss is no longer finite; the best weights so far are in the model.
+        """
+        if self.recipe is None:
+            return super().fit(
+                x, y, batch_size=batch_size, epochs=1 if epochs is None else epochs,
+                verbose=verbose, callbacks=callbacks, validation_split=validation_split,
+                validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
+            )  # fmt: skip
+        arrays = not isinstance(x, tf.data.Dataset | keras.utils.PyDataset)
+        if arrays and batch_size is None:
+            batch_size = self.batch_size
+        if arrays and not hasattr(x, "__len__"):
+            raise ZooError("fit takes arrays, a tf.data.Dataset or a keras PyDataset.")
+        steps = steps_per_epoch or _steps(x, batch_size, validation_split)
+        epochs = self.recipe.total_epochs(steps) if epochs is None else epochs
+        self._begin(steps * epochs)
+        validated = validation_data is not None or bool(validation_split)
+        own = recipe_callbacks(self, self.recipe, validated)
+        try:
+            return super().fit(
+                x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
+                callbacks=[*own, *(callbacks or [])], validation_split=validation_split,
+                validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if self.averages is not None:
+                self.averages.restore()
+            for callback in own:
+                callback.on_train_end()  # the best weights so far
+            raise
+
+    def _begin(self, total_steps: int) -> None:
+        """Start schedule, average and clock of a training."""
+        recipe = self.recipe
+        schedule = self.optimizer._learning_rate
+        if isinstance(schedule, RecipeSchedule):
+            schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
+        if recipe is not None and recipe.ema is not None:
+            if self.averages is None:
+                self.averages = Averages(self.trainable_variables, recipe.ema)
+            self.averages.restart()
+        self.best_epoch = None
+        self.seconds_waiting.assign(0.0)
+
+
+def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
+    """Return a network as a model compiled with the preset's optimizer, schedule and loss."""
+    recipe = preset.recipe
+    model = TrainingModel(network.inputs, network.outputs, name=network.name)
+    model.recipe = recipe
+    model.batch_size = preset.data.batch_size
+    schedule = RecipeSchedule(
+        recipe.optimizer.learning_rate, recipe.schedule.model_dump(mode="json")
+    )
+    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if recipe.best == "macro_f1":
+        metrics.append(MacroF1(preset.architecture.num_classes))
+    model.compile(
+        optimizer=make_optimizer(recipe, schedule),
+        loss=make_loss(recipe.loss),
+        metrics=metrics,
+        jit_compile=False,  # XLA loses on these networks on a CPU
+    )
+    model.set_exemptions()
+    return model
+
+
+def _steps(x: Any, batch_size: int | None, validation_split: float) -> int:
+    """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
+    if isinstance(x, tf.data.Dataset):
+        count = int(x.cardinality())
+        if count == tf.data.INFINITE_CARDINALITY:
+            raise ZooError("the dataset does not end: give steps_per_epoch.")
+        return count if count >= 0 else int(x.reduce(np.int64(0), lambda n, _: n + 1))
+    if isinstance(x, keras.utils.PyDataset):
+        return len(x)
+    rows = math.floor(len(x) * (1.0 - validation_split))
+    return math.ceil(rows / (batch_size or 32))

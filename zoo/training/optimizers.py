@@ -1,0 +1,136 @@
+"""Optimizers of a recipe; embedding rows are updated right, and only where they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo.recipe import Recipe
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LazyAdamW(keras.optimizers.AdamW):
+    """AdamW that touches only the embedding rows whose ids occur in the batch (A14).
+
+    Adam keeps moving a rare word's vector along its old momentum for many steps after it was seen,
+    and an update of the whole table costs as much as the rest of a small network. Here moments and
+    weights of a row move only when the row has a gradient; the bias correction counts all steps.
+    Where every id is in every batch it equals AdamW. Weight decay of a table, if any, also acts on
+    the rows of the batch only.
+
+    Repeated ids must be summed before (`sum_repeated_rows`), as `TrainingModel` does.
+
+    Source: LazyAdam of TensorFlow Addons; Loshchilov and Hutter 2019,
+        https://arxiv.org/abs/1711.05101, for the decay.
+    """
+
+    _tables: frozenset[Any] = frozenset()
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update the rows of an `IndexedSlices` gradient, or a whole variable."""
+        if not isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        first, second = self._momentums[index].value, self._velocities[index].value
+        # Keras hands the bare tf.Variable of a model's variable to its optimizers.
+        table = variable.value if isinstance(variable, keras.Variable) else variable
+        rows, values = gradient.indices, tf.cast(gradient.values, variable.dtype)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        rate = tf.cast(learning_rate, variable.dtype)
+        alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
+        old_first, old_second = tf.gather(first, rows), tf.gather(second, rows)
+        new_first = old_first + (values - old_first) * (1 - self.beta_1)
+        new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
+        change = alpha * new_first / (tf.sqrt(new_second) + self.epsilon)
+        if self._decays(variable):
+            change += rate * self.weight_decay * tf.gather(table, rows)
+        _scatter(tf.raw_ops.ResourceScatterUpdate, first, rows, new_first)
+        _scatter(tf.raw_ops.ResourceScatterUpdate, second, rows, new_second)
+        _scatter(tf.raw_ops.ResourceScatterSub, table, rows, change)
+
+    def _decays(self, variable: Any) -> bool:
+        return bool(self.weight_decay) and self._use_weight_decay(variable)
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        # Keras 3.15.1 decays whole variables here; tables are decayed row by row above.
+        if self.weight_decay:
+            whole = [each for each in variables if self._var_key(each) not in self._tables]
+            super()._apply_weight_decay(whole)
+
+    def set_tables(self, tables: Sequence[Any]) -> None:
+        """Name the variables whose gradients come as rows; their decay is lazy, too."""
+        self._tables = frozenset(self._var_key(table) for table in tables)
+
+
+def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a recipe.
+
+    Args:
+        recipe: the recipe; clipping and averaging are `TrainingModel`'s work.
+        learning_rate: a number or a schedule.
+    """
+    block = recipe.optimizer
+    settings = block.model_dump(exclude={"name", "learning_rate"})
+    if not settings.get("weight_decay", 1.0):
+        # Keras multiplies every weight by 1 - 0 at every step when the decay is 0.0.
+        settings["weight_decay"] = None if block.name == "sgd" else 0.0
+    kinds = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "lazy_adamw": LazyAdamW,
+        "sgd": keras.optimizers.SGD,
+        "adadelta": keras.optimizers.Adadelta,
+        "rmsprop": keras.optimizers.RMSprop,
+    }
+    if block.name == "adamw" and not settings["weight_decay"]:
+        settings.pop("weight_decay")
+        return keras.optimizers.Adam(learning_rate=learning_rate, **settings)
+    return kinds[block.name](learning_rate=learning_rate, **settings)
+
+
+def sum_repeated_rows(gradient: Any) -> Any:
+    """Return an `IndexedSlices` with each row once, its gradients summed; others as they are.
+
+    Keras 3.15.1 squares the gradient of each occurrence of an id before it adds them, in Adam's
+    second moment and in the norm that is clipped; the gradient of a row is their sum.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, position = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, position, tf.shape(rows)[0])
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def clip_by_global_norm(gradients: list[Any], limit: float) -> tuple[list[Any], tf.Tensor]:
+    """Return gradients scaled so that their common norm is at most `limit`, and the norm before.
+
+    Source: Pascanu 2013, https://arxiv.org/abs/1211.5063.
+    """
+    clipped, norm = tf.clip_by_global_norm(gradients, limit)
+    return clipped, norm
+
+
+def embedding_tables(model: keras.Model) -> list[Any]:
+    """Return the trainable embedding tables of a model, by the kind of their layer."""
+    return [
+        layer.embeddings
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding) and layer.trainable
+    ]
+
+
+def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:
+    """Return the variables that weight decay must not touch (A109, D21).
+
+    Biases, norms and all else of one dimension; embedding tables unless `decay_embeddings`.
+    """
+    kept = [variable for variable in model.trainable_variables if len(variable.shape) <= 1]
+    return kept if decay_embeddings else kept + embedding_tables(model)
+
+
+def _scatter(operation: Any, variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
+    operation(resource=variable.handle, indices=rows, updates=values)

@@ -1,0 +1,87 @@
+"""The learning-rate schedule of a recipe, in the graph."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo.recipe import Schedule
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """`zoo.recipe.rate_factor` times a rate; the number of steps is told when training begins.
+
+    Args:
+        learning_rate: the rate at the peak.
+        schedule: the schedule block, as a mapping.
+        total_steps: steps of the whole training.
+        begun: step at which this training began: a second `fit` starts the schedule again.
+        scale: a further factor, which plateau lowers.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        schedule: dict[str, Any],
+        total_steps: int = 1,
+        begun: int = 0,
+        scale: float = 1.0,
+    ):
+        super().__init__()
+        self.learning_rate = float(learning_rate)
+        self.schedule = Schedule.model_validate(
+            dict(schedule, milestones=tuple(schedule.get("milestones", (0.5, 0.75))))
+        )
+        self.total_steps = tf.Variable(int(total_steps), dtype=tf.int64, trainable=False)
+        self.begun = tf.Variable(int(begun), dtype=tf.int64, trainable=False)
+        self.scale = tf.Variable(float(scale), dtype=tf.float32, trainable=False)
+
+    def begin(self, step: int, total_steps: int) -> None:
+        """Start the schedule at an optimizer's step, for so many steps."""
+        self.begun.assign(step)
+        self.total_steps.assign(max(total_steps, 1))
+        self.scale.assign(1.0)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the float32 rate at an optimizer's step."""
+        schedule = self.schedule
+        total = tf.cast(self.total_steps, tf.float32)
+        step = tf.cast(tf.cast(step, tf.int64) - self.begun, tf.float32)
+        warmup = schedule.warmup_fraction * total
+        progress = tf.clip_by_value((step - warmup) / tf.maximum(total - warmup, 1.0), 0.0, 1.0)
+        factor = _decay(schedule, progress, step, total)
+        if schedule.warmup_fraction:
+            if schedule.name == "one-cycle":
+                rising = 0.04 + 0.96 * 0.5 * (1 - tf.cos(math.pi * step / warmup))
+            else:
+                rising = (step + 1) / (warmup + 1)
+            factor = tf.where(step < warmup, rising, factor)
+        return self.learning_rate * self.scale * factor
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the schedule again, where it stands."""
+        return {
+            "learning_rate": self.learning_rate,
+            "schedule": self.schedule.model_dump(mode="json"),
+            "total_steps": int(self.total_steps),
+            "begun": int(self.begun),
+            "scale": float(self.scale),
+        }
+
+
+def _decay(schedule: Schedule, progress: Any, step: Any, total: Any) -> tf.Tensor:
+    final = schedule.final_fraction
+    if schedule.name in ("cosine", "one-cycle"):
+        return final + (1 - final) * 0.5 * (1 + tf.cos(math.pi * progress))
+    if schedule.name == "linear":
+        return final + (1 - final) * (1 - progress)
+    if schedule.name == "exponential":
+        return tf.pow(final, progress)
+    if schedule.name == "multistep":
+        milestones = tf.constant(schedule.milestones, tf.float32) * total
+        return tf.pow(schedule.factor, tf.reduce_sum(tf.cast(step >= milestones, tf.float32)))
+    return tf.ones_like(progress)
