@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
-    ["errors", "finding", "files", "environment"],
+    ["errors", "finding", "files", "environment", "quiet"],
     ["architecture", "recipe", "preset", "advice", "scores"],
     ["text", "layers"],
     ["models", "data"],

@@ -35,6 +35,8 @@ OWN = {
         "ngram_sizes": (1, 2),
         "ngram_buckets": 64,
         "ngram_dropout": 0.1,
+        "ngram_share": 0.6,
+        "path_dropout": 0.2,
     },
     "rcnn": {"cell": "lstm", "context_dim": 5, "hidden_dim": 7, "activation": "tanh"},
     "textrnn": {"num_layers": 2, "hidden_dim": 5, "pooling": "max", "head_dim": 4},
@@ -94,8 +96,8 @@ def test_ids_in_and_float32_logits_out(model, changes):
     assert network.inputs[0].dtype == "int32" and network.inputs[0].name == "tokens"
     logits = network(TOKENS)
     assert logits.shape == (4, 3) and logits.dtype == tf.float32
-    assert network.layers[-1].name in ("logits", "sum")
-    assert network.get_layer("logits").bias.shape == (3,)
+    last = network.layers[-1]
+    assert last.name in ("logits", "mixed_logits") and last.bias.shape == (3,)
 
 
 @variants
@@ -239,10 +241,10 @@ def test_textcnn_by_hand():
             answers = [np.einsum("kd,kdf->f", x, w[f"filters/kernel_{i}"]) for x in windows]
             features.append(np.max([*answers, np.zeros(6)], 0))
         features = np.maximum(np.concatenate(features) + w["filters/bias"], 0)
-        expected = features @ w["logits/kernel"] + w["logits/bias"]
+        expected = 2 * 0.4 * features @ w["logits/kernel"] + w["mixed_logits/bias"]
         present = set(grams(row[None]).numpy()[0]) - {0}
         linear = sum(w["ngram_embedding/embeddings"][gram] for gram in present)
-        expected += linear / np.sqrt(len(present))
+        expected += 2 * 0.6 * linear / np.sqrt(len(present))
         np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -8,7 +8,7 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr otherwise
     from zoo.cli import app
     from zoo.errors import ZooError
 

@@ -40,7 +40,11 @@ class TextArchitecture(Block):
 
 
 class TextCNNArchitecture(TextArchitecture):
-    """Convolutional classifier (Kim 2014), with an optional linear path over hashed n-grams."""
+    """Convolutional classifier (Kim 2014), with an optional linear path over hashed n-grams.
+
+    `ngram_share` is the linear path's share of the sum of logits, `path_dropout` the fraction of
+    examples that, in training, see the filters alone, and as many the n-grams alone.
+    """
 
     kernel_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(min_length=1)]
     filters: Positive
@@ -50,6 +54,8 @@ class TextCNNArchitecture(TextArchitecture):
     ngram_sizes: Ngrams
     ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)]
     ngram_dropout: Fraction
+    ngram_share: Annotated[float, Field(ge=0.0, le=1.0)]
+    path_dropout: Annotated[float, Field(ge=0.0, lt=0.5)]
 
     @model_validator(mode="after")
     def _both_or_none(self) -> TextCNNArchitecture:

@@ -40,6 +40,8 @@ def textcnn(
     ngram_sizes: Sequence[int] | None = None,
     ngram_buckets: int | None = None,
     ngram_dropout: float | None = None,
+    ngram_share: float | None = None,
+    path_dropout: float | None = None,
 ) -> TrainingModel:
     """Convolutional text classifier: parallel n-gram filters, maximum over time.
 
@@ -63,6 +65,9 @@ def textcnn(
         ngram_sizes: n-gram widths of the linear path beside the convolutions, () for none.
         ngram_buckets: rows of its hash table, 0 for none.
         ngram_dropout: fraction of n-grams dropped, in [0, 1).
+        ngram_share: share of the linear path in the sum of logits, in [0, 1].
+        path_dropout: fraction of training examples that see the filters alone, and as many the
+            n-grams alone, in [0, 0.5).
 
     Returns:
         A compiled `keras.Model`: int32 `(batch, time)` token ids to float32

@@ -13,7 +13,9 @@ import typer
 from zoo import show
 from zoo.errors import ZooError
 from zoo.preset import explain as explain_preset
-from zoo.preset import load_preset, parse_value, presets as all_presets
+from zoo.preset import load_preset, parse_value
+from zoo.preset import presets as all_presets
+from zoo.quiet import load_tensorflow
 
 app = typer.Typer(
     name="zoo",
@@ -56,6 +58,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on your data: files in; model, metrics and findings out."""
+    load_tensorflow()
     from zoo.train import train as run_training
 
     changes = dict(_assignment(entry) for entry in set or [])
@@ -91,6 +94,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a run on data with labels."""
+    load_tensorflow()
     from zoo.run import load_run
 
     metrics = load_run(run).evaluate(_paths(data), text=text, label=label)
@@ -107,6 +111,7 @@ def predict(
     text: Text = None,
 ) -> None:
     """Predict label and probabilities of texts: lines or a table in, JSON lines out."""
+    load_tensorflow()
     from zoo.data import read_texts
     from zoo.run import load_run
 
@@ -122,6 +127,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
 ) -> None:
     """Write a SavedModel that takes raw strings."""
+    load_tensorflow()
     from zoo.run import load_run
 
     written = load_run(run).export(folder)
@@ -140,6 +146,7 @@ def data(
     as_json: Json = False,
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
+    load_tensorflow()
     from zoo.data import inspect_data
 
     model, _, name = preset.partition("/")
@@ -218,6 +225,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the finished runs in a folder, oldest first."""
+    load_tensorflow()
     from zoo.run import list_runs
 
     found = list_runs(folder)

@@ -366,10 +366,10 @@ def _assign(document: dict[str, Any], key: str, value: Any) -> None:
 
 def _switch(block: dict[str, Any], name: str) -> None:
     """Change the optimizer (or loss) and keep only the values the new one also has."""
-    from zoo.recipe import SGD, Adadelta, Adam, AdamW, RMSprop
+    from zoo.recipe import SGD, Adadelta, Adam, AdamW, LazyAdamW, RMSprop
 
     kinds: dict[str, Any] = {
-        "adam": Adam, "adamw": AdamW, "lazy_adamw": AdamW,
+        "adam": Adam, "adamw": AdamW, "lazy_adamw": LazyAdamW,
         "sgd": SGD, "adadelta": Adadelta, "rmsprop": RMSprop,
     }  # fmt: skip
     block["name"] = name

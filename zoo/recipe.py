@@ -26,17 +26,33 @@ class Adam(Block):
 
 
 class AdamW(Block):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
-    `lazy_adamw` updates only the embedding rows whose ids occur in the batch (A14).
-    """
-
-    name: Literal["adamw", "lazy_adamw"]
+    name: Literal["adamw"]
     learning_rate: Rate
     weight_decay: Decay
     beta_1: Beta = 0.9
     beta_2: Beta = 0.999
     epsilon: Epsilon = 1e-7
+
+
+class LazyAdamW(Block):
+    """AdamW that updates only the embedding rows whose ids occur in the batch (A14).
+
+    Args:
+        ngram_rate_factor: learning rate of n-gram weights, as a multiple of `learning_rate`: a row
+            of a linear path is seen seldom and starts at zero.
+        ngram_weight_decay: their own decay, acting on the rows of the batch.
+    """
+
+    name: Literal["lazy_adamw"]
+    learning_rate: Rate
+    weight_decay: Decay
+    beta_1: Beta = 0.9
+    beta_2: Beta = 0.999
+    epsilon: Epsilon = 1e-7
+    ngram_rate_factor: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    ngram_weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
 class SGD(Block):
@@ -68,7 +84,7 @@ class RMSprop(Block):
     epsilon: Epsilon = 1e-7
 
 
-Optimizer = Annotated[Adam | AdamW | SGD | Adadelta | RMSprop, Field(discriminator="name")]
+Optimizer = Annotated[Adam | AdamW | LazyAdamW | SGD | Adadelta | RMSprop, Field(discriminator="name")]
 
 
 class Schedule(Block):

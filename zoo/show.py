@@ -27,7 +27,9 @@ def findings_lines(findings: Sequence[Finding]) -> None:
     for level in ("error", "warning", "info"):
         for finding in findings:
             if finding.level == level:
-                out.print(f"[{STYLES[level]}]{level:>8}[/] {escape(str(finding))}")
+                out.print(
+                    f"[{STYLES[level]}]{level:>8}[/] {escape(str(finding))}", soft_wrap=True
+                )
 
 
 def train_document(run: Any) -> dict[str, Any]:

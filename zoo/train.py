@@ -112,6 +112,8 @@ def train(
         data, validation, test, text, label, seed, fraction,
         tuple(classes) if classes is not None else None, drop_missing,
     )  # fmt: skip
+    # Before any graph is made: a seed set later would unload the tokenizer's model.
+    keras.utils.set_random_seed(seed)
     with _run_folder(resolved, out, overwrite) as folder, _loaded(request, resolved) as loaded:
         return _train(resolved, request, loaded, folder, started, note, verbose)
 
@@ -134,7 +136,6 @@ def _train(
     baseline = fit_baseline(
         data.train, data.validation, data.test, num_classes=len(data.classes), seed=request.seed
     )
-    keras.utils.set_random_seed(request.seed)
     resolved = preset.override({"architecture.num_classes": len(data.classes)})
     model = build(
         preset.override(

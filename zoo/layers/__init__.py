@@ -2,8 +2,10 @@
 
 from zoo.layers.filters import WordFilters as WordFilters
 from zoo.layers.ngrams import NgramHash as NgramHash
+from zoo.layers.paths import PathMix as PathMix
 from zoo.layers.pooling import AttentionPooling as AttentionPooling
 from zoo.layers.pooling import MaskedMax as MaskedMax
 from zoo.layers.pooling import ScaledSum as ScaledSum
+from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
 from zoo.layers.tokens import WordDropout as WordDropout

@@ -88,6 +88,10 @@ class WordFilters(keras.layers.Layer):
                 strongest = ops.cond(time >= LONG, long, short)
         return self.activation(ops.maximum(strongest, 0) + self.bias)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return `(batch, filters * len(kernel_sizes))`; JAX cannot trace an unknown time."""
+        return input_shape[0], self.filters * len(self.kernel_sizes)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
         return {

@@ -27,6 +27,14 @@ class TokenEmbedding(keras.layers.Embedding):
 
 
 @keras.saving.register_keras_serializable(package="zoo")
+class NgramWeights(TokenEmbedding):
+    """A table of one weight a class for each n-gram: the rows of a linear model.
+
+    A class of its own, so that an optimizer can tell it from word vectors.
+    """
+
+
+@keras.saving.register_keras_serializable(package="zoo")
 class WordDropout(keras.layers.Layer):
     """Replace tokens by the unknown word in training; padding stays padding.
 

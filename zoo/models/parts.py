@@ -60,7 +60,12 @@ def embed(
 
 
 def to_logits(
-    features: Any, num_classes: int, dropout: float, max_norm: float | None = None
+    features: Any,
+    num_classes: int,
+    dropout: float,
+    *,
+    max_norm: float | None = None,
+    use_bias: bool = True,
 ) -> Any:
     """Turn `(batch, features)` into float32 `(batch, num_classes)` logits.
 
@@ -69,11 +74,13 @@ def to_logits(
         num_classes: number of logits.
         dropout: fraction of the features dropped in training, in [0, 1).
         max_norm: longest a class's column of the kernel may become; None leaves it free.
+        use_bias: whether each class has a bias.
     """
     if dropout:
         features = keras.layers.Dropout(dropout, name="dropout")(features)
     return keras.layers.Dense(
         num_classes,
+        use_bias=use_bias,
         kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
         dtype="float32",  # the loss wants full precision under a mixed policy too
         name="logits",

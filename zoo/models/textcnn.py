@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers import NgramHash, ScaledSum, TokenEmbedding, WordFilters
+from zoo.layers import NgramHash, NgramWeights, PathMix, ScaledSum, WordFilters
 from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
 
 
@@ -30,6 +30,8 @@ def textcnn(
     ngram_sizes: Sequence[int],
     ngram_buckets: int,
     ngram_dropout: float,
+    ngram_share: float,
+    path_dropout: float,
 ) -> keras.Model:
     """Build the network: parallel n-gram filters, maximum over time, linear classifier.
 
@@ -54,6 +56,9 @@ def textcnn(
         ngram_sizes: n-grams of a linear classifier whose logits are added; () for none.
         ngram_buckets: rows that hashed n-grams share; 0 for none.
         ngram_dropout: fraction of the n-grams dropped.
+        ngram_share: weight of the n-grams' logits in the sum, in [0, 1]; one half is a plain sum.
+        path_dropout: fraction of training examples that see the filters alone, and as many the
+            n-grams alone.
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, num_classes)` logits.
@@ -81,12 +86,13 @@ def textcnn(
         kernel_initializer=start or "glorot_uniform",
         name="filters",
     )(vectors)
-    logits = to_logits(features, num_classes, dropout, max_norm)
+    logits = to_logits(features, num_classes, dropout, max_norm=max_norm, use_bias=not ngram_sizes)
     if ngram_sizes:
         linear = _ngram_logits(
             tokens, vocabulary_size, num_classes, ngram_sizes, ngram_buckets, ngram_dropout
         )
-        logits = keras.layers.Add(name="sum", dtype="float32")([logits, linear])
+        mix = PathMix(ngram_share, path_dropout, dtype="float32", name="mixed_logits")
+        logits = mix([logits, linear])
     return keras.Model(tokens, logits, name="textcnn")
 
 
@@ -101,7 +107,7 @@ def _ngram_logits(
     """Sum one weight a class for every n-gram present; float32 `(batch, num_classes)`."""
     hashing = NgramHash(sizes, buckets, vocabulary_size, unique=True, name="ngrams")
     grams = hashing(tokens)
-    weights = TokenEmbedding(
+    weights = NgramWeights(
         hashing.rows,
         num_classes,
         embeddings_initializer="zeros",

@@ -30,7 +30,7 @@ def sample_texts(
         seed: the same texts and seed give the same sample in the same order.
 
     Raises:
-        ZooError: something among the texts is not a string.
+        ZooError: something among the texts is not a string, or not a valid one.
     """
     draw = random.Random(seed).random
     kept: list[tuple[float, int, str]] = []  # a heap of (-key, -position, text): largest key first
@@ -46,6 +46,7 @@ def sample_texts(
         if key >= limit or not text or text.isspace():
             continue
         text = text[:longest]
+        _check_unicode(text, position)
         heapq.heappush(kept, (-key, -position, text))
         total += len(text)
         while len(kept) > count or (total > characters and len(kept) > 1):
@@ -53,3 +54,13 @@ def sample_texts(
             limit = -worst
             total -= len(dropped)
     return [text for _, _, text in sorted(kept, reverse=True)]
+
+
+def _check_unicode(text: str, position: int) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ZooError(
+            f"text number {position} is not valid Unicode: half a surrogate pair at character "
+            f"{error.start}. Decode the file as UTF-8, or drop that character."
+        ) from error

@@ -10,9 +10,12 @@ import sentencepiece
 
 from zoo.errors import ZooError
 
-# What costs time is the length of all distinct words together: about 4 s a million characters on
-# one core (Chinese titles, where a title is a word), far less where words repeat.
-DISTINCT_CHARACTERS = 600_000
+# What costs time is the length of all distinct words together: 2 s for this many on one core where
+# nothing repeats (Chinese titles: a title is a word), 5 s at worst (four letters without a space).
+# A million English words hold fewer.
+DISTINCT_CHARACTERS = 400_000
+# Counting words costs little, but does not end by itself where few words are repeated for ever.
+ALL_CHARACTERS = 5_000_000
 # Learning looks at pieces of at most 16 characters, so a cut in a long text loses next to nothing.
 SENTENCE = 1_000
 # Share of all characters that the alphabet must cover: sentencepiece's own default, which leaves
@@ -39,7 +42,7 @@ def learn_sentencepiece(texts: Iterable[str], *, vocabulary_size: int, lowercase
         lowercase: whether texts are case folded.
 
     Raises:
-        ZooError: no text holds a character.
+        ZooError: no text holds a character, or sentencepiece fails on them.
 
     Source: Kudo 2018, https://arxiv.org/abs/1804.10959.
     """
@@ -50,17 +53,22 @@ def learn_sentencepiece(texts: Iterable[str], *, vocabulary_size: int, lowercase
             "the tokenizer cannot be learned: every text is empty or blank. "
             "Check that the right text column is read."
         )
-    rare = {character: " " for character in set().union(*sentences) - alphabet}
+    rare = dict.fromkeys(set().union(*sentences) - alphabet, " ")
     table = str.maketrans(rare)
+    plain = [sentence.translate(table) for sentence in sentences]
+    return _train(plain, vocabulary_size, lowercase)
+
+
+def _train(sentences: list[str], vocabulary_size: int, lowercase: bool) -> bytes:
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(sentence.translate(table) for sentence in sentences),
+            sentence_iterator=iter(sentences),
             model_writer=model,
             model_type="unigram",
             vocab_size=vocabulary_size,
             hard_vocab_limit=False,
-            character_coverage=1.0,  # the alphabet is chosen above
+            character_coverage=1.0,  # the alphabet is chosen before
             normalization_rule_name=rule(lowercase),
             pad_id=0,
             unk_id=1,
@@ -85,7 +93,7 @@ def _sentences(texts: Iterable[str], lowercase: bool) -> Iterator[str]:
         rule_name=rule(lowercase), escape_whitespaces=False, add_dummy_prefix=False
     )
     seen: set[str] = set()
-    distinct = 0
+    distinct = total = 0
     for text in texts:
         normal = normalizer.normalize(text).translate(RESERVED)
         for start in range(0, len(normal), SENTENCE):
@@ -95,8 +103,9 @@ def _sentences(texts: Iterable[str], lowercase: bool) -> Iterator[str]:
             new = set(sentence.split()) - seen
             seen |= new
             distinct += sum(map(len, new))
+            total += len(sentence)
             yield sentence
-            if distinct > DISTINCT_CHARACTERS:
+            if distinct > DISTINCT_CHARACTERS or total > ALL_CHARACTERS:
                 return
 
 

@@ -69,7 +69,7 @@ class Tokenizer(tf.Module):
         # Resources must be attributes made here: made in the call they would belong to a scratch
         # graph, and a SavedModel would not find them.
         if kind == "sentencepiece":
-            self._sentencepiece = tensorflow_text.SentencepieceTokenizer(content, out_type=tf.int32)
+            self._load_sentencepiece()
         elif kind == "words":
             self._table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(
@@ -113,22 +113,36 @@ class Tokenizer(tf.Module):
             },
         )
 
+    def _load_sentencepiece(self) -> None:
+        self._sentencepiece = tensorflow_text.SentencepieceTokenizer(
+            self._content, out_type=tf.int32
+        )
+
+    def _revive(self) -> None:
+        """Load the model again if it is gone.
+
+        Setting a seed (`keras.utils.set_random_seed`) clears TensorFlow's cache of eager kernels,
+        and with its kernel goes the model that tensorflow-text 2.21 keeps in it.
+        """
+        with tf.init_scope():
+            try:
+                self._sentencepiece.tokenize([""])
+            except tf.errors.NotFoundError:
+                self._load_sentencepiece()
+
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)`; rows may be empty."""
         texts = tf.ensure_shape(tf.convert_to_tensor(texts, tf.string), [None])
         if self.kind == "sentencepiece":
+            self._revive()
             return self._sentencepiece.tokenize(texts)  # normalises by the rule in its model
         texts = normalize(texts, self.lowercase)
         if self.kind == "words":
             words = split_words(texts)
-            return words.with_flat_values(
-                tf.cast(self._table.lookup(words.flat_values), tf.int32)
-            )
+            return words.with_flat_values(tf.cast(self._table.lookup(words.flat_values), tf.int32))
         points = split_characters(texts)
         last = tf.size(self._ids) - 1  # stands for every code point beyond the table
-        return points.with_flat_values(
-            tf.gather(self._ids, tf.minimum(points.flat_values, last))
-        )
+        return points.with_flat_values(tf.gather(self._ids, tf.minimum(points.flat_values, last)))
 
 
 def learn_tokenizer(
@@ -171,9 +185,7 @@ def learn_tokenizer(
         seed=seed,
     )
     if kind == "sentencepiece":
-        content = learn_sentencepiece(
-            sample, vocabulary_size=vocabulary_size, lowercase=lowercase
-        )
+        content = learn_sentencepiece(sample, vocabulary_size=vocabulary_size, lowercase=lowercase)
     else:
         counts = _count(kind, sample, lowercase)
         if not counts:
@@ -269,6 +281,8 @@ def _sentencepiece_pieces(content: bytes) -> list[str]:
         model = sentencepiece.SentencePieceProcessor(model_proto=content)
     except RuntimeError as error:
         raise ZooError(f"is not a sentencepiece model: {error}.") from error
+    if len(model) == 0:
+        raise ZooError("is not a sentencepiece model: it holds no pieces.")
     if model.pad_id() != PADDING or model.unk_id() != UNKNOWN:
         raise ZooError(
             "is a sentencepiece model with other special ids: padding must be 0 and unknown 1. "
@@ -286,18 +300,20 @@ def _code_point_ids(pieces: list[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 def _count(kind: str, texts: list[str], lowercase: bool) -> Counter[str]:
-    """Count words or characters, split by the very ops that will tokenise."""
+    """Count words or characters, split by the very ops that will tokenize."""
+    batches = (
+        normalize(tf.constant(texts[start : start + CHUNK]), lowercase)
+        for start in range(0, len(texts), CHUNK)
+    )
     if kind == "characters":
-        split = lambda batch: tf.strings.unicode_encode(  # noqa: E731
-            split_characters(batch)[..., tf.newaxis], "UTF-8"
-        )
-    else:
-        split = split_words
-    counts: Counter[bytes] = Counter()
-    for start in range(0, len(texts), CHUNK):
-        batch = normalize(tf.constant(texts[start : start + CHUNK]), lowercase)
-        counts.update(split(batch).flat_values.numpy().tolist())
-    return Counter({piece.decode(errors="replace"): count for piece, count in counts.items()})
+        points = np.zeros(0x110000, np.int64)
+        for batch in batches:
+            points += np.bincount(split_characters(batch).flat_values, minlength=len(points))
+        return Counter({chr(point): int(points[point]) for point in np.flatnonzero(points)})
+    words: Counter[bytes] = Counter()
+    for batch in batches:
+        words.update(split_words(batch).flat_values.numpy().tolist())
+    return Counter({word.decode(): count for word, count in words.items()})
 
 
 def _read_bytes(path: Path) -> bytes:

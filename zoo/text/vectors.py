@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import math
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,87 +13,153 @@ import numpy as np
 
 from zoo.errors import ZooError
 
+SPECIAL = 2  # ids of padding and unknown: no file has vectors for them
+WORD_START = "▁"  # sentencepiece's mark of a piece that begins a word
+LONGEST_LINE = 2**20  # bytes; ten times 10,000 numbers, so that a file without lines ends here
+LARGEST = float(np.finfo(np.float32).max)
+HEADER = 2  # fields of word2vec's first line: count and dimension
+
 
 def read_vectors(
-    path: Path, pieces: list[str], embedding_dim: int, *, seed: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return a start for an embedding table, and how much of the vocabulary the file covers.
+    path: Path | str,
+    pieces: Sequence[str],
+    dim: int,
+    *,
+    seed: int = 0,
+    counts: Sequence[int] | None = None,
+    default_range: float = 0.25,
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], dict[str, float]]:
+    """Read the vectors of the pieces from a text file, plain or gzipped.
 
-    The file is streamed: memory depends on the vocabulary only. A sentencepiece piece that is a
-    whole word (`▁film`) takes the vector of the word; a lower-case piece also that of the word's
-    capitalised form when the file lacks its own. Pieces without a vector start uniform in [-a, a]
-    with the a that gives them the variance of those found (Kim 2014, section 4.1); row 0 is zero.
+    The file is streamed: memory holds the vocabulary's rows and one line. A piece matches a word
+    exactly (a sentencepiece piece at a word's start without its mark); of a word that is there
+    twice the first line counts. Pieces without a vector are drawn from U(-a, a), where a gives
+    them the variance of those found; row 0 (padding) is zero.
 
     Args:
-        path: text file, `word number number ...` a line, `.gz` or not, with or without the
-            `count dimension` line of word2vec and fastText.
-        pieces: the string of each token id; the first two are padding and unknown.
-        embedding_dim: numbers a vector must have.
-        seed: seed of the draw.
+        path: lines of a word and `dim` numbers; a first line `count dim` is allowed.
+        pieces: what each id stands for; the first two are padding and unknown.
+        dim: numbers of a vector.
+        seed: of the rows that are drawn.
+        counts: how often each piece occurs, for `token_share`.
+        default_range: a, where nothing was found.
 
     Returns:
-        float32 `(len(pieces), embedding_dim)`, and `{found, pieces, share}`.
+        The matrix, float32 `(pieces, dim)`, and the coverage: `found` and `pieces` (without the
+        two special ones), `share`, `range` (a) and, with `counts`, `token_share`.
 
     Raises:
-        ZooError: the file is missing, not UTF-8, or a line has another number of numbers.
+        ZooError: the file cannot be read or is empty, a line has another number of values, a
+            value is not a number, or the counts do not fit the pieces.
+
+    Source: Kim 2014, section 3.2, https://arxiv.org/abs/1408.5882 (0.25 is his code's range for
+    300-dimensional word2vec).
     """
-    wanted: dict[str, list[int]] = {}
-    for index, piece in enumerate(pieces[2:], start=2):
-        wanted.setdefault(piece.removeprefix("▁"), []).append(index)
-    matrix = np.zeros((len(pieces), embedding_dim), np.float32)
-    exact = np.zeros(len(pieces), bool)
-    near = np.zeros(len(pieces), bool)
-    for number, word, values in _lines(path):
-        own, folded = wanted.get(word, ()), wanted.get(word.lower(), ())
-        if not own and not folded:
+    path = Path(path)
+    if counts is not None and len(counts) != len(pieces):
+        raise ZooError(f"`counts` has {len(counts)} entries for {len(pieces)} pieces.")
+    wanted = _wanted(pieces)
+    matrix = np.zeros((len(pieces), dim), np.float32)
+    found = np.zeros(len(pieces), bool)
+    number = 0
+    for number, line in _lines(path):
+        fields = line.split(b" ")
+        if number == 1 and _is_header(fields, dim, path):
             continue
-        vector = _vector(path, number, values, embedding_dim)
-        for index in own:
-            if not exact[index]:
-                matrix[index], exact[index] = vector, True
-        for index in folded:
-            if not exact[index] and not near[index]:
-                matrix[index], near[index] = vector, True
-    found = exact | near
-    deviation = float(matrix[found].std()) if found.any() else 0.0
-    # the standard deviation of U(-a, a) is a / sqrt(3); 0.25 is Kim's a for word2vec
-    bound = deviation * 3**0.5 if deviation > 0 else 0.25
-    missing = np.flatnonzero(~found)[1:]
-    generator = np.random.default_rng(seed)
-    matrix[missing] = generator.uniform(-bound, bound, (len(missing), embedding_dim))
-    total = max(len(pieces) - 2, 1)
-    coverage = {"found": int(found.sum()), "pieces": total, "share": float(found.sum() / total)}
-    return matrix, coverage
+        word = _word(fields, dim, f"{path}:{number}")
+        ids = wanted.pop(word, None)
+        if ids is not None:
+            matrix[ids] = _numbers(fields[-dim:], f"{path}:{number}")
+            found[ids] = True
+    if not number:
+        raise ZooError(f"{path}: holds no vectors: the file is empty. Choose another file.")
+    half_width = math.sqrt(3 * float(matrix[found].var())) if found.any() else default_range
+    missing = np.flatnonzero(~found[1:]) + 1
+    drawn = np.random.default_rng(seed).uniform(-half_width, half_width, (len(missing), dim))
+    matrix[missing] = drawn
+    return matrix, _coverage(found, half_width, counts)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield line number, word and the numbers as text; the header line is left out."""
-    opener = gzip.open if path.suffix == ".gz" else open
+def _wanted(pieces: Sequence[str]) -> dict[bytes, list[int]]:
+    """Return the ids of each word to look for; `▁film` and `film` share one."""
+    wanted: dict[bytes, list[int]] = {}
+    for index, piece in enumerate(pieces[SPECIAL:], start=SPECIAL):
+        word = piece.removeprefix(WORD_START) or piece
+        wanted.setdefault(word.encode(), []).append(index)
+    return wanted
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and content of every line that is not blank."""
     try:
-        with opener(path, "rt", encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
-                word, *values = line.rstrip().split(" ")
-                header = number == 1 and len(values) == 1 and word.isdigit() and values[0].isdigit()
-                if not header and line.strip():
-                    yield number, word, values
-    except UnicodeDecodeError as error:
-        raise ZooError(
-            f"{path}: is not UTF-8 text. Binary word2vec files must be converted to text first."
-        ) from error
-    except (OSError, EOFError) as error:
-        raise ZooError(f"{path}: the vectors cannot be read: {error}.") from error
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            number = 0
+            while line := file.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE or b"\0" in line:
+                    raise ZooError(
+                        f"{path}:{number}: is not text: a binary word2vec file must be converted "
+                        "to the text format first."
+                    )
+                if line := line.replace(b"\t", b" ").strip(b" \r\n"):
+                    yield number, line
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ZooError(f"{path}: cannot be read: {reason}.") from error
 
 
-def _vector(path: Path, number: int, values: list[str], embedding_dim: int) -> np.ndarray:
-    if len(values) != embedding_dim:
+def _is_header(fields: list[bytes], dim: int, path: Path) -> bool:
+    if len(fields) != HEADER or not all(field.isdigit() for field in fields):
+        return False
+    if int(fields[1]) != dim:
         raise ZooError(
-            f"{path}: line {number} has {len(values)} numbers, but architecture.embedding_dim is "
-            f"{embedding_dim}. Set it to the file's dimension."
+            f"{path}:1: holds vectors of {int(fields[1])} numbers, the embedding has {dim}. "
+            f"Set architecture.embedding_dim={int(fields[1])}, or choose another file."
         )
+    return True
+
+
+def _word(fields: list[bytes], dim: int, where: str) -> bytes:
+    """Return the word of a line; a few files have words with a space inside."""
+    extra = fields[1:-dim]
+    if len(fields) <= dim or (extra and all(map(_is_number, extra))):
+        raise ZooError(
+            f"{where}: has {len(fields) - 1} numbers after the word, the embedding has {dim}. "
+            "Set architecture.embedding_dim to the file's dimension, or choose another file."
+        )
+    return b" ".join(fields[:-dim])
+
+
+def _is_number(field: bytes) -> bool:
     try:
-        vector = np.array(values, np.float32)
-    except ValueError as error:
-        raise ZooError(f"{path}: line {number} holds something that is no number.") from error
-    if not np.isfinite(vector).all():
-        raise ZooError(f"{path}: line {number} holds NaN or infinity.")
-    return vector
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(fields: list[bytes], where: str) -> list[float]:
+    for field in fields:
+        if not _is_number(field) or not abs(float(field)) <= LARGEST:  # NaN fails this too
+            raise ZooError(
+                f"{where}: {field.decode(errors='replace')!r:.40} is not a finite number. "
+                "Every line must be a word and its numbers, separated by single spaces."
+            )
+    return [float(field) for field in fields]
+
+
+def _coverage(
+    found: np.ndarray[Any, np.dtype[np.bool_]], half_width: float, counts: Sequence[int] | None
+) -> dict[str, float]:
+    real = found[SPECIAL:]
+    coverage = {
+        "found": int(real.sum()),
+        "pieces": len(real),
+        "share": float(real.mean()) if len(real) else 0.0,
+        "range": half_width,
+    }
+    if counts is not None:
+        weights = np.asarray(counts, np.float64)
+        weights[0] = 0  # padding is no token
+        coverage["token_share"] = float(weights[found].sum() / max(1.0, weights.sum()))
+    return coverage

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import ZooError
+from zoo.layers import NgramWeights
 from zoo.preset import Preset, recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
@@ -58,7 +59,9 @@ class TrainingModel(keras.Model):
             exempt = without_decay(self, self.recipe.decay_embeddings)
             self.optimizer.exclude_from_weight_decay(var_list=exempt)
         if isinstance(self.optimizer, LazyAdamW):
-            self.optimizer.set_tables(embedding_tables(self))
+            self.optimizer.set_tables(
+                embedding_tables(self), embedding_tables(self, NgramWeights)
+            )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile a loaded model as it was."""
@@ -174,6 +177,8 @@ class TrainingModel(keras.Model):
         steps = steps_per_epoch or _steps(x, batch_size, validation_split)
         epochs = self.recipe.total_epochs(steps) if epochs is None else epochs
         self._begin(steps * epochs)
+        if not arrays:
+            kwargs.setdefault("shuffle", False)  # datasets come shuffled; Keras warns otherwise
         validated = validation_data is not None or bool(validation_split)
         own = recipe_callbacks(self, self.recipe, validated)
         try:

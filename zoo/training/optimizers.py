@@ -21,13 +21,27 @@ class LazyAdamW(keras.optimizers.AdamW):
     Where every id is in every batch it equals AdamW. Weight decay of a table, if any, also acts on
     the rows of the batch only.
 
+    N-gram weights (`set_tables`) may have a rate and a decay of their own.
+
+    Args:
+        ngram_rate_factor: rate of the n-gram weights as a multiple of the learning rate.
+        ngram_weight_decay: decay of the n-gram weights.
+        **kwargs: as for `keras.optimizers.AdamW`.
+
     Repeated ids must be summed before (`sum_repeated_rows`), as `TrainingModel` does.
 
     Source: LazyAdam of TensorFlow Addons; Loshchilov and Hutter 2019,
         https://arxiv.org/abs/1711.05101, for the decay.
     """
 
-    _tables: frozenset[Any] = frozenset()
+    def __init__(
+        self, *args: Any, ngram_rate_factor: float = 1.0, ngram_weight_decay: float = 0.0, **kwargs: Any
+    ):
+        super().__init__(*args, **kwargs)
+        self.ngram_rate_factor = ngram_rate_factor
+        self.ngram_weight_decay = ngram_weight_decay
+        self._tables: frozenset[Any] = frozenset()
+        self._ngrams: frozenset[Any] = frozenset()
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update the rows of an `IndexedSlices` gradient, or a whole variable."""
@@ -41,19 +55,19 @@ class LazyAdamW(keras.optimizers.AdamW):
         rows, values = gradient.indices, tf.cast(gradient.values, variable.dtype)
         step = tf.cast(self.iterations + 1, variable.dtype)
         rate = tf.cast(learning_rate, variable.dtype)
+        decay = self.weight_decay if self._use_weight_decay(variable) else 0.0
+        if self._var_key(variable) in self._ngrams:
+            rate, decay = rate * self.ngram_rate_factor, self.ngram_weight_decay
         alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
         old_first, old_second = tf.gather(first, rows), tf.gather(second, rows)
         new_first = old_first + (values - old_first) * (1 - self.beta_1)
         new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
         change = alpha * new_first / (tf.sqrt(new_second) + self.epsilon)
-        if self._decays(variable):
-            change += rate * self.weight_decay * tf.gather(table, rows)
+        if decay:
+            change += rate * decay * tf.gather(table, rows)
         _scatter(tf.raw_ops.ResourceScatterUpdate, first, rows, new_first)
         _scatter(tf.raw_ops.ResourceScatterUpdate, second, rows, new_second)
         _scatter(tf.raw_ops.ResourceScatterSub, table, rows, change)
-
-    def _decays(self, variable: Any) -> bool:
-        return bool(self.weight_decay) and self._use_weight_decay(variable)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         # Keras 3.15.1 decays whole variables here; tables are decayed row by row above.
@@ -61,9 +75,18 @@ class LazyAdamW(keras.optimizers.AdamW):
             whole = [each for each in variables if self._var_key(each) not in self._tables]
             super()._apply_weight_decay(whole)
 
-    def set_tables(self, tables: Sequence[Any]) -> None:
-        """Name the variables whose gradients come as rows; their decay is lazy, too."""
+    def set_tables(self, tables: Sequence[Any], ngrams: Sequence[Any] = ()) -> None:
+        """Name the variables whose gradients come as rows, and those that are n-gram weights."""
         self._tables = frozenset(self._var_key(table) for table in tables)
+        self._ngrams = frozenset(self._var_key(table) for table in ngrams)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the optimizer again."""
+        return {
+            **super().get_config(),
+            "ngram_rate_factor": self.ngram_rate_factor,
+            "ngram_weight_decay": self.ngram_weight_decay,
+        }
 
 
 def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optimizer:
@@ -114,12 +137,10 @@ def clip_by_global_norm(gradients: list[Any], limit: float) -> tuple[list[Any], 
     return clipped, norm
 
 
-def embedding_tables(model: keras.Model) -> list[Any]:
-    """Return the trainable embedding tables of a model, by the kind of their layer."""
+def embedding_tables(model: keras.Model, kind: type = keras.layers.Embedding) -> list[Any]:
+    """Return the trainable embedding tables of a model whose layer is of a kind."""
     return [
-        layer.embeddings
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.Embedding) and layer.trainable
+        layer.embeddings for layer in model.layers if isinstance(layer, kind) and layer.trainable
     ]
 
 

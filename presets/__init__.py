@@ -1,0 +1,1 @@
+"""The presets, one folder a model; the package ships this folder as `zoo._presets`."""

@@ -1,0 +1,108 @@
+"""Batches of token ids, padded to their own longest text, bucketed by length.
+
+An epoch is a seeded permutation cut into blocks of some batches. A block is tokenized in one graph
+op, sorted by length, cut into batches, and its batches are shuffled: a batch holds texts of like
+length, every row comes once an epoch, and the number of batches is known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data.sampling import class_weights, epoch_order, epoch_rows
+from zoo.data.store import Split
+from zoo.text.tokenizers import Tokenizer
+
+BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
+
+
+def batches(
+    split: Split,
+    tokenizer: Tokenizer,
+    *,
+    max_length: int,
+    batch_size: int,
+    seed: int | None,
+    balance: str = "none",
+    num_classes: int = 2,
+) -> tf.data.Dataset:
+    """Return a dataset of int32 `(batch, time)` ids and int32 `(batch,)` labels.
+
+    With `balance="class-weights"` float32 `(batch,)` weights come third. Iterated again, a seeded
+    dataset gives the order of the next epoch.
+
+    Args:
+        split: the rows.
+        tokenizer: strings to ids.
+        max_length: tokens of a text that are read.
+        batch_size: rows of a batch; the last one of an epoch may be smaller.
+        seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
+        balance: the preset's `data.balance`.
+        num_classes: number of classes.
+    """
+    weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
+    # Sorting by length would undo the balance inside a batch.
+    bucketed = balance != "batches"
+    block = batch_size * BLOCK_BATCHES
+    signature = (
+        tf.TensorSpec([None], tf.string),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([2], tf.int64),
+    )
+    source = tf.data.Dataset.from_generator(
+        _blocks(split, block, seed, balance), output_signature=signature
+    )
+
+    def tokenize(texts: Any, labels: Any, key: Any) -> tuple[Any, ...]:
+        return tokenizer(texts)[:, :max_length], labels, key
+
+    def cut(ids: tf.RaggedTensor, labels: tf.Tensor, key: tf.Tensor) -> tf.data.Dataset:
+        order = tf.range(ids.nrows(tf.int32))
+        if bucketed:
+            order = tf.argsort(ids.row_lengths(), stable=True)
+        count = tf.cast(tf.math.ceil(tf.size(order) / batch_size), tf.int64)
+        numbers = tf.range(count)
+        if seed is not None:
+            numbers = tf.random.experimental.stateless_shuffle(numbers, key)
+
+        def batch(number: tf.Tensor) -> tuple[Any, ...]:
+            rows = order[number * batch_size : (number + 1) * batch_size]
+            chosen = tf.gather(labels, rows)
+            found = (tf.gather(ids, rows).to_tensor(), chosen)
+            return found if weights is None else (*found, tf.gather(weights, chosen))
+
+        return tf.data.Dataset.from_tensor_slices(numbers).map(batch)
+
+    rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
+    return (
+        source.map(tokenize, num_parallel_calls=2, deterministic=True)
+        .prefetch(1)
+        .flat_map(cut)
+        .apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size)))
+        .prefetch(8)
+    )
+
+
+def _blocks(
+    split: Split, size: int, seed: int | None, balance: str
+) -> Callable[[], Iterator[tuple[Any, ...]]]:
+    epochs = iter(range(1 << 62))
+
+    def generate() -> Iterator[tuple[Any, ...]]:
+        epoch = next(epochs)
+        if seed is None:
+            order = np.arange(len(split))
+        else:
+            generator = np.random.default_rng([seed, epoch])
+            order = epoch_order(split.labels, balance, generator)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            texts = split.store.raw(split.rows[rows])
+            key = [(seed or 0) * 1_000_003 + epoch, start]
+            yield np.array(texts, dtype=object), split.labels[rows], key
+
+    return generate

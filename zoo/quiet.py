@@ -1,0 +1,37 @@
+"""TensorFlow without its greetings on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Send the process's stderr, also that of C++, nowhere for a while."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and look for devices; errors are raised, its log lines are not shown.
+
+    TensorFlow 2.21 logs about CUDA and oneDNN whatever TF_CPP_MIN_LOG_LEVEL says.
+    """
+    with _no_stderr():
+        import tensorflow
+        import tensorflow_text
+
+        tensorflow.config.list_physical_devices()
+        tensorflow.constant(0)
+        del tensorflow_text
