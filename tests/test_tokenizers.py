@@ -362,6 +362,7 @@ def test_a_file_name_in_the_facts_leads_nowhere(tmp_path: Path) -> None:
     [
         ("sentencepiece", b"", "is not a sentencepiece model: it holds no pieces"),
         ("sentencepiece", b"\x80\x04\x95cos\nsystem\n", "is not a sentencepiece model"),
+        ("sentencepiece", b"\n\x07\n\x05<pad\xff", "is not a sentencepiece model"),
         ("words", b"\xff\xfe", "not UTF-8 at byte 0"),
         ("words", b"a\nb\nc", "must begin with <pad> and <unk>"),
         ("words", b"<pad>\n<unk>", "must begin with <pad> and <unk>"),

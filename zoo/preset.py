@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import Field, ValidationError, create_model, model_validator
 
-from zoo.architecture import ARCHITECTURES, Block, Fraction, Positive, TextArchitecture
+from zoo.architecture import ARCHITECTURES, Block, Positive, TextArchitecture
 from zoo.errors import ZooError, did_you_mean, unknown
-from zoo.recipe import Recipe
+from zoo.plain_yaml import read_yaml, yaml_text
+from zoo.recipe import SGD, Adadelta, Adam, AdamW, LazyAdamW, Recipe, RMSprop
+from zoo.schema_errors import readable
 
 BLOCKS = ("architecture", "data", "recipe")
 
@@ -103,19 +103,12 @@ class Preset(Block):
     model: str
     task: Literal["text-classification"]
     summary: Annotated[str, Field(min_length=1)]
-    architecture: SerializeAsAny[TextArchitecture]
+    architecture: TextArchitecture
     data: TextData
     recipe: Recipe
     search: dict[str, Search]
     why: dict[str, Why]
     measured: tuple[Measured, ...]
-
-    @field_validator("model")
-    @classmethod
-    def _known_model(cls, model: str) -> str:
-        if model not in ARCHITECTURES:
-            raise ValueError(f"unknown model '{model}'")
-        return model
 
     @model_validator(mode="after")
     def _one_remedy_for_imbalance(self) -> Preset:
@@ -162,19 +155,19 @@ class Preset(Block):
 
     def to_yaml(self) -> str:
         """Return the preset as the text of a preset file."""
-        import io
-
         document = self.document()
         document["search"] = {
             key: {name: value for name, value in entry.items() if value is not None}
             for key, entry in document["search"].items()
         }
-        writer = YAML()
-        writer.default_flow_style = None
-        writer.width = 100
-        stream = io.StringIO()
-        writer.dump(document, stream)
-        return stream.getvalue()
+        return yaml_text(document)
+
+
+# One schema a model: the architecture block is the model's own.
+_SCHEMAS: dict[str, type[Preset]] = {
+    model: create_model(f"{model}_preset", __base__=Preset, architecture=(schema, ...))
+    for model, schema in ARCHITECTURES.items()
+}
 
 
 def presets_root() -> Path:
@@ -238,32 +231,6 @@ def load_preset(
     return loaded.override(changes or {})
 
 
-def read_yaml(path: Path) -> Any:
-    """Read a YAML 1.2 file as plain data; tags, duplicate keys and anchors-as-code are refused.
-
-    Raises:
-        ZooError: the file cannot be read or is not such a document.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ZooError(f"{path}: no such preset file.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"{path}: cannot be read: {error}.") from error
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ZooError(f"{path}: is not a plain YAML 1.2 document: {_first_lines(error)}") from error
-
-
-def parse_value(text: str) -> Any:
-    """Read the value of `--set KEY=VALUE` the way a preset file would."""
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:
-        raise ZooError(f"--set: '{text}' is not a YAML value: {_first_lines(error)}") from error
-
-
 def recipe_from(document: Mapping[str, Any]) -> Recipe:
     """Return the recipe of a plain mapping, checked like a file.
 
@@ -313,12 +280,13 @@ def _validated(document: Any, name: str, where: str) -> Preset:
     model = document.get("model")
     if model not in ARCHITECTURES:
         raise ZooError(f"{where}: {unknown('model', str(model), ARCHITECTURES)}")
+    if "name" in document:
+        raise ZooError(f"{where}: unknown field 'name'. A preset is named by its file.")
     document = dict(_tuples(document), name=name)
     try:
-        block = ARCHITECTURES[model].model_validate(document.get("architecture"))
-        preset = Preset.model_validate(document | {"architecture": block})
+        preset = _SCHEMAS[model].model_validate(document)
     except ValidationError as error:
-        raise ZooError(f"{where}: {_readable(error, document)}") from error
+        raise ZooError(f"{where}: {readable(error, _SCHEMAS[model])}") from error
     values = preset.values()
     for section in ("why", "search"):
         for key in getattr(preset, section):
@@ -366,8 +334,6 @@ def _assign(document: dict[str, Any], key: str, value: Any) -> None:
 
 def _switch(block: dict[str, Any], name: str) -> None:
     """Change the optimizer (or loss) and keep only the values the new one also has."""
-    from zoo.recipe import SGD, Adadelta, Adam, AdamW, LazyAdamW, RMSprop
-
     kinds: dict[str, Any] = {
         "adam": Adam, "adamw": AdamW, "lazy_adamw": LazyAdamW,
         "sgd": SGD, "adadelta": Adadelta, "rmsprop": RMSprop,
@@ -378,52 +344,3 @@ def _switch(block: dict[str, Any], name: str) -> None:
             del block[key]
         if "weight_decay" in kinds[name].model_fields:
             block.setdefault("weight_decay", 0.0)
-
-
-def _readable(error: ValidationError, document: Mapping[str, Any]) -> str:
-    lines = []
-    for problem in error.errors():
-        place = [str(part) for part in problem["loc"]]
-        if error.title in {schema.__name__ for schema in ARCHITECTURES.values()}:
-            place = ["architecture", *place]
-        where, what = ".".join(place[:-1]), place[-1] if place else ""
-        if problem["type"] == "extra_forbidden":
-            accepted = _accepted(document, place)
-            hint = did_you_mean(what, accepted)
-            lines.append(
-                f"{where or 'top level'}: unknown field '{what}'.{hint} "
-                f"Accepted: {', '.join(accepted)}."
-            )
-        elif problem["type"] == "missing":
-            lines.append(f"{where or 'top level'}: '{what}' is missing.")
-        else:
-            received = problem.get("input")
-            shown = "" if isinstance(received, dict) else f" Received: {received!r}."
-            message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{'.'.join(place) or 'preset'}: {message}.{shown}")
-    return " ".join(dict.fromkeys(lines))
-
-
-def _accepted(document: Mapping[str, Any], place: list[str]) -> list[str]:
-    """Return the field names of the block that holds `place`."""
-    schema: Any = Preset
-    for part in place[:-1]:
-        if part == "architecture":
-            schema = ARCHITECTURES[document["model"]]
-            continue
-        annotation = getattr(schema, "model_fields", {}).get(part)
-        if annotation is None:  # a discriminator's tag: the member with that name
-            members = getattr(schema, "__args__", ())
-            schema = next(
-                (m for m in members if part in str(m.model_fields["name"].annotation)), schema
-            )
-            continue
-        schema = annotation.annotation
-        arguments = getattr(schema, "__args__", None)
-        if arguments and part in ("search", "why", "measured"):
-            schema = arguments[-1] if part != "measured" else arguments[0]
-    return [name for name in getattr(schema, "model_fields", {}) if name != "name" or place[:-1]]
-
-
-def _first_lines(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

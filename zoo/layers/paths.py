@@ -14,8 +14,8 @@ class PathMix(keras.layers.Layer):
 
     Two float32 `(batch, classes)` to one: `2 (1 - share) first + 2 share second + bias`. In
     training a fraction `dropout` of the examples sees the first path alone, and as many the second.
-    A network that learns faster than the linear model beside it would otherwise
-    take all of the error for itself and leave the other untrained.
+    A network that learns faster than the linear model beside it would otherwise take all of the
+    error for itself and leave the other untrained.
 
     Args:
         share: share of the second path, in [0, 1]; one half is a plain sum.

@@ -279,16 +279,17 @@ def _pieces(kind: str, content: bytes) -> list[str]:
 def _sentencepiece_pieces(content: bytes) -> list[str]:
     try:
         model = sentencepiece.SentencePieceProcessor(model_proto=content)
-    except RuntimeError as error:
+        pieces = [model.id_to_piece(index) for index in range(len(model))]
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise ZooError(f"is not a sentencepiece model: {error}.") from error
-    if len(model) == 0:
+    if not pieces:
         raise ZooError("is not a sentencepiece model: it holds no pieces.")
     if model.pad_id() != PADDING or model.unk_id() != UNKNOWN:
         raise ZooError(
             "is a sentencepiece model with other special ids: padding must be 0 and unknown 1. "
             f"Received: {model.pad_id()} and {model.unk_id()}."
         )
-    return [model.id_to_piece(index) for index in range(len(model))]
+    return pieces
 
 
 def _code_point_ids(pieces: list[str]) -> np.ndarray[Any, np.dtype[np.int32]]:

@@ -1,0 +1,52 @@
+"""YAML 1.2 as plain data: no tags, no duplicate keys, nothing that makes an object."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from zoo.errors import ZooError
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML 1.2 file as plain data; tags, duplicate keys and anchors-as-code are refused.
+
+    Raises:
+        ZooError: the file cannot be read or is not such a document.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ZooError(f"{path}: no such preset file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: cannot be read: {error}.") from error
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ZooError(f"{path}: is not a plain YAML 1.2 document: {_first_lines(error)}") from error
+
+
+def parse_value(text: str) -> Any:
+    """Read the value of `--set KEY=VALUE` the way a preset file would."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError) as error:
+        raise ZooError(f"--set: '{text}' is not a YAML value: {_first_lines(error)}") from error
+
+
+def yaml_text(document: Any) -> str:
+    """Return a document as YAML, short lists and mappings on one line."""
+    writer = YAML()
+    writer.default_flow_style = None
+    writer.width = 100
+    stream = io.StringIO()
+    writer.dump(document, stream)
+    return stream.getvalue()
+
+
+def _first_lines(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,79 @@
+"""Pydantic's complaints in the house's words: where, what, did you mean, what is accepted."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from zoo.errors import did_you_mean
+
+
+def readable(error: ValidationError, schema: type[BaseModel]) -> str:
+    """Return one line that names every value that was refused, and what is accepted.
+
+    Args:
+        error: what pydantic raised.
+        schema: the model that was validated.
+    """
+    lines = []
+    for problem in error.errors():
+        block, place = _walk(schema, problem["loc"])
+        where, what = ".".join(place[:-1]) or "top level", place[-1] if place else ""
+        if problem["type"] == "extra_forbidden":
+            accepted = list(block.model_fields) if block is not None else []
+            lines.append(
+                f"{where}: unknown field '{what}'.{did_you_mean(what, accepted)} "
+                f"Accepted: {', '.join(accepted)}."
+            )
+        elif problem["type"] == "missing":
+            lines.append(f"{where}: '{what}' is missing.")
+        elif problem["type"] == "union_tag_invalid":
+            received = str(problem["ctx"]["tag"])
+            accepted = [name.strip("' ") for name in problem["ctx"]["expected_tags"].split(",")]
+            lines.append(
+                f"{'.'.join(place)}.name: unknown '{received}'."
+                f"{did_you_mean(received, accepted)} Accepted: {', '.join(accepted)}."
+            )
+        else:
+            value = problem.get("input")
+            shown = "" if isinstance(value, dict | tuple) else f" Received: {value!r}."
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{'.'.join(place) or 'preset'}: {message}.{shown}")
+    return " ".join(dict.fromkeys(lines))
+
+
+def _walk(schema: type[BaseModel], location: tuple[Any, ...]) -> tuple[Any, list[str]]:
+    """Return the block that holds the last part of a location, and the location without tags."""
+    block: Any = schema
+    place: list[str] = []
+    for number, part in enumerate(location):
+        members = _members(block)
+        if members:  # a union: the location names the chosen member by its tag
+            block = next((m for m in members if part in _tags(m)), None)
+            continue
+        place.append(str(part))
+        if number == len(location) - 1 or block is None:
+            break
+        fields = getattr(block, "model_fields", None)
+        if fields is not None:
+            block = fields[part].annotation if part in fields else None
+        else:  # a mapping or a tuple: the type of its values
+            arguments = [each for each in typing.get_args(block) if each is not Ellipsis]
+            block = arguments[-1] if arguments else None
+    return (block if hasattr(block, "model_fields") else None), place
+
+
+def _members(annotation: Any) -> list[Any]:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _members(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return [each for each in typing.get_args(annotation) if hasattr(each, "model_fields")]
+    return []
+
+
+def _tags(member: Any) -> tuple[Any, ...]:
+    return typing.get_args(member.model_fields["name"].annotation)
