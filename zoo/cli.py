@@ -13,7 +13,8 @@ import typer
 from zoo import show
 from zoo.errors import ZooError
 from zoo.preset import explain as explain_preset
-from zoo.preset import load_preset, parse_value
+from zoo.plain_yaml import parse_value
+from zoo.preset import load_preset
 from zoo.preset import presets as all_presets
 from zoo.quiet import load_tensorflow
 

@@ -211,7 +211,7 @@ class TrainingModel(keras.Model):
 def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     """Return a network as a model compiled with the preset's optimizer, schedule and loss."""
     recipe = preset.recipe
-    model = TrainingModel(network.inputs, network.outputs, name=network.name)
+    model = TrainingModel(network.inputs[0], network.outputs[0], name=network.name)
     model.recipe = recipe
     model.batch_size = preset.data.batch_size
     schedule = RecipeSchedule(
