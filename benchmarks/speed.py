@@ -43,7 +43,9 @@ def measure(rounds: str = "7", steps: str = "40") -> Iterator[dict[str, Any]]:
         for peer, found in seconds.items():
             entry[f"{peer}_milliseconds"] = 1000 * statistics.median(found)
         for peer in ("keras", "pytorch"):
-            ratios = [other / ours for other, ours in zip(seconds[peer], seconds["zoo"], strict=True)]
+            ratios = [
+                other / ours for other, ours in zip(seconds[peer], seconds["zoo"], strict=True)
+            ]
             entry[f"faster_than_{peer}"] = statistics.median(ratios)
         entry["examples_per_second"] = 1000 * batch / entry["zoo_milliseconds"]
         yield entry

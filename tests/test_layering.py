@@ -81,6 +81,8 @@ def test_light_commands_load_no_tensorflow(arguments: list[str]) -> None:
 
 
 def test_import_zoo_is_lazy() -> None:
-    code = "import sys, zoo; zoo.ZooError; print('tensorflow' in sys.modules, 'textcnn' in dir(zoo))"
+    code = (
+        "import sys, zoo; zoo.ZooError; print('tensorflow' in sys.modules, 'textcnn' in dir(zoo))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]

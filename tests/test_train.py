@@ -130,7 +130,9 @@ def test_integer_labels_come_back_as_integers(tmp_path) -> None:
 
 def test_start_vectors(reviews, tmp_path) -> None:
     vectors = tmp_path / "vectors.txt"
-    vectors.write_text("great " + " ".join(["0.5"] * 16) + "\ndull " + " ".join(["-0.5"] * 16) + "\n")
+    vectors.write_text(
+        "great " + " ".join(["0.5"] * 16) + "\ndull " + " ".join(["-0.5"] * 16) + "\n"
+    )
     run = zoo.train(
         "textcnn",
         reviews,

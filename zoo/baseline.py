@@ -80,9 +80,7 @@ def fit_baseline(
     try:
         features = vectorizer.fit_transform(texts)
     except ValueError:  # no word at all: punctuation, digits of one kind, emoji
-        vectorizer.set_params(
-            analyzer="char", ngram_range=(1, 3), min_df=1, token_pattern=None
-        )
+        vectorizer.set_params(analyzer="char", ngram_range=(1, 3), min_df=1, token_pattern=None)
         features = vectorizer.fit_transform(texts)
     probe = np.arange(min(len(validation), CHUNK))
     probe_features = vectorizer.transform(validation.texts(probe))

@@ -12,10 +12,9 @@ import typer
 
 from zoo import show
 from zoo.errors import ZooError
-from zoo.preset import explain as explain_preset
 from zoo.plain_yaml import parse_value
-from zoo.preset import load_preset
-from zoo.preset import presets as all_presets
+from zoo.preset import explain as explain_preset
+from zoo.preset import load_preset, summaries
 from zoo.quiet import load_tensorflow
 
 app = typer.Typer(
@@ -132,7 +131,9 @@ def export(
     from zoo.run import load_run
 
     written = load_run(run).export(folder)
-    print(f"{written}: a SavedModel; its `serve` takes strings. Load it after import tensorflow_text.")
+    print(
+        f"{written}: a SavedModel; its `serve` takes strings. Load it after import tensorflow_text."
+    )
 
 
 @app.command()
@@ -177,9 +178,9 @@ def presets(
         chosen = load_preset(model, preset)
         print(json.dumps(chosen.document(), indent=2) if as_json else chosen.to_yaml(), end="")
         return
-    found = all_presets(model or None)
+    found = summaries(model or None)
     if as_json:
-        _print_json([preset_document(entry) for entry in found])
+        _print_json([show.summary_document(entry) for entry in found])
     else:
         show.presets_table(found)
 
@@ -187,7 +188,9 @@ def presets(
 @app.command()
 def explain(
     name: Annotated[str, typer.Argument(help="MODEL, MODEL/PRESET or a preset file.")],
-    key: Annotated[str | None, typer.Argument(help="Such as recipe.optimizer.learning_rate")] = None,
+    key: Annotated[
+        str | None, typer.Argument(help="Such as recipe.optimizer.learning_rate")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say why a preset's values are what they are."""
@@ -234,12 +237,6 @@ def runs(
         _print_json([{"run": str(run.path), **show.run_line(run)} for run in found])
     else:
         show.runs_table(found)
-
-
-def preset_document(preset: Any) -> dict[str, Any]:
-    """Return name, summary and measured results of a preset."""
-    document = preset.model_dump(mode="json", include={"model", "summary", "measured"})
-    return {"preset": f"{preset.model}/{preset.name}", **document}
 
 
 def _assignment(entry: str) -> tuple[str, Any]:

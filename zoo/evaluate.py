@@ -59,9 +59,7 @@ def split_logits(
     network: keras.Model, tokenizer: Tokenizer, split: Split, max_length: int
 ) -> np.ndarray:
     """Return float32 logits `(rows, classes)` of a whole split."""
-    return np.concatenate(
-        list(predict_logits(network, tokenizer, split.iter_texts(), max_length))
-    )
+    return np.concatenate(list(predict_logits(network, tokenizer, split.iter_texts(), max_length)))
 
 
 def write_mistakes(path: Path, split: Split, logits: np.ndarray, classes: list[Any]) -> int:

@@ -33,7 +33,7 @@ class StringClassifier(tf.Module):
         self.labels = tf.constant(labels)
 
     def __call__(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return `label` `(batch,)` and `probabilities` `(batch, classes)` of strings `(batch,)`."""
+        """Return `label` and `probabilities` `(batch, classes)` of strings `(batch,)`."""
         ids = self.tokenizer.encode_dense(texts, self.max_length)
         probabilities = tf.nn.softmax(self.network(ids, training=False))
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,17 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ZooError: the file cannot be read or is not such a document.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ZooError(f"{path}: no such preset file.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"{path}: cannot be read: {error}.") from error
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ZooError(f"{path}: is not a plain YAML 1.2 document: {_first_lines(error)}") from error
+    return _plain(_text(path), path)
+
+
+def read_sections(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    """Read some top-level keys of a YAML file only; the text of the others is not parsed.
+
+    Raises:
+        ZooError: the file cannot be read, or those parts are not YAML.
+    """
+    parts = re.split(r"^(?=[a-z_]+:)", _text(path), flags=re.MULTILINE)
+    return _plain("".join(part for part in parts if part.startswith(names)), path)
 
 
 def parse_value(text: str) -> Any:
@@ -46,6 +48,24 @@ def yaml_text(document: Any) -> str:
     stream = io.StringIO()
     writer.dump(document, stream)
     return stream.getvalue()
+
+
+def _text(path: Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ZooError(f"{path}: no such preset file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: cannot be read: {error}.") from error
+
+
+def _plain(text: str, path: Path) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ZooError(
+            f"{path}: is not a plain YAML 1.2 document: {_first_lines(error)}"
+        ) from error
 
 
 def _first_lines(error: Exception) -> str:

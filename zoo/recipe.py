@@ -84,7 +84,9 @@ class RMSprop(Block):
     epsilon: Epsilon = 1e-7
 
 
-Optimizer = Annotated[Adam | AdamW | LazyAdamW | SGD | Adadelta | RMSprop, Field(discriminator="name")]
+Optimizer = Annotated[
+    Adam | AdamW | LazyAdamW | SGD | Adadelta | RMSprop, Field(discriminator="name")
+]
 
 
 class Schedule(Block):

@@ -156,7 +156,9 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ZooError(f"{folder}: no such folder. Runs are written to ./runs unless --out says so.")
+        raise ZooError(
+            f"{folder}: no such folder. Runs are written to ./runs unless --out says so."
+        )
     found = [path for path in folder.iterdir() if (path / "metrics.json").is_file()]
     return [Run(path) for path in sorted(found, key=lambda p: (p / "metrics.json").stat().st_mtime)]
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from zoo.finding import Finding
-from zoo.preset import Explanation, Preset
+from zoo.preset import Explanation, Preset, Summary
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 METRICS = ("loss", "accuracy", "macro_f1", "weighted_f1")
@@ -27,9 +27,7 @@ def findings_lines(findings: Sequence[Finding]) -> None:
     for level in ("error", "warning", "info"):
         for finding in findings:
             if finding.level == level:
-                out.print(
-                    f"[{STYLES[level]}]{level:>8}[/] {escape(str(finding))}", soft_wrap=True
-                )
+                out.print(f"[{STYLES[level]}]{level:>8}[/] {escape(str(finding))}", soft_wrap=True)
 
 
 def train_document(run: Any) -> dict[str, Any]:
@@ -101,7 +99,17 @@ def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
     findings_lines(findings)
 
 
-def presets_table(presets: Sequence[Preset]) -> None:
+def summary_document(entry: Summary) -> dict[str, Any]:
+    """Return name, summary and measured results of a preset as JSON types."""
+    return {
+        "preset": f"{entry.model}/{entry.name}",
+        "model": entry.model,
+        "summary": entry.summary,
+        "measured": [each.model_dump(mode="json") for each in entry.measured],
+    }
+
+
+def presets_table(presets: Sequence[Summary]) -> None:
     """Print one line a preset with its measured results."""
     table = Table("preset", "what for", "measured")
     for preset in presets:

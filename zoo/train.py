@@ -203,9 +203,7 @@ def _fit(model: TrainingModel, data: Data, monitor: Monitor) -> str | None:
     return reason
 
 
-def _scored(
-    classifier: Classifier, data: Data, baseline: Baseline, folder: Path
-) -> dict[str, Any]:
+def _scored(classifier: Classifier, data: Data, baseline: Baseline, folder: Path) -> dict[str, Any]:
     """Score the kept weights on validation and test, and write the worst mistakes."""
     found: dict[str, Any] = {"validation": None, "test": None}
     for name, split in (("validation", data.validation), ("test", data.test)):
@@ -232,7 +230,9 @@ def _against_baseline(metrics: Mapping[str, Any]) -> Finding:
     if points > 0:
         what = f"{metrics['model']} beats the linear baseline by {points:.1f} points: {numbers}."
         return Finding("info", what, evidence, "")
-    what = f"{metrics['model']} does not beat the linear baseline ({points:+.1f} points): {numbers}."
+    what = (
+        f"{metrics['model']} does not beat the linear baseline ({points:+.1f} points): {numbers}."
+    )
     advice = (
         "Use the linear model, look at mistakes.csv, get more rows, or try other presets "
         f"(`zoo presets {metrics['model']}`)."
@@ -240,9 +240,7 @@ def _against_baseline(metrics: Mapping[str, Any]) -> Finding:
     return Finding("warning", what, evidence, advice)
 
 
-def _start_from_vectors(
-    model: TrainingModel, preset: Preset, data: Data, seed: int
-) -> Finding:
+def _start_from_vectors(model: TrainingModel, preset: Preset, data: Data, seed: int) -> Finding:
     """Set the embedding tables from a vector file and report its coverage."""
     matrix, coverage = read_vectors(
         Path(str(preset.data.vectors)),
@@ -328,7 +326,9 @@ def _set_aside(folder: Path, overwrite: bool) -> Path:
     if not overwrite:
         raise ZooError(f"{folder}: is already there. Choose another --out, or pass --overwrite.")
     if not (folder / "preset.yaml").is_file():
-        raise ZooError(f"{folder}: is not a run, so --overwrite leaves it alone. Choose another --out.")
+        raise ZooError(
+            f"{folder}: is not a run, so --overwrite leaves it alone. Choose another --out."
+        )
     aside = folder.with_name(f".{folder.name}.replaced")
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)

@@ -133,7 +133,9 @@ def text_lengths(lengths: np.ndarray, max_length: int) -> list[Finding]:
     evidence = {**summary, "max_length": max_length, "cut_share": cut, "texts": len(lengths)}
     what = f"tokens a text: {shown}; {100 * cut:.1f} % are longer than max_length {max_length}."
     if cut > 0.1:
-        return [Finding("warning", what, evidence, "Their ends are not read: raise data.max_length.")]
+        return [
+            Finding("warning", what, evidence, "Their ends are not read: raise data.max_length.")
+        ]
     return [Finding("info", what, evidence)]
 
 

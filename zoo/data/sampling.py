@@ -33,7 +33,7 @@ def epoch_rows(labels: np.ndarray, balance: str) -> int:
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return `rows / (classes * rows of the class)` of each class, float32; the mean over rows is 1.
+    """Return `rows / (classes * rows of the class)` of each class, float32.
 
     Source: King and Zeng 2001, as in scikit-learn's `class_weight="balanced"`.
     """

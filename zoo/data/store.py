@@ -37,9 +37,11 @@ class Store:
         self._hashes = array.array("Q")
         self._files: list[tuple[int, str, int]] = []  # first row here, file, its number there
         try:
-            self._file = tempfile.TemporaryFile(prefix="zoo-rows-")  # noqa: SIM115 (closed by close)
+            self._file = tempfile.TemporaryFile(prefix="zoo-rows-")
         except OSError as error:
-            raise ZooError(f"no place for temporary files: {error.strerror}. Set TMPDIR.") from error
+            raise ZooError(
+                f"no place for temporary files: {error.strerror}. Set TMPDIR."
+            ) from error
         try:
             self._fill(rows)
         except OSError as error:
@@ -51,8 +53,12 @@ class Store:
         except BaseException:
             self.close()
             raise
-        self.labels = np.frombuffer(self._labels, np.int32) if self._labels else np.zeros(0, np.int32)
-        self.hashes = np.frombuffer(self._hashes, np.uint64) if self._hashes else np.zeros(0, np.uint64)
+        self.labels = (
+            np.frombuffer(self._labels, np.int32) if self._labels else np.zeros(0, np.int32)
+        )
+        self.hashes = (
+            np.frombuffer(self._hashes, np.uint64) if self._hashes else np.zeros(0, np.uint64)
+        )
 
     def _fill(self, rows: Iterable[Rows]) -> None:
         known: dict[str, int] = {}
@@ -87,9 +93,7 @@ class Store:
     def raw(self, rows: np.ndarray) -> list[bytes]:
         """Return the UTF-8 texts of rows, in their order."""
         number, ends = self._file.fileno(), self._ends
-        return [
-            os.pread(number, ends[row + 1] - ends[row], ends[row]) for row in rows.tolist()
-        ]
+        return [os.pread(number, ends[row + 1] - ends[row], ends[row]) for row in rows.tolist()]
 
     def iter_raw(self, rows: np.ndarray, size: int = 4096) -> Iterator[list[bytes]]:
         """Yield the UTF-8 texts of rows in their order, `size` at a time."""

@@ -189,7 +189,9 @@ def _files(
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    found = [each for each in sorted(folder.iterdir()) if each.is_dir() and each.name[0] not in "._"]
+    found = [
+        each for each in sorted(folder.iterdir()) if each.is_dir() and each.name[0] not in "._"
+    ]
     return [each for each in found if any(each.glob("*.txt"))]
 
 
@@ -360,7 +362,9 @@ def _dataset(dataset: Any, labelled: bool) -> Iterator[Rows]:
     specification = dataset.element_spec
     pair = isinstance(specification, tuple) and len(specification) >= 2
     if labelled and not pair:
-        raise ZooError("the tf.data.Dataset must yield (text, label). Received: " + repr(specification))
+        raise ZooError(
+            "the tf.data.Dataset must yield (text, label). Received: " + repr(specification)
+        )
     rank = (specification[0] if pair else specification).shape.rank
     first = 1
     for element in (dataset if rank else dataset.batch(BATCH_ROWS)).as_numpy_iterator():

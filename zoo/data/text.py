@@ -180,8 +180,10 @@ def inspect_data(
             counts = counts + np.bincount(data.validation.labels, minlength=len(data.classes))
         lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
         samples = [
-            {"label": data.classes[data.train.labels[i]], "text": data.train.texts([i])[0]}
-            for i in range(min(checks.SHOWN, len(data.train)))
+            {"label": data.classes[data.train.labels[i]], "text": text}
+            for i, text in enumerate(
+                data.train.texts(np.arange(min(checks.SHOWN, len(data.train))))
+            )
         ]
         summary = {
             "rows": len(store),
@@ -325,7 +327,9 @@ def _judged(
     probe = train.texts(order[:PROBE])
     lengths = tokenizer(tf.constant(probe)).row_lengths().numpy()
     found += checks.text_lengths(lengths, settings.max_length)
-    found += checks.uncovered_characters(Counter(uncovered(tokenizer, probe)), len(probe), tokenizer.kind)
+    found += checks.uncovered_characters(
+        Counter(uncovered(tokenizer, probe)), len(probe), tokenizer.kind
+    )
     found += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     return found
 

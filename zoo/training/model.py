@@ -47,6 +47,7 @@ class TrainingModel(keras.Model):
     batch_size: int | None = None
     averages: Averages | None = None
     best_epoch: int | None = None
+    train_function: Any
 
     def set_exemptions(self) -> None:
         """Tell the optimizer what does not decay and which gradients come as rows.
@@ -59,9 +60,7 @@ class TrainingModel(keras.Model):
             exempt = without_decay(self, self.recipe.decay_embeddings)
             self.optimizer.exclude_from_weight_decay(var_list=exempt)
         if isinstance(self.optimizer, LazyAdamW):
-            self.optimizer.set_tables(
-                embedding_tables(self), embedding_tables(self, NgramWeights)
-            )
+            self.optimizer.set_tables(embedding_tables(self), embedding_tables(self, NgramWeights))
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile a loaded model as it was."""

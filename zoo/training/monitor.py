@@ -63,7 +63,7 @@ class Monitor(keras.callbacks.Callback):
         """Write the epoch's line, and show it."""
         self.epochs = epoch + 1
         now = time.perf_counter() - self._begun
-        line = {"epoch": epoch + 1}
+        line: dict[str, float] = {"epoch": epoch + 1}
         line |= {key: round(float(value), 6) for key, value in (logs or {}).items()}
         rate = float(np.asarray(self.model.optimizer.learning_rate))
         line |= {"learning_rate": rate, "seconds": round(now, 2)}

@@ -35,7 +35,11 @@ class LazyAdamW(keras.optimizers.AdamW):
     """
 
     def __init__(
-        self, *args: Any, ngram_rate_factor: float = 1.0, ngram_weight_decay: float = 0.0, **kwargs: Any
+        self,
+        *args: Any,
+        ngram_rate_factor: float = 1.0,
+        ngram_weight_decay: float = 0.0,
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
         self.ngram_rate_factor = ngram_rate_factor
@@ -137,11 +141,10 @@ def clip_by_global_norm(gradients: list[Any], limit: float) -> tuple[list[Any], 
     return clipped, norm
 
 
-def embedding_tables(model: keras.Model, kind: type = keras.layers.Embedding) -> list[Any]:
+def embedding_tables(model: keras.Model, kind: Any = keras.layers.Embedding) -> list[Any]:
     """Return the trainable embedding tables of a model whose layer is of a kind."""
-    return [
-        layer.embeddings for layer in model.layers if isinstance(layer, kind) and layer.trainable
-    ]
+    layers: list[Any] = model.layers
+    return [each.embeddings for each in layers if isinstance(each, kind) and each.trainable]
 
 
 def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:
