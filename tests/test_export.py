@@ -10,7 +10,8 @@ SERVE = """
 import json, sys
 import tensorflow as tf
 import tensorflow_text
-served = tf.saved_model.load(sys.argv[1]).serve(tf.constant(json.loads(sys.argv[2])))
+model = tf.saved_model.load(sys.argv[1])
+served = model.serve(tf.constant(json.loads(sys.argv[2])))
 assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "keras")], "too much"
 print(json.dumps({
     "label": [label.decode() for label in served["label"].numpy()],
