@@ -147,6 +147,11 @@ class Preset(Block):
         document = self.document()
         for key, value in changes.items():
             _assign(document, key, value)
+        # Another optimizer has other keys: what was said of the old ones goes with them.
+        known = _leaves({block: document[block] for block in BLOCKS})
+        for section in ("why", "search"):
+            kept = {k: v for k, v in document[section].items() if _covers(k, known)}
+            document[section] = kept
         return _validated(document, self.name, "override")
 
     def document(self) -> dict[str, Any]:
@@ -316,7 +321,7 @@ def _validated(document: Any, name: str, where: str) -> Preset:
     values = preset.values()
     for section in ("why", "search"):
         for key in getattr(preset, section):
-            if not any(name == key or name.startswith(f"{key}.") for name in values):
+            if not _covers(key, list(values.items())):
                 raise ZooError(
                     f"{where}: {section}: no such key '{key}'.{did_you_mean(key, values)}"
                 )
@@ -340,6 +345,11 @@ def _leaves(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, An
         else:
             found.append((f"{prefix}{key}", value))
     return found
+
+
+def _covers(key: str, leaves: list[tuple[str, Any]]) -> bool:
+    """Whether a dotted key names one of the values or a block of them."""
+    return any(name == key or name.startswith(f"{key}.") for name, _ in leaves)
 
 
 def _assign(document: dict[str, Any], key: str, value: Any) -> None:

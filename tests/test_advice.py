@@ -1,0 +1,78 @@
+"""The advice: complete, and what is said to carry it is there."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from zoo import ZooError, advice
+from zoo.preset import presets
+
+ROOT = Path(__file__).resolve().parent.parent
+# The guides' rows; 150 and 158 do not exist.
+GUIDES = [f"A{n:02d}" for n in range(1, 167) if n not in (150, 158)]
+DECISIONS = [f"D{n}" for n in range(1, 27)]
+
+
+def carried(kind: str) -> list[tuple[str, str]]:
+    return [
+        (entry.id, place[kind])
+        for entry in advice.load_advice().values()
+        if entry.carried_by != "not yet"
+        for place in entry.carried_by
+        if kind in place
+    ]
+
+
+def test_every_row_is_there_once_and_in_order() -> None:
+    assert list(advice.load_advice()) == GUIDES + DECISIONS
+
+
+def test_kinds_of_carriers_are_known() -> None:
+    for entry in advice.load_advice().values():
+        if entry.carried_by != "not yet":
+            for place in entry.carried_by:
+                assert set(place) <= {"preset", "guard", "tool", "test", "doc"}, entry.id
+
+
+def test_tests_that_carry_advice_exist() -> None:
+    for id, path in carried("test"):
+        assert (ROOT / path).is_file(), id
+
+
+def test_preset_keys_that_carry_advice_exist() -> None:
+    loaded = presets()
+    keys = {key for preset in loaded for key in preset.values()} | {"search", "every file"}
+    keys |= {f"{preset.model}/{preset.name}" for preset in loaded}
+    for id, key in carried("preset"):
+        assert key in keys, id
+
+
+def test_code_that_carries_advice_exists() -> None:
+    for id, place in carried("guard"):
+        for name in re.findall(r"\bzoo(?:\.\w+)+", place):
+            module, _, attribute = name.rpartition(".")
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError:
+                assert hasattr(importlib.import_module(module), attribute), (id, name)
+
+
+def test_advice_cited_by_presets_names_a_preset_or_says_not_yet() -> None:
+    cited = {source for p in presets() for why in p.why.values() for source in why.sources}
+    assert cited - set(advice.load_sources()) <= set(advice.load_advice())
+
+
+def test_one_entry() -> None:
+    assert advice.advice("a47").id == "A47"
+    assert advice.carriers(advice.advice("A47")) == ["preset: architecture.dropout"]
+    assert advice.carriers(advice.advice("A12")) == ["not yet"]
+    with pytest.raises(ZooError, match="Did you mean"):
+        advice.advice("A477")
+
+
+def test_citations() -> None:
+    assert "1408.5882" in advice.cited("kim2014")
+    with pytest.raises(ZooError, match="Did you mean 'kim2014'"):
+        advice.cited("kim2041")

@@ -1,0 +1,207 @@
+"""Presets: complete, strict, and each value with a reason."""
+
+import inspect
+import time
+
+import pytest
+
+import zoo
+from zoo import ZooError, builders
+from zoo.advice import load_advice, load_sources
+from zoo.architecture import ARCHITECTURES
+from zoo.models import MODELS
+from zoo.plain_yaml import parse_value
+from zoo.preset import load_preset, names, presets, presets_root, summaries
+
+NAMES = names()
+EXPECTED = {
+    "textcnn": {"default", "small", "kim2014", "zhang2015", "thucnews"},
+    "rcnn": {"default", "lai2015", "thucnews"},
+    "textrnn": {"default", "attention", "thucnews"},
+    "fasttext": {"default", "joulin2016", "thucnews"},
+}
+
+
+def preset(name: str):
+    return load_preset(*name.split("/"))
+
+
+def test_every_model_has_its_presets() -> None:
+    found = {model: {n.split("/")[1] for n in names(model)} for model in ARCHITECTURES}
+    assert found == EXPECTED
+    assert [n for n in NAMES if n.endswith("/default")] == [f"{m}/default" for m in ARCHITECTURES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_has_a_reason_of_its_own(name: str) -> None:
+    loaded = preset(name)
+    missing = [key for key in loaded.values() if key not in loaded.why]
+    assert not missing
+    assert all(why.note for why in loaded.why.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sources_exist(name: str) -> None:
+    known = {*load_sources(), *load_advice()}
+    for key, why in preset(name).why.items():
+        assert set(why.sources) <= known, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_search_covers_the_value(name: str) -> None:
+    loaded = preset(name)
+    values = loaded.values()
+    assert 3 <= len(loaded.search) <= 6
+    for key, search in loaded.search.items():
+        value = values[key]
+        if search.values is not None:
+            choices = [list(v) if isinstance(v, tuple) else v for v in search.values]
+            assert value in choices, key
+            for choice in search.values:
+                loaded.override({key: choice})
+        else:
+            assert search.min <= value <= search.max, key
+            loaded.override({key: search.min})
+            loaded.override({key: search.max})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_builds_and_measured_parameters_are_true(name: str) -> None:
+    loaded = preset(name)
+    small = {"architecture.vocabulary_size": 50}
+    if (
+        "ngram_buckets" in type(loaded.architecture).model_fields
+        and loaded.architecture.ngram_sizes
+    ):
+        small["architecture.ngram_buckets"] = 64
+    model = builders.build(loaded.override(small))
+    assert model.output_shape == (None, loaded.architecture.num_classes)
+    for entry in loaded.measured:
+        assert entry.parameters > 0
+        assert entry.seeds >= 1
+        assert 0 < entry.mean < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_to_yaml_and_back(name: str, tmp_path) -> None:
+    loaded = preset(name)
+    path = tmp_path / "mine.yaml"
+    path.write_text(loaded.to_yaml())
+    assert load_preset(loaded.model, path).document() == loaded.document()
+
+
+@pytest.mark.parametrize("model", ARCHITECTURES)
+def test_schema_network_and_builder_have_the_same_names(model: str) -> None:
+    keys = set(ARCHITECTURES[model].model_fields)
+    assert set(inspect.signature(MODELS[model]).parameters) == keys
+    assert set(inspect.signature(getattr(builders, model)).parameters) == keys | {"preset"}
+
+
+def test_loading_is_fast() -> None:
+    started = time.process_time()
+    summaries()
+    assert time.process_time() - started < 2.0  # a guard against seconds, not a benchmark
+    assert [f"{s.model}/{s.name}" for s in summaries()] == NAMES
+    assert [f"{p.model}/{p.name}" for p in presets()] == NAMES
+
+
+DEFAULT = (presets_root() / "textcnn" / "default.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  filters: 128", "  filter: 128", "architecture: unknown field 'filter'. Did you mean"),
+        ("  epochs: ", "  epoch: ", "recipe: unknown field 'epoch'. Did you mean 'epochs'"),
+        ("    beta_1: ", "    beta1: ", "recipe.optimizer: unknown field 'beta1'"),
+        ("name: lazy_adamw", "name: lazy_adam", "unknown 'lazy_adam'. Did you mean 'lazy_adamw'"),
+        ("  filters: 128", "  filters: 128\n  filters: 64", "duplicate key"),
+        ("  filters: 128", "  filters: 12.5", "architecture.filters.*12.5"),
+        ("  filters: 128", "  filters: many", "architecture.filters.*many"),
+        ("  dropout: 0.5", "  dropout: 1.5", "architecture.dropout.*1.5"),
+        ("  dropout: 0.5", "  dropout: .nan", "architecture.dropout"),
+        ("    weight_decay: 0.0", "    weight_decay: 0.5", "weight_decay.*0.5"),
+        ("model: textcnn", "model: textcn", "unknown model 'textcn'. Did you mean 'textcnn'"),
+        ("why:", "whi:", "unknown field 'whi'"),
+        ("why:", "why:\n  recipe.epoch: {sources: [A01]}", "no such key 'recipe.epoch'"),
+        ("scale: log", "scale: lag", "search"),
+        ("ngram_buckets: 262144", "ngram_buckets: 0", "go together"),
+        ("model: textcnn", "name: mine\nmodel: textcnn", "unknown field 'name'"),
+    ],
+)
+def test_strictness(old: str, new: str, message: str, tmp_path) -> None:
+    assert old in DEFAULT
+    path = tmp_path / "mine.yaml"
+    path.write_text(DEFAULT.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ZooError, match=message) as error:
+        load_preset("textcnn", path)
+    assert "mine.yaml" in str(error.value)
+
+
+def test_numbers_are_read_as_yaml_1_2(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(DEFAULT.replace("learning_rate: 2.0e-3", "learning_rate: 1e-3"))
+    assert load_preset("textcnn", path).recipe.optimizer.learning_rate == 0.001
+    assert parse_value("1e-3") == 0.001
+    assert parse_value("no") == "no"
+    assert parse_value("[2, 3]") == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "content", ["[1, 2]", "text", "", "!!python/object/apply:os.system ['true']", "a: &a [*a]"]
+)
+def test_files_that_are_no_presets(content: str, tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(ZooError, match=r"mine\.yaml"):
+        load_preset("textcnn", path)
+
+
+def test_missing_and_misplaced_presets(tmp_path) -> None:
+    with pytest.raises(ZooError, match="Did you mean 'kim2014'"):
+        load_preset("textcnn", "kim2O14")
+    with pytest.raises(ZooError, match="Did you mean 'textcnn'"):
+        load_preset("textcn")
+    with pytest.raises(ZooError, match="no such preset file"):
+        load_preset("textcnn", tmp_path / "nothing.yaml")
+    with pytest.raises(ZooError, match="preset of 'textcnn', but 'rcnn'"):
+        load_preset("rcnn", presets_root() / "textcnn" / "small.yaml")
+    with pytest.raises(ZooError, match="unknown preset"):
+        load_preset("textcnn", "../rcnn/default")
+
+
+def test_overrides() -> None:
+    loaded = load_preset("textcnn", "default", {"recipe.epochs": 3, "architecture.dropout": 0.1})
+    assert (loaded.recipe.epochs, loaded.architecture.dropout) == (3, 0.1)
+    assert load_preset("textcnn").recipe.epochs != 3
+    changed = load_preset("textcnn", "default", {"recipe.optimizer.name": "sgd"})
+    assert changed.recipe.optimizer.name == "sgd"
+    narrow = load_preset("textcnn", "default", {"architecture.kernel_sizes": [2]})
+    assert narrow.architecture.kernel_sizes == (2,)
+    for key in ("recipe.epoch", "epochs", "measured", "why", "recipe", "recipe.epochs.x"):
+        with pytest.raises(ZooError, match="unknown key"):
+            load_preset("textcnn", "default", {key: 3})
+
+
+def test_focal_loss_and_balance_are_never_both_on() -> None:
+    with pytest.raises(ZooError, match="two remedies"):
+        load_preset(
+            "textcnn", "default", {"recipe.loss.name": "focal", "data.balance": "oversample"}
+        )
+
+
+def test_adadelta_at_keras_rate_is_refused() -> None:
+    with pytest.raises(ZooError, match="adadelta"):
+        load_preset("textcnn", "kim2014", {"recipe.optimizer.learning_rate": 0.001})
+
+
+def test_explain() -> None:
+    loaded = zoo.load_preset("textcnn")
+    (entry,) = zoo.explain(loaded, "recipe.optimizer.learning_rate")
+    assert entry.value == loaded.recipe.optimizer.learning_rate
+    assert "D3" in entry.why.sources
+    assert entry.search.scale == "log"
+    assert len(zoo.explain(loaded, "recipe.optimizer")) == 8
+    assert len(zoo.explain(loaded)) == len(loaded.values())
+    with pytest.raises(ZooError, match="Did you mean 'architecture.dropout'"):
+        zoo.explain(loaded, "architecture.dropuot")
