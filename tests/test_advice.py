@@ -59,9 +59,43 @@ def test_code_that_carries_advice_exists() -> None:
                 assert hasattr(importlib.import_module(module), attribute), (id, name)
 
 
-def test_advice_cited_by_presets_names_a_preset_or_says_not_yet() -> None:
-    cited = {source for p in presets() for why in p.why.values() for source in why.sources}
-    assert cited - set(advice.load_sources()) <= set(advice.load_advice())
+def cited_by_presets() -> set[str]:
+    return {source for p in presets() for why in p.why.values() for source in why.sources}
+
+
+def test_every_source_is_named_somewhere() -> None:
+    guides = {id for each in advice.load_advice().values() for id in each.origin.split(", ")}
+    assert cited_by_presets() - set(advice.load_advice()) <= set(advice.load_sources())
+    assert set(advice.load_sources()) <= cited_by_presets() | guides
+
+
+def test_every_word_is_ours_and_enough() -> None:
+    for entry in advice.load_advice().values():
+        assert 10 < len(entry.advice) < 160, entry.id
+        assert entry.advice[-1] in ".?", entry.id
+
+
+@pytest.mark.parametrize("id", ["A47", "D3", "kim2014", "A12", "A61", "zoo"])
+def test_citing_finds_what_the_presets_say(id: str) -> None:
+    expected: dict[str, list[str]] = {}
+    for preset in presets():
+        for key, why in preset.why.items():
+            if id in why.sources:
+                expected.setdefault(key, []).append(f"{preset.model}/{preset.name}")
+    assert advice.citing(id) == expected
+
+
+def test_entries_read_well() -> None:
+    shown = "\n".join(advice.readable(advice.entry("a47")))
+    assert shown.startswith("A47: Start with a dropout of .5.")
+    assert "from G2" in shown
+    assert "carried by preset: architecture.dropout" in shown
+    assert re.search(r"architecture\.dropout: .*textcnn/default", shown)
+    assert "not carried by anything yet" in "\n".join(advice.readable(advice.entry("A12")))
+    assert "decision" in "\n".join(advice.readable(advice.entry("D3")))
+    assert "1408.5882" in advice.readable(advice.entry("kim2014"))[0]
+    with pytest.raises(ZooError, match="no source 'kim2O14'.*Did you mean 'kim2014'"):
+        advice.source("kim2O14")
 
 
 def test_one_entry() -> None:

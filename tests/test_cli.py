@@ -83,6 +83,7 @@ def test_presets_explain_and_advice() -> None:
     assert "recipe.optimizer.learning_rate = " in shown
     assert "search" in shown
     assert "A47" in run("advice", "A47").stdout
+    assert "textcnn/kim2014" in run("advice", "kim2014").stdout
     assert json.loads(run("advice", "A47", "--json").stdout)[0]["id"] == "A47"
     with pytest.raises(ZooError, match="A47"):
         run("advice", "A477")

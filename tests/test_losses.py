@@ -1,57 +1,91 @@
-"""Losses against closed forms and against Keras' own."""
-
-import math
-
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.metrics import f1_score
 
 from zoo.recipe import Loss
+from zoo.scores import scores, softmax
 from zoo.training.losses import MacroF1, make_loss
 
-LOGITS = np.array([[0.0, math.log(3)], [0.0, 0.0]], "float32")  # p(1) = 3/4 and 1/2
-LABELS = np.array([1, 0], "int32")
+RANDOM = np.random.default_rng(0)
+LOGITS = RANDOM.normal(0, 3, (12, 4)).astype("float32")
+LABELS = RANDOM.integers(0, 4, 12).astype("int32")
 
 
-def test_cross_entropy() -> None:
-    loss = make_loss(Loss(name="cross-entropy"))
-    assert float(loss(LABELS, LOGITS)) == pytest.approx(-(math.log(3 / 4) + math.log(1 / 2)) / 2)
+def of_each(loss: Loss) -> np.ndarray:
+    return np.asarray(make_loss(loss).call(LABELS, LOGITS))
 
 
-def test_focal_by_hand() -> None:
-    loss = make_loss(Loss(name="focal", gamma=2.0))
-    expected = -((1 / 4) ** 2 * math.log(3 / 4) + (1 / 2) ** 2 * math.log(1 / 2)) / 2
-    assert float(loss(LABELS, LOGITS)) == pytest.approx(expected, rel=1e-5)
+def test_cross_entropy_is_the_log_of_the_true_class() -> None:
+    expected = -np.log(softmax(LOGITS)[np.arange(12), LABELS])
+    np.testing.assert_allclose(of_each(Loss(name="cross-entropy")), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.4])
+def test_label_smoothing_equals_keras_on_one_hot_targets(smoothing: float) -> None:
+    expected = keras.losses.categorical_crossentropy(
+        keras.ops.one_hot(LABELS, 4), LOGITS, from_logits=True, label_smoothing=smoothing
+    )
+    found = of_each(Loss(name="cross-entropy", label_smoothing=smoothing))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_focal_closed_form(gamma: float) -> None:
+    p = softmax(LOGITS)[np.arange(12), LABELS]
+    found = of_each(Loss(name="focal", gamma=gamma))
+    np.testing.assert_allclose(found, -((1 - p) ** gamma) * np.log(p), rtol=2e-4, atol=1e-9)
 
 
 def test_focal_with_gamma_0_is_cross_entropy() -> None:
-    focal, plain = make_loss(Loss(name="focal", gamma=0.0)), make_loss(Loss(name="cross-entropy"))
-    assert float(focal(LABELS, LOGITS)) == pytest.approx(float(plain(LABELS, LOGITS)))
+    found = of_each(Loss(name="focal", gamma=0.0))
+    np.testing.assert_allclose(found, of_each(Loss(name="cross-entropy")), rtol=1e-6)
 
 
-def test_label_smoothing_equals_keras_on_one_hot_labels() -> None:
-    generator = np.random.default_rng(0)
-    labels, logits = generator.integers(0, 5, 20), generator.normal(size=(20, 5)).astype("float32")
-    ours = make_loss(Loss(name="cross-entropy", label_smoothing=0.1))
-    keras_own = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
-    one_hot = keras.utils.to_categorical(labels, 5)
-    assert float(ours(labels, logits)) == pytest.approx(float(keras_own(one_hot, logits)), rel=1e-5)
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_gradient_is_finite_where_the_answer_is_certain(gamma: float) -> None:
+    logits = tf.constant([[90.0, -90.0], [-90.0, 90.0]])  # one right, one wrong
+    loss = make_loss(Loss(name="focal", gamma=gamma, label_smoothing=0.1))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = loss(tf.constant([0, 0]), logits)
+    assert np.isfinite(value)
+    assert np.isfinite(tape.gradient(value, logits)).all()
 
 
-def test_class_weights_scale_each_example() -> None:
+def test_mean_per_example_and_weights() -> None:
     loss = make_loss(Loss(name="cross-entropy"))
-    weighted = loss(LABELS, LOGITS, sample_weight=np.array([2.0, 0.0], "float32"))
-    assert float(weighted) == pytest.approx(-2 * math.log(3 / 4) / 2)
+    each = of_each(Loss(name="cross-entropy"))
+    assert float(loss(LABELS, LOGITS)) == pytest.approx(each.mean(), rel=1e-5)
+    weights = RANDOM.random(12).astype("float32")
+    weighted = float(loss(LABELS, LOGITS, sample_weight=weights))
+    assert weighted == pytest.approx((each * weights).sum() / 12, rel=1e-5)
 
 
-def test_macro_f1_agrees_with_scikit_learn_over_batches() -> None:
-    generator = np.random.default_rng(1)
-    labels, logits = generator.integers(0, 4, 90), generator.normal(size=(90, 4))
+def test_half_precision_logits_are_computed_in_float32() -> None:
+    loss = make_loss(Loss(name="cross-entropy"))
+    assert loss.call(LABELS, tf.cast(LOGITS, tf.float16)).dtype == tf.float32
+
+
+def test_macro_f1_over_batches_equals_scores_and_scikit_learn() -> None:
+    labels, logits = LABELS % 3, LOGITS.copy()
+    logits[:, 3] = -50  # class 3 neither occurs nor is predicted
     metric = MacroF1(4)
-    for start in range(0, 90, 32):
-        metric.update_state(labels[start : start + 32], logits[start : start + 32])
+    for rows in (slice(0, 5), slice(5, 12)):
+        metric.update_state(labels[rows], logits[rows])
+    assert float(metric.result()) == pytest.approx(scores(labels, logits)["macro_f1"], rel=1e-6)
     expected = f1_score(labels, logits.argmax(1), average="macro")
-    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
     metric.reset_state()
     assert float(metric.result()) == 0.0
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [make_loss(Loss(name="focal", gamma=1.5, label_smoothing=0.2)), MacroF1(7)],
+    ids=["loss", "metric"],
+)
+def test_configs_build_the_same_again(thing) -> None:
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(thing))
+    assert again.get_config() == thing.get_config()

@@ -1,10 +1,11 @@
-"""Optimizers: lazy rows, repeated ids, clipping and the decay mask, against closed forms."""
+"""Row updates against closed forms and against dense gradients of the same numbers."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from zoo.errors import ZooError
 from zoo.layers import NgramWeights, TokenEmbedding
 from zoo.recipe import Recipe
 from zoo.training.optimizers import (
@@ -16,148 +17,273 @@ from zoo.training.optimizers import (
     without_decay,
 )
 
+BLOCKS = {
+    "adam": {"learning_rate": 0.1},
+    "adamw": {"learning_rate": 0.1, "weight_decay": 0.01},
+    "lazy_adamw": {"learning_rate": 0.1, "weight_decay": 0.01},
+    "sgd": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True},
+    "adadelta": {"learning_rate": 1.0},
+    "rmsprop": {"learning_rate": 0.1, "momentum": 0.5},
+}
 
-def rows(ids, values, size=6):
+
+def recipe(name: str, **changes) -> Recipe:
+    document = {
+        "epochs": 1,
+        "optimizer": {"name": name, **BLOCKS[name], **changes},
+        "schedule": {"name": "constant"},
+        "loss": {"name": "cross-entropy"},
+        "global_clipnorm": None,
+        "ema": None,
+        "best": "loss",
+        "patience_epochs": None,
+    }
+    return Recipe.model_validate(document)
+
+
+def optimizer(name: str, **changes) -> keras.optimizers.Optimizer:
+    made = recipe(name, **changes)
+    return make_optimizer(made, made.optimizer.learning_rate)
+
+
+def table(rows: int = 5) -> keras.Variable:
+    values = np.arange(rows * 2, dtype="float32").reshape(rows, 2) / 10 - 0.3
+    return keras.Variable(values, name="embeddings")
+
+
+def rows_of(ids: list[int], values: np.ndarray, rows: int = 5) -> tf.IndexedSlices:
     return tf.IndexedSlices(
-        tf.constant(values, tf.float32), tf.constant(ids), tf.constant([size, 1])
+        tf.constant(values, tf.float32), tf.constant(ids), tf.constant([rows, 2])
     )
 
 
-def table(value=1.0, size=6):
-    return keras.Variable(np.full((size, 1), value, "float32"))
+def random_rows(ids: list[int], seed: int) -> tf.IndexedSlices:
+    return rows_of(ids, np.random.default_rng(seed).normal(size=(len(ids), 2)))
 
 
-def recipe(optimizer: dict, **changes) -> Recipe:
-    return Recipe(
-        **{
-            "epochs": 1, "optimizer": optimizer, "schedule": {"name": "constant"},
-            "loss": {"name": "cross-entropy"}, "global_clipnorm": None, "ema": None,
-            "best": "loss", "patience_epochs": None,
-        } | changes
-    )  # fmt: skip
+# --- repeated ids ---------------------------------------------------------------------------------
 
 
-def test_repeated_ids_are_summed_before_they_are_squared() -> None:
-    """Keras gives 0.003 on ids [3, 3, 3]; the gradient of the row is 3, so it must be 0.009."""
-    variable = table()
-    optimizer = LazyAdamW(0.1, weight_decay=0.0)
-    optimizer.build([variable])
-    optimizer.apply([sum_repeated_rows(rows([3, 3, 3], [[1.0]] * 3))], [variable])
-    velocity = optimizer._velocities[0].numpy()
-    assert velocity[3, 0] == pytest.approx(0.009, rel=1e-5)
-    assert velocity[[0, 1, 2, 4, 5]].sum() == 0
+def test_repeated_rows_are_summed() -> None:
+    summed = sum_repeated_rows(rows_of([3, 1, 3, 3], [[1, 2], [5, 6], [10, 20], [100, 200]]))
+    np.testing.assert_array_equal(summed.indices, [3, 1])
+    np.testing.assert_array_equal(summed.values, [[111, 222], [5, 6]])
 
 
-def test_plain_keras_squares_each_occurrence() -> None:
-    """Why `sum_repeated_rows` exists; written against Keras 3.15.1, fails when Keras mends it."""
-    variable = table()
-    optimizer = keras.optimizers.Adam(0.1)
-    optimizer.build([variable])
-    optimizer.apply([rows([3, 3, 3], [[1.0]] * 3)], [variable])
-    assert optimizer._velocities[0].numpy()[3, 0] == pytest.approx(0.003, rel=1e-4)
+def test_what_is_no_row_gradient_passes_through() -> None:
+    dense = tf.ones((2, 2))
+    assert sum_repeated_rows(dense) is dense
+    assert sum_repeated_rows(None) is None
 
 
-def test_rows_outside_the_batch_do_not_move() -> None:
-    variable = table()
-    optimizer = LazyAdamW(0.1, weight_decay=0.0)
-    optimizer.build([variable])
-    for ids in ([1, 2], [2, 4], [2, 4]):
-        optimizer.apply([rows(ids, [[1.0], [0.5]])], [variable])
-    assert (variable.numpy()[[0, 3, 5]] == 1.0).all()
-    after_first = variable.numpy()[1, 0]
-    assert after_first == pytest.approx(0.9, rel=1e-4)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_repeated_id_counts_as_one_gradient(name: str) -> None:
+    """With ids [3, 3, 3] every optimizer does what it does with the dense gradient."""
+    by_rows, dense = table(), table()
+    first, second = optimizer(name), optimizer(name)
+    for step in range(3):
+        gradient = random_rows([3, 3, 3], step)
+        first.apply([sum_repeated_rows(gradient)], [by_rows])
+        second.apply([tf.convert_to_tensor(gradient)], [dense])
+    np.testing.assert_allclose(by_rows.numpy()[3], dense.numpy()[3], rtol=1e-5)
 
 
-def test_lazy_equals_dense_when_every_row_is_in_every_batch() -> None:
-    generator = np.random.default_rng(0)
-    lazy, dense = table(), table()
-    ours, theirs = LazyAdamW(0.01, weight_decay=0.0), keras.optimizers.Adam(0.01)
+def test_keras_alone_squares_each_occurrence() -> None:
+    """Written against Keras 3.15.1: fails when Keras sums repeated ids, and ours can go."""
+    by_rows, dense = table(), table()
+    gradient = rows_of([3, 3, 3], np.ones((3, 2)))
+    for variable, each in ((by_rows, gradient), (dense, tf.convert_to_tensor(gradient))):
+        made = keras.optimizers.Adam(0.1)
+        made.apply([each], [variable])
+        velocity = next(v for v in made.variables if "velocity" in v.path)
+        expected = 0.001 * (3.0 if each is gradient else 9.0)
+        np.testing.assert_allclose(velocity.numpy()[3], expected, rtol=1e-4)
+
+
+# --- lazy rows ------------------------------------------------------------------------------------
+
+
+def test_lazy_equals_adamw_when_every_id_is_in_every_batch() -> None:
+    lazy, plain = table(), table()
+    ours = LazyAdamW(0.05, weight_decay=0.1)
+    theirs = keras.optimizers.AdamW(0.05, weight_decay=0.1)
     ours.build([lazy])
-    theirs.build([dense])
-    for _ in range(20):
-        gradient = generator.normal(size=(6, 1)).astype("float32")
-        order = generator.permutation(6).tolist()
-        ours.apply([rows(order, gradient[order])], [lazy])
-        theirs.apply([tf.constant(gradient)], [dense])
-    np.testing.assert_allclose(lazy.numpy(), dense.numpy(), rtol=1e-5)
+    ours.set_tables([lazy])
+    for step in range(5):
+        gradient = random_rows([4, 2, 0, 1, 3], step)
+        ours.apply([gradient], [lazy])
+        theirs.apply([tf.convert_to_tensor(gradient)], [plain])
+    np.testing.assert_allclose(lazy.numpy(), plain.numpy(), rtol=1e-5)
 
 
-def test_dense_gradients_are_adamw() -> None:
-    ours, theirs = (
-        LazyAdamW(0.01, weight_decay=0.05),
-        keras.optimizers.AdamW(0.01, weight_decay=0.05),
-    )
-    a, b = table(2.0), table(2.0)
-    for optimizer, variable in ((ours, a), (theirs, b)):
-        optimizer.build([variable])
-        for step in range(5):
-            optimizer.apply([tf.fill([6, 1], float(step) - 2)], [variable])
-    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+def test_rows_out_of_the_batch_do_not_move() -> None:
+    variable = table()
+    before = variable.numpy()
+    made = LazyAdamW(0.1, weight_decay=0.1)
+    made.build([variable])
+    made.set_tables([variable])
+    made.apply([random_rows([0, 4], 0)], [variable])
+    held = {v.path: v.numpy() for v in made.variables}
+    made.apply([random_rows([4], 1)], [variable])
+    np.testing.assert_array_equal(variable.numpy()[1:4], before[1:4])
+    for v in made.variables:
+        if "momentum" in v.path or "velocity" in v.path:
+            np.testing.assert_array_equal(v.numpy()[:4], held[v.path][:4])
+            assert (v.numpy()[4] != held[v.path][4]).all()
 
 
-def test_ngram_rows_have_their_own_rate_and_decay() -> None:
+def test_lazy_step_closed_form() -> None:
+    """First step: m/(1-b1) = g, v/(1-b2) = g^2, so the row moves by the rate, and decays."""
+    variable = table()
+    before = variable.numpy()[2]
+    made = LazyAdamW(0.1, weight_decay=0.2)
+    made.build([variable])
+    made.set_tables([variable])
+    made.apply([rows_of([2], [[0.5, -2.0]])], [variable])
+    expected = before - 0.1 * np.sign([0.5, -2.0]) - 0.1 * 0.2 * before
+    np.testing.assert_allclose(variable.numpy()[2], expected, atol=1e-5)  # epsilon
+
+
+def test_bias_correction_counts_all_steps() -> None:
+    variable, b1, b2 = table(), 0.9, 0.999
+    before = variable.numpy()[2]
+    made = LazyAdamW(0.1, weight_decay=0.0)
+    made.apply([rows_of([0], [[1.0, 1.0]])], [variable])
+    made.apply([rows_of([2], [[1.0, 1.0]])], [variable])
+    alpha = 0.1 * np.sqrt(1 - b2**2) / (1 - b1**2)
+    expected = before - alpha * (1 - b1) / (np.sqrt(1 - b2) + 1e-7)
+    np.testing.assert_allclose(variable.numpy()[2], expected, rtol=1e-4)
+
+
+def test_a_table_with_a_dense_gradient_is_updated_as_adamw() -> None:
+    ours, theirs = table(), table()
+    lazy = LazyAdamW(0.1, weight_decay=0.3)
+    lazy.build([ours])
+    lazy.set_tables([ours])
+    gradient = tf.random.stateless_normal((5, 2), [1, 2])
+    lazy.apply([gradient], [ours])
+    keras.optimizers.AdamW(0.1, weight_decay=0.3).apply([gradient], [theirs])
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)
+
+
+def test_ngram_weights_have_their_own_rate_and_decay() -> None:
     words, ngrams = table(), table()
-    optimizer = LazyAdamW(0.01, weight_decay=0.0, ngram_rate_factor=5.0, ngram_weight_decay=0.5)
-    optimizer.build([words, ngrams])
-    optimizer.set_tables([words, ngrams], [ngrams])
-    optimizer.apply([rows([1], [[1.0]]), rows([1], [[1.0]])], [words, ngrams])
-    assert words.numpy()[1, 0] == pytest.approx(1 - 0.01, rel=1e-4)
-    assert ngrams.numpy()[1, 0] == pytest.approx(1 - 0.05 - 0.05 * 0.5, rel=1e-4)
-    assert (ngrams.numpy()[[0, 2]] == 1.0).all()
+    made = LazyAdamW(0.1, weight_decay=0.0, ngram_rate_factor=5.0, ngram_weight_decay=0.2)
+    made.build([words, ngrams])
+    made.set_tables([words, ngrams], [ngrams])
+    before = ngrams.numpy()[3]
+    gradient = rows_of([3], [[1.0, 1.0]])
+    made.apply([gradient, gradient], [words, ngrams])
+    np.testing.assert_allclose(words.numpy()[3], before - 0.1, atol=1e-5)
+    np.testing.assert_allclose(ngrams.numpy()[3], before - 0.5 - 0.5 * 0.2 * before, atol=1e-5)
 
 
-def test_the_clipped_norm_counts_summed_rows() -> None:
-    gradients = [sum_repeated_rows(rows([2, 2], [[1.5], [1.5]])), tf.constant([4.0])]
-    clipped, norm = clip_by_global_norm(gradients, 1.0)
-    assert float(norm) == pytest.approx(5.0)
-    np.testing.assert_allclose(tf.convert_to_tensor(clipped[0]).numpy()[2, 0], 0.6, rtol=1e-6)
-    np.testing.assert_allclose(clipped[1].numpy(), [0.8], rtol=1e-6)
+def test_amsgrad_is_refused() -> None:
+    with pytest.raises(ZooError, match=r"no amsgrad.*keras\.optimizers\.AdamW"):
+        LazyAdamW(0.1, amsgrad=True)
 
 
-def network():
-    tokens = keras.Input((None,), dtype="int32")
-    x = TokenEmbedding(5, 4, name="embedding")(tokens)
-    x = keras.layers.LayerNormalization()(x)
-    x = keras.layers.GlobalAveragePooling1D()(x)
-    y = keras.layers.GlobalAveragePooling1D()(NgramWeights(7, 2)(tokens))
-    return keras.Model(tokens, keras.layers.Add()([keras.layers.Dense(2)(x), y]))
+def test_config_builds_the_same_again() -> None:
+    made = optimizer("lazy_adamw", ngram_rate_factor=3.0, ngram_weight_decay=0.5)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
+    assert type(again) is LazyAdamW
+    assert again.get_config() == made.get_config()
 
 
-def test_what_decays_is_told_by_the_variable() -> None:
-    model = network()
-    exempt = {variable.path for variable in without_decay(model, decay_embeddings=False)}
-    decaying = [v.path for v in model.trainable_variables if v.path not in exempt]
-    assert [path.rsplit("/", 1)[-1] for path in decaying] == ["kernel"]
-    with_tables = {variable.path for variable in without_decay(model, decay_embeddings=True)}
-    assert exempt - with_tables == {v.path for v in embedding_tables(model)}
-    assert len(embedding_tables(model, NgramWeights)) == 1
+def test_private_names_of_keras_are_still_there() -> None:
+    """What LazyAdamW takes from Keras 3.15.1 beside its public methods."""
+    made = LazyAdamW(0.1)
+    made.build([table()])
+    for name in ("_momentums", "_velocities", "_get_variable_index", "_var_key"):
+        assert hasattr(made, name)
+    assert callable(keras.optimizers.AdamW._apply_weight_decay)
+    assert callable(keras.optimizers.AdamW._use_weight_decay)
+
+
+# --- clipping -------------------------------------------------------------------------------------
+
+
+def test_clipping_scales_to_the_limit_and_knows_the_norm() -> None:
+    clipped, norm = clip_by_global_norm([tf.constant([3.0]), None, tf.constant([[4.0]])], 1.0)
+    assert float(norm) == 5.0
+    np.testing.assert_allclose([float(clipped[0][0]), float(clipped[2][0, 0])], [0.6, 0.8], 1e-6)
+    assert clipped[1] is None
+    untouched, _ = clip_by_global_norm([tf.constant([3.0, 4.0])], 6.0)
+    np.testing.assert_allclose(untouched[0], [3, 4], rtol=1e-6)
+
+
+def test_norm_counts_a_repeated_id_as_its_sum() -> None:
+    gradient = rows_of([3, 3, 3], np.ones((3, 2)))  # the row's gradient is (3, 3)
+    _, norm = clip_by_global_norm([sum_repeated_rows(gradient)], 1.0)
+    assert float(norm) == pytest.approx(np.sqrt(18))
+
+
+def test_a_norm_that_is_not_finite_shows() -> None:
+    clipped, _ = clip_by_global_norm([tf.constant([np.inf, 1.0])], 1.0)
+    assert np.isnan(clipped[0]).all()
+
+
+# --- which optimizer, which decay -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_recipe_values_reach_the_optimizer(name: str) -> None:
+    config = optimizer(name).get_config()
+    for key, value in BLOCKS[name].items():
+        assert config[key] == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
-    ("block", "kind", "expected"),
+    ("name", "changes", "kind", "expected"),
     [
-        ({"name": "adam", "learning_rate": 0.1}, keras.optimizers.Adam, 0.9),
-        (
-            {"name": "adamw", "learning_rate": 0.1, "weight_decay": 0.05},
-            keras.optimizers.AdamW,
-            0.895,
-        ),
-        ({"name": "lazy_adamw", "learning_rate": 0.1, "weight_decay": 0.0}, LazyAdamW, 0.9),
-        ({"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.05}, keras.optimizers.SGD, 0.795),
-        ({"name": "rmsprop", "learning_rate": 0.1}, keras.optimizers.RMSprop, 1 - 0.1 / 0.1**0.5),
-        # Zeiler's first step: sqrt(eps) / sqrt((1 - rho) g^2 + eps) * g
-        (
-            {"name": "adadelta", "learning_rate": 1.0},
-            keras.optimizers.Adadelta,
-            1 - 1e-3 / (0.05 * 4 + 1e-6) ** 0.5 * 2,
-        ),
+        ("adam", {}, keras.optimizers.Adam, 0.9),
+        ("adamw", {"weight_decay": 0.05}, keras.optimizers.AdamW, 0.895),
+        ("lazy_adamw", {"weight_decay": 0.0}, LazyAdamW, 0.9),
+        ("sgd", {"momentum": 0.0, "nesterov": False}, keras.optimizers.SGD, 0.8),
+        ("sgd", {"weight_decay": 0.05}, keras.optimizers.SGD, 1 - 0.005 - 0.2 * 1.9),
+        ("rmsprop", {"momentum": 0.0}, keras.optimizers.RMSprop, 1 - 0.1 / 0.1**0.5),
+        # Zeiler's first step: sqrt(epsilon) / sqrt((1 - rho) g^2 + epsilon) * g
+        ("adadelta", {}, keras.optimizers.Adadelta, 1 - 1e-3 / (0.05 * 4 + 1e-6) ** 0.5 * 2),
     ],
-)  # fmt: skip
-def test_first_step_of_each_optimizer(block, kind, expected) -> None:
-    optimizer = make_optimizer(recipe(block), block["learning_rate"])
-    assert type(optimizer) is kind
+)
+def test_first_step_closed_form(name: str, changes: dict, kind: type, expected: float) -> None:
+    """From a weight of 1, with a gradient of 2."""
+    made = optimizer(name, **changes)
+    assert type(made) is kind
     variable = keras.Variable(np.ones((1, 1), "float32"))
-    optimizer.build([variable])
-    gradient = 2.0 if block["name"] in ("sgd", "adadelta") else 1.0
-    optimizer.apply([tf.constant([[gradient]])], [variable])
+    made.apply([tf.constant([[2.0]])], [variable])
     assert variable.numpy()[0, 0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adamw", "lazy_adamw", "sgd"])
+def test_no_decay_costs_no_pass_over_the_weights(name: str) -> None:
+    assert not optimizer(name, weight_decay=0.0).weight_decay
+
+
+def network() -> keras.Model:
+    tokens = keras.Input((None,), dtype="int32")
+    inner = keras.Sequential([keras.layers.Embedding(7, 3)])
+    x = keras.layers.LayerNormalization()(inner(tokens))
+    x = x + keras.layers.Embedding(7, 3, trainable=False)(tokens)
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    return keras.Model(tokens, keras.layers.Dense(2)(x))
+
+
+def test_embedding_tables_are_found_in_nested_models() -> None:
+    assert [each.shape for each in embedding_tables(network())] == [(7, 3)]  # the frozen one is not
+
+
+def test_biases_norms_and_tables_do_not_decay() -> None:
+    model = network()
+    names = sorted(variable.name for variable in without_decay(model, decay_embeddings=False))
+    assert names == ["beta", "bias", "embeddings", "gamma"]
+    names = sorted(variable.name for variable in without_decay(model, decay_embeddings=True))
+    assert names == ["beta", "bias", "gamma"]
+
+
+def test_ngram_weights_are_told_from_word_vectors() -> None:
+    tokens = keras.Input((None,), dtype="int32")
+    x = [TokenEmbedding(5, 2)(tokens), NgramWeights(7, 2)(tokens)]
+    model = keras.Model(tokens, keras.layers.Add()(x))
+    assert [each.shape for each in embedding_tables(model)] == [(5, 2), (7, 2)]
+    assert [each.shape for each in embedding_tables(model, NgramWeights)] == [(7, 2)]

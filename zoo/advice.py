@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from zoo.architecture import Block
 from zoo.errors import ZooError, did_you_mean
-from zoo.plain_yaml import read_yaml
-from zoo.preset import presets_root
+from zoo.plain_yaml import read_sections, read_yaml
+from zoo.preset import names, presets_root
 
 
 class Advice(Block):
@@ -66,6 +67,55 @@ def advice(id: str) -> Advice:
     return table[id.upper()]
 
 
+def source(id: str) -> Source:
+    """Return one source.
+
+    Raises:
+        ZooError: no source has this id.
+    """
+    table = load_sources()
+    if id not in table:
+        raise ZooError(f"no source '{id}'.{did_you_mean(id, table)} Accepted: {', '.join(table)}.")
+    return table[id]
+
+
+def entry(id: str) -> Advice | Source:
+    """Return the advice or the source of an id.
+
+    Raises:
+        ZooError: neither has this id.
+    """
+    return source(id) if id in load_sources() else advice(id)
+
+
+def citing(id: str) -> dict[str, list[str]]:
+    """Return the keys whose reason names an advice or a source, each with its presets."""
+    word = re.compile(rf"\b{re.escape(id)}\b")
+    found: dict[str, list[str]] = {}
+    for name in names():
+        path = presets_root() / f"{name}.yaml"
+        if not word.search(path.read_text(encoding="utf-8")):
+            continue  # most files do not name it: only the others are parsed
+        for key, why in read_sections(path, ("why:",))["why"].items():
+            if id in why["sources"]:
+                found.setdefault(key, []).append(name)
+    return found
+
+
+def readable(entry: Advice | Source) -> list[str]:
+    """Return lines that show an advice or a source to a person: what, from where, who uses it."""
+    if isinstance(entry, Source):
+        lines = [f"{entry.id}: {_line(entry)}"]
+    else:
+        lines = [f"{entry.id}: {entry.advice}", *(f"  {line}" for line in _origins(entry))]
+        lines += [f"  carried by {line}" for line in carriers(entry) if line != "not yet"]
+        lines += ["  not carried by anything yet"] * (entry.carried_by == "not yet")
+    found = citing(entry.id)
+    if found:
+        lines.append("  presets that give it as a reason:")
+    return lines + [f"    {key}: {', '.join(presets)}" for key, presets in found.items()]
+
+
 def cited(id: str) -> str:
     """Return what a `why` cites, in one line.
 
@@ -74,11 +124,9 @@ def cited(id: str) -> str:
     """
     if id in load_advice():
         return load_advice()[id].advice
-    source = load_sources().get(id)
-    if source is None:
+    if id not in load_sources():
         raise ZooError(f"no source or advice '{id}'.{did_you_mean(id, load_sources())}")
-    year = f" ({source.year})" if source.year else ""
-    return f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
+    return _line(load_sources()[id])
 
 
 def carriers(entry: Advice) -> list[str]:
@@ -86,6 +134,18 @@ def carriers(entry: Advice) -> list[str]:
     if entry.carried_by == "not yet":
         return ["not yet"]
     return [f"{kind}: {where}" for each in entry.carried_by for kind, where in each.items()]
+
+
+def _line(source: Source) -> str:
+    year = f" ({source.year})" if source.year else ""
+    return f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
+
+
+def _origins(entry: Advice) -> list[str]:
+    if entry.origin == "zoo":
+        return ["a decision where the guides disagree or have aged"]
+    guides = [load_sources()[id] for id in entry.origin.split(", ")]
+    return [f"from {guide.id}, {_line(guide)}" for guide in guides]
 
 
 def _entries(name: str, entries: Any, schema: type[Any]) -> dict[str, Any]:

@@ -208,13 +208,13 @@ def explain(
 
 @app.command()
 def advice(
-    id: Annotated[str | None, typer.Argument(help="An id such as A47 or D3.")] = None,
+    id: Annotated[str | None, typer.Argument(help="An id such as A47, D3 or kim2014.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the practitioners' advice and what in the zoo carries each piece."""
     from zoo import advice as table
 
-    entries = [table.advice(id)] if id else list(table.load_advice().values())
+    entries = [table.entry(id)] if id else list(table.load_advice().values())
     if as_json:
         _print_json([entry.model_dump(mode="json") for entry in entries])
     elif id:

@@ -1,4 +1,4 @@
-"""YAML 1.2 as plain data: no tags, no duplicate keys, nothing that makes an object."""
+"""YAML 1.2 as plain data: no tags, no aliases, no duplicate keys, nothing that makes an object."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from zoo.errors import ZooError
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML 1.2 file as plain data; tags, duplicate keys and anchors-as-code are refused.
+    """Read a YAML 1.2 file as plain data; tags, duplicate keys and aliases are refused.
 
     Raises:
         ZooError: the file cannot be read or is not such a document.
@@ -61,11 +62,19 @@ def _text(path: Path) -> str:
 
 def _plain(text: str, path: Path) -> Any:
     try:
+        if "*" in text and _has_alias(text):
+            raise ZooError(f"{path}: has a YAML alias (*name). Write the value out.")
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError) as error:
         raise ZooError(
             f"{path}: is not a plain YAML 1.2 document: {_first_lines(error)}"
         ) from error
+
+
+def _has_alias(text: str) -> bool:
+    """Aliases make documents that contain themselves, and small files that grow without end."""
+    events = YAML(typ="safe", pure=True).parse(text)
+    return any(isinstance(event, AliasEvent) for event in events)
 
 
 def _first_lines(error: Exception) -> str:

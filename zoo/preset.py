@@ -15,12 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from zoo.architecture import ARCHITECTURES, Block, Positive, TextArchitecture
+from zoo.dotted import BLOCKS, change, covers, leaves
 from zoo.errors import ZooError, did_you_mean, unknown
 from zoo.plain_yaml import read_sections, read_yaml, yaml_text
-from zoo.recipe import SGD, Adadelta, Adam, AdamW, LazyAdamW, Recipe, RMSprop
+from zoo.recipe import Recipe
 from zoo.schema_errors import readable
-
-BLOCKS = ("architecture", "data", "recipe")
 
 
 class TextData(Block):
@@ -122,7 +121,7 @@ class Preset(Block):
     def values(self) -> dict[str, Any]:
         """Return every value of the architecture, data and recipe blocks under its dotted key."""
         document = self.model_dump(mode="json", include=set(BLOCKS))
-        return dict(_leaves(document))
+        return dict(leaves(document))
 
     def why_of(self, key: str) -> tuple[str, Why] | None:
         """Return the entry of `why` that covers a key: its own, or that of the nearest block."""
@@ -136,8 +135,11 @@ class Preset(Block):
     def override(self, changes: Mapping[str, Any]) -> Preset:
         """Return a preset with some values changed, checked like a file.
 
+        Reasons of values that change go with them. Another `recipe.optimizer.name` brings its own
+        values: those given, else its usual rate and its papers' constants.
+
         Args:
-            changes: dotted key to new value, such as `{"recipe.epochs": 3}`.
+            changes: dotted key to new value, such as `{"recipe.epochs": 3}`, in any order.
 
         Raises:
             ZooError: a key does not exist or a value is not accepted.
@@ -145,13 +147,7 @@ class Preset(Block):
         if not changes:
             return self
         document = self.document()
-        for key, value in changes.items():
-            _assign(document, key, value)
-        # Another optimizer has other keys: what was said of the old ones goes with them.
-        known = _leaves({block: document[block] for block in BLOCKS})
-        for section in ("why", "search"):
-            kept = {k: v for k, v in document[section].items() if _covers(k, known)}
-            document[section] = kept
+        change(document, changes)
         return _validated(document, self.name, "override")
 
     def document(self) -> dict[str, Any]:
@@ -309,7 +305,7 @@ def _validated(document: Any, name: str, where: str) -> Preset:
     if not isinstance(document, dict):
         raise ZooError(f"{where}: is not a preset: a mapping with `model:` and so on was expected.")
     model = document.get("model")
-    if model not in ARCHITECTURES:
+    if not isinstance(model, str) or model not in ARCHITECTURES:
         raise ZooError(f"{where}: {unknown('model', str(model), ARCHITECTURES)}")
     if "name" in document:
         raise ZooError(f"{where}: unknown field 'name'. A preset is named by its file.")
@@ -321,7 +317,7 @@ def _validated(document: Any, name: str, where: str) -> Preset:
     values = preset.values()
     for section in ("why", "search"):
         for key in getattr(preset, section):
-            if not _covers(key, list(values.items())):
+            if not covers(key, values):
                 raise ZooError(
                     f"{where}: {section}: no such key '{key}'.{did_you_mean(key, values)}"
                 )
@@ -335,48 +331,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_tuples(part) for part in value)
     return value
-
-
-def _leaves(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in document.items():
-        if isinstance(value, dict):
-            found += _leaves(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", value))
-    return found
-
-
-def _covers(key: str, leaves: list[tuple[str, Any]]) -> bool:
-    """Whether a dotted key names one of the values or a block of them."""
-    return any(name == key or name.startswith(f"{key}.") for name, _ in leaves)
-
-
-def _assign(document: dict[str, Any], key: str, value: Any) -> None:
-    known = [name for name, _ in _leaves({block: document[block] for block in BLOCKS})]
-    *parents, leaf = key.split(".")
-    place: Any = document
-    for parent in parents:
-        place = place.get(parent) if isinstance(place, dict) else None
-    if not parents or parents[0] not in BLOCKS or not isinstance(place, dict):
-        raise unknown("key", key, known)
-    if key in ("recipe.optimizer.name", "recipe.loss.name") and isinstance(value, str):
-        _switch(place, value)
-    elif leaf not in place:
-        raise unknown("key", key, known)
-    else:
-        place[leaf] = value
-
-
-def _switch(block: dict[str, Any], name: str) -> None:
-    """Change the optimizer (or loss) and keep only the values the new one also has."""
-    kinds: dict[str, Any] = {
-        "adam": Adam, "adamw": AdamW, "lazy_adamw": LazyAdamW,
-        "sgd": SGD, "adadelta": Adadelta, "rmsprop": RMSprop,
-    }  # fmt: skip
-    block["name"] = name
-    if name in kinds:
-        for key in [key for key in block if key not in kinds[name].model_fields]:
-            del block[key]
-        if "weight_decay" in kinds[name].model_fields:
-            block.setdefault("weight_decay", 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from zoo.errors import did_you_mean
+
+# Pydantic speaks of Python's types, a preset file is YAML.
+WORDS = {"valid tuple": "list", "Tuple": "List", "valid dictionary": "mapping"}
 
 
 def readable(error: ValidationError, schema: type[BaseModel]) -> str:
@@ -18,9 +22,16 @@ def readable(error: ValidationError, schema: type[BaseModel]) -> str:
         error: what pydantic raised.
         schema: the model that was validated.
     """
-    lines = []
+    lines: list[str] = []
+    places: set[str] = set()
     for problem in error.errors():
         block, place = _walk(schema, problem["loc"])
+        # A value that may be of several types is refused once for each: one line is enough.
+        if place and place[-1] in ("int", "float"):
+            place = place[:-1]
+        if ".".join(place) in places:
+            continue
+        places.add(".".join(place))
         where, what = ".".join(place[:-1]) or "top level", place[-1] if place else ""
         if problem["type"] == "extra_forbidden":
             accepted = list(block.model_fields) if block is not None else []
@@ -37,12 +48,17 @@ def readable(error: ValidationError, schema: type[BaseModel]) -> str:
                 f"{'.'.join(place)}.name: unknown '{received}'."
                 f"{did_you_mean(received, accepted)} Accepted: {', '.join(accepted)}."
             )
+        elif problem["type"] == "union_tag_not_found":
+            lines.append(f"{'.'.join(place)}: 'name' is missing.")
         else:
             value = problem.get("input")
             shown = "" if isinstance(value, dict | tuple) else f" Received: {value!r}."
             message = problem["msg"].removeprefix("Value error, ")
+            for theirs, ours in WORDS.items():
+                message = message.replace(theirs, ours)
+            message = re.sub(r" or instance of \w+", "", message)
             lines.append(f"{'.'.join(place) or 'preset'}: {message}.{shown}")
-    return " ".join(dict.fromkeys(lines))
+    return " ".join(lines)
 
 
 def _walk(schema: type[BaseModel], location: tuple[Any, ...]) -> tuple[Any, list[str]]:

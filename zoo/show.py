@@ -148,13 +148,11 @@ def explanation_document(entry: Explanation) -> dict[str, Any]:
 
 
 def advice_entry(entry: Any) -> None:
-    """Print one piece of advice and what carries it."""
-    from zoo.advice import carriers
+    """Print one piece of advice or one source: what, from where, which presets rest on it."""
+    from zoo.advice import readable
 
-    out = console()
-    out.print(f"[bold]{entry.id}[/] {escape(entry.advice)}")
-    for line in carriers(entry):
-        out.print(f"  {escape(line)}")
+    for line in readable(entry):
+        console().print(escape(line), soft_wrap=True)
 
 
 def advice_table(entries: Sequence[Any]) -> None:

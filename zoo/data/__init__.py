@@ -1,9 +1,9 @@
 """Data: rows from files, findings about them, splits, and batches of token ids."""
 
+from zoo.data.inspection import inspect_data as inspect_data
 from zoo.data.store import Split as Split
 from zoo.data.tables import read_texts as read_texts
 from zoo.data.text import Data as Data
 from zoo.data.text import bundled as bundled
-from zoo.data.text import inspect_data as inspect_data
 from zoo.data.text import load_data as load_data
 from zoo.data.text import load_split as load_split

@@ -2,83 +2,115 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from zoo.data.store import Split, Store
+from zoo.data.rows import quoted
+from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.finding import Finding
 
-EMPTY = 0  # bytes of a text that is empty but for space are counted by their hash, not here
-SHOWN = 5
-PERCENTILES = (50, 90, 99)
+PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99}
+MUCH_CUT = 0.1  # share of cut texts from which it is worth a warning
+FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 
 
-def empty_texts(store: Store, empty_hash: int) -> list[Finding]:
-    """Return a finding when texts hold nothing but space."""
-    rows = np.flatnonzero(store.hashes == np.uint64(empty_hash))
-    if not len(rows):
-        return []
-    return [
-        Finding(
-            "warning",
-            f"{len(rows):,} texts are empty: {store.named(rows)}.",
-            {"count": len(rows), "rows": _numbers(store, rows)},
-            "They are read as one unknown token. Fill them or leave the rows out.",
-        )
-    ]
-
-
-def repeated_texts(store: Store, name: str) -> list[Finding]:
-    """Return findings on texts that occur more than once, and on those with two labels."""
-    order = np.argsort(store.hashes, kind="stable")
-    hashes, labels = store.hashes[order], store.labels[order]
-    same = np.zeros(len(order), bool)
-    same[1:] = hashes[1:] == hashes[:-1]
-    copies = np.sort(order[same])
-    if not len(copies):
-        return []
-    found = [
-        Finding(
-            "info",
-            f"{len(copies):,} rows of {name} repeat an earlier text: {store.named(copies)}.",
-            {"count": len(copies), "rows": _numbers(store, copies)},
-            "Copies of a text are kept on one side of the split.",
-        )
-    ]
-    start = np.flatnonzero(~same)
-    low, high = np.minimum.reduceat(labels, start), np.maximum.reduceat(labels, start)
-    torn = np.flatnonzero(low != high)
-    if len(torn):
-        first = np.sort(order[start[torn]])
+def reading(store: Store) -> list[Finding]:
+    """Return findings on how a file was read: columns left out, rows that look wrong."""
+    found = []
+    if store.unread:
+        more = len(store.unread) - NAMED_ROWS
+        shown = quoted(store.unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
         found.append(
             Finding(
+                "info",
+                f"{store.place(0)[0]}: columns not read: {shown}.",
+                {"columns": list(store.unread)},
+                "Several text columns are joined with --text title,body.",
+            )
+        )
+    if store.swallowed:
+        found.append(
+            _on_rows(
                 "warning",
-                f"{len(torn):,} texts of {name} have two labels: {store.named(first)}.",
-                {"count": len(torn), "rows": _numbers(store, first)},
-                "No model can be right on all of them. Decide on one label.",
+                store,
+                store.swallowed,
+                "{count} hold{s} whole rows of the file inside the text",
+                "A quotation mark that opens the text is not closed: close it, or double it.",
+            )
+        )
+    if store.mended:
+        found.append(
+            _on_rows(
+                "warning",
+                store,
+                store.mended,
+                "{count} held half a surrogate pair, read as U+FFFD",
+                "The texts were cut inside an emoji. Nothing need be done.",
             )
         )
     return found
 
 
-def shared_texts(train: Split, other: Split, name: str) -> list[Finding]:
-    """Return a finding when a validation or test part holds texts of the training part."""
-    known = np.unique(train.store.hashes[train.rows])
-    rows = other.rows[np.isin(other.store.hashes[other.rows], known)]
+def empty_texts(store: Store, rows: np.ndarray) -> list[Finding]:
+    """Return a finding when texts hold nothing but space."""
+    empty = rows[store.hashes[rows] == EMPTY_HASH]
+    if not len(empty):
+        return []
+    hint = "They are read as one unknown token. Fill them or leave the rows out."
+    return [_on_rows("warning", store, empty, "{count} {are} empty", hint)]
+
+
+def repeated_texts(store: Store, rows: np.ndarray, name: str, split_here: bool) -> list[Finding]:
+    """Return findings on texts that occur more than once, and on those with two labels.
+
+    Args:
+        store: where the rows are.
+        rows: those that are used, in rising order.
+        name: what they are called.
+        split_here: whether they are split into training and validation by us.
+    """
+    hashes = store.hashes[rows]
+    rows = rows[np.argsort(hashes, kind="stable")]
+    hashes = store.hashes[rows]
+    same = np.zeros(len(rows), bool)
+    same[1:] = (hashes[1:] == hashes[:-1]) & (hashes[1:] != EMPTY_HASH)
+    del hashes
+    copies = np.sort(rows[same])
+    if not len(copies):
+        return []
+    hint = "Copies of a text stay on one side of the split." if split_here else ""
+    what = f"{{count}} of {name} repeat{{s}} an earlier text"
+    found = [_on_rows("info", store, copies, what, hint)]
+    start = np.flatnonzero(~same)
+    labels = store.labels[rows]
+    torn = np.minimum.reduceat(labels, start) != np.maximum.reduceat(labels, start)
+    if torn.any():
+        first = np.sort(rows[start[torn]])
+        hint = "No model can be right on all of them. Decide on one label."
+        what = f"{{count}} of {name} {{have}} two labels"
+        found.append(_on_rows("warning", store, first, what, hint))
+    return found
+
+
+def shared_texts(one: Split, other: Split, one_name: str, other_name: str) -> list[Finding]:
+    """Return a finding when the other part holds texts of the one."""
+    known = np.unique(one.store.hashes[one.rows])
+    hashes = other.store.hashes[other.rows]
+    rows = np.sort(other.rows[np.isin(hashes, known) & (hashes != EMPTY_HASH)])
     if not len(rows):
         return []
-    rows = np.sort(rows)
     share = len(rows) / len(other)
     return [
-        Finding(
+        _on_rows(
             "warning",
-            f"{len(rows):,} texts of {name} ({100 * share:.1f} %) are also in training: "
-            f"{other.store.named(rows)}.",
-            {"count": len(rows), "share": share, "rows": _numbers(other.store, rows)},
-            f"The {name} scores are too high by what was learned by heart. Remove them from one.",
+            other.store,
+            rows,
+            f"{{count}} of {other_name} ({100 * share:.1f} %) {{are}} also in {one_name}",
+            f"The {other_name} scores are too good by what was learned by heart: remove them from "
+            "one of the two.",
+            {"share": share},
         )
     ]
 
@@ -89,11 +121,13 @@ def rare_classes(counts: Mapping[Any, int], batch_size: int) -> list[Finding]:
     rare = {name: n for name, n in counts.items() if n * batch_size < total}
     if not rare:
         return []
-    shown = ", ".join(f"{name} ({count:,})" for name, count in list(rare.items())[:SHOWN])
+    some = sorted(rare.items(), key=lambda entry: entry[1])[:NAMED_ROWS]
+    shown = ", ".join(f"{name} ({count:,})" for name, count in some)
+    subject = "1 class has" if len(rare) == 1 else f"{len(rare):,} classes have"
     return [
         Finding(
             "warning",
-            f"{len(rare)} classes have less than one row in a batch of {batch_size}: {shown}.",
+            f"{subject} less than one row in a batch of {batch_size}: {shown}.",
             {"count": len(rare), "classes": {str(k): v for k, v in rare.items()}},
             "Collect more, raise data.batch_size, or set data.balance (A50, A51, A107).",
         )
@@ -102,55 +136,60 @@ def rare_classes(counts: Mapping[Any, int], batch_size: int) -> list[Finding]:
 
 def label_order(store: Store) -> list[Finding]:
     """Return a finding when the rows stand in class order."""
-    changes = int(np.count_nonzero(np.diff(store.labels)))
-    if len(store.names) < 2 or len(store) < 20 or changes >= 2 * len(store.names):
+    labels = store.labels[store.labels != MISSING]
+    changes = int(np.count_nonzero(labels[1:] != labels[:-1]))
+    if len(labels) < FEW_ROWS or changes >= 2 * len(store.names):
         return []
     return [
         Finding(
             "info",
             f"the rows stand in class order ({changes} changes of label in {len(store):,} rows).",
             {"changes": changes, "rows": len(store)},
-            "They are shuffled before they are split and in every epoch.",
+            "They are shuffled before they are split and in every epoch (A123).",
         )
     ]
 
 
 def length_summary(lengths: np.ndarray) -> dict[str, int]:
     """Return median, 90th and 99th percentile and maximum of lengths."""
-    values = np.percentile(lengths, PERCENTILES, method="nearest")
-    found = {
-        ("median" if p == 50 else f"{p} %"): int(v)
-        for p, v in zip(PERCENTILES, values, strict=True)
-    }
+    values = np.percentile(lengths, list(PERCENTILES.values()), method="nearest")
+    found = {name: int(value) for name, value in zip(PERCENTILES, values, strict=True)}
     return found | {"longest": int(lengths.max())}
 
 
-def text_lengths(lengths: np.ndarray, max_length: int) -> list[Finding]:
-    """Return a finding that holds the lengths in tokens against `max_length`."""
+def text_lengths(lengths: np.ndarray, max_length: int, texts: int) -> list[Finding]:
+    """Return a finding that holds the lengths in tokens against `max_length`.
+
+    Args:
+        lengths: of a sample of the texts.
+        max_length: tokens of a text that are read.
+        texts: number of all texts.
+    """
     cut = float((lengths > max_length).mean())
     summary = length_summary(lengths)
     shown = ", ".join(f"{name} {value:,}" for name, value in summary.items())
+    sample = f" (in a sample of {len(lengths):,})" if len(lengths) < texts else ""
     evidence = {**summary, "max_length": max_length, "cut_share": cut, "texts": len(lengths)}
-    what = f"tokens a text: {shown}; {100 * cut:.1f} % are longer than max_length {max_length}."
-    if cut > 0.1:
-        return [
-            Finding("warning", what, evidence, "Their ends are not read: raise data.max_length.")
-        ]
+    longer = f"{100 * cut:.1f} % are longer than max_length {max_length}"
+    what = f"tokens a text: {shown}{sample}; {longer}."
+    if cut > MUCH_CUT:
+        hint = "Their ends are not read: raise data.max_length."
+        return [Finding("warning", what, evidence, hint)]
     return [Finding("info", what, evidence)]
 
 
-def uncovered_characters(counts: Counter[str], texts: int, tokens: str) -> list[Finding]:
+def uncovered_characters(counts: Mapping[str, int], texts: int, tokens: str) -> list[Finding]:
     """Return a finding on characters that the tokenizer maps to the unknown token."""
     if not counts:
         return []
-    total = counts.total()
-    shown = ", ".join(f"{c!r} ({n:,})" for c, n in counts.most_common(SHOWN))
+    most = dict(sorted(counts.items(), key=lambda entry: -entry[1])[:NAMED_ROWS])
+    shown = ", ".join(f"{c!r} ({n:,})" for c, n in most.items())
     return [
         Finding(
             "info",
             f"{len(counts):,} characters are not covered by the {tokens} tokenizer "
-            f"({total:,} times in {texts:,} texts): {shown}.",
-            {"characters": len(counts), "count": total, "most": dict(counts.most_common(SHOWN))},
+            f"({sum(counts.values()):,} times in {texts:,} texts): {shown}.",
+            {"characters": len(counts), "count": sum(counts.values()), "most": most},
             "They are read as the unknown token.",
         )
     ]
@@ -171,14 +210,38 @@ def small_vocabulary(size: int, asked: int) -> list[Finding]:
 
 def unknown_labels(store: Store, rows: np.ndarray, labels: list[str], name: str) -> Finding:
     """Return the error for rows whose label training never saw."""
-    shown = ", ".join(f"'{label}'" for label in labels[:SHOWN])
     return Finding(
         "error",
-        f"{name} holds labels unknown to training: {shown} ({store.named(rows)}).",
+        f"{name} holds labels unknown to training: {quoted(labels[:NAMED_ROWS])} "
+        f"({store.named(rows)}).",
         {"count": len(rows), "labels": labels, "rows": _numbers(store, rows)},
         "Add such rows to the training data, or remove them.",
     )
 
 
-def _numbers(store: Store, rows: np.ndarray) -> list[int]:
-    return [store.place(int(row))[1] for row in rows[:SHOWN]]
+def _on_rows(
+    level: Any,
+    store: Store,
+    rows: Sequence[int] | np.ndarray,
+    what: str,
+    hint: str,
+    evidence: Mapping[str, Any] | None = None,
+) -> Finding:
+    """Return a finding on some texts, with their number and the places of the first."""
+    one = len(rows) == 1
+    words = {
+        "count": "1 text" if one else f"{len(rows):,} texts",
+        "s": "s" if one else "",
+        "are": "is" if one else "are",
+        "have": "has" if one else "have",
+    }
+    return Finding(
+        level,
+        f"{what.format(**words)}: {store.named(rows)}.",
+        {"count": len(rows), **(evidence or {}), "rows": _numbers(store, rows)},
+        hint,
+    )
+
+
+def _numbers(store: Store, rows: Sequence[int] | np.ndarray) -> list[int]:
+    return [store.place(int(row))[1] for row in rows[:NAMED_ROWS]]

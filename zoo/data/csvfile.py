@@ -5,82 +5,92 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from zoo.data.rows import Columns, Rows, Wanted, choose_columns, joined, label_text
 from zoo.errors import ZooError
 
-# A row must fit into a block; posts of some hundred thousand characters exist.
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
+HEADER_BYTES = 1 << 16
+SHOWN = 200  # characters of a fault
 
 
 def read_csv(
-    path: Path,
-    opened: Callable[[], pa.NativeFile],
-    delimiter: str,
-    choose: Callable[[list[str]], Any],
-) -> Iterator[tuple[int, list[str], list[str] | None]]:
-    """Yield number of the first row, texts and labels, a block at a time.
+    path: Path, opened: Callable[[], pa.NativeFile], delimiter: str, wanted: Wanted
+) -> Iterator[Rows]:
+    """Yield the rows of a CSV or TSV file, a block at a time.
 
     Args:
         path: named in errors.
         opened: opens the file, uncompressed.
         delimiter: between fields.
-        choose: from the header's names to the columns to read (`texts`, `label`).
+        wanted: which columns.
 
     Raises:
         ZooError: a row that does not parse or is not UTF-8, with its number.
     """
     names = _header(path, opened, delimiter)
-    columns = choose(names)
-    wanted = [*columns.texts, *([columns.label] if columns.label else [])]
-    for name in wanted:
-        if names.count(name) > 1:
-            raise ZooError(f"{path}: the header names '{name}' twice.")
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        wanted = Wanted(wanted.text, wanted.label, labelled=True)  # so that the fault is told
+    columns = choose_columns(str(path), names, wanted)
+    seen: set[str | None] = set()
     first = 1
     try:
-        with (
-            opened() as file,
-            arrow_csv.open_csv(
-                file,
-                # One thread: only then are the rows of a fault counted.
-                arrow_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-                arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                # As bytes: no text is taken for a number or a missing value.
-                arrow_csv.ConvertOptions(
-                    include_columns=wanted,
-                    column_types={name: pa.binary() for name in wanted},
-                    strings_can_be_null=False,
-                    null_values=[],
-                ),
-            ) as reader,
-        ):
-            for batch in reader:
-                found = [_decoded(path, name, batch.column(name), first) for name in wanted]
-                labels = found.pop() if columns.label else None
-                texts = found[0]
-                if len(found) > 1:
-                    texts = [" ".join(parts) for parts in zip(*found, strict=True)]
-                yield first, texts, labels
-                first += batch.num_rows
+        for batch in _batches(opened, delimiter, columns.names):
+            parts = [_decoded(path, name, batch.column(name), first) for name in columns.names]
+            labels = [label_text(value) for value in parts.pop()] if columns.label else None
+            texts = parts[0]
+            if len(parts) > 1:
+                texts = [joined(each) for each in zip(*parts, strict=True)]
+            seen.update(labels or ())
+            swallowed = _swallowed(texts, names, columns, delimiter, seen)
+            yield Rows(
+                str(path), first, texts, labels, columns.unread,
+                tuple(first + row for row in swallowed),
+            )  # fmt: skip
+            first += batch.num_rows
     except pa.ArrowInvalid as error:
-        raise ZooError(f"{path}: {_fault(str(error))}") from error
+        fault = _fault(str(error), opened, delimiter)
+        raise ZooError(f"{path}: {fault}") from error
+
+
+def _batches(
+    opened: Callable[[], pa.NativeFile], delimiter: str, names: list[str]
+) -> Iterator[pa.RecordBatch]:
+    with (
+        opened() as file,
+        arrow_csv.open_csv(
+            file,
+            # One thread: only then are the rows of a fault counted.
+            arrow_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+            arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            # As bytes: no text is taken for a number or a missing value.
+            arrow_csv.ConvertOptions(
+                include_columns=names,
+                column_types={name: pa.binary() for name in names},
+                strings_can_be_null=False,
+                null_values=[],
+            ),
+        ) as reader,
+    ):
+        yield from reader
 
 
 def _header(path: Path, opened: Callable[[], pa.NativeFile], delimiter: str) -> list[str]:
     with opened() as file:
-        start = file.read(1 << 16)
-    text = start.decode("utf-8-sig", errors="replace")
-    try:
-        names = next((row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row), [])
-    except csv.Error as error:
-        raise ZooError(f"{path}: its header cannot be read: {error}.") from error
+        start = file.read(HEADER_BYTES)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ZooError(f"{path}: is not UTF-8 but UTF-16. Save the file as UTF-8.")
+    text = io.StringIO(start.decode("utf-8-sig", errors="replace"), newline=None)
+    names = next((row for row in csv.reader(text, delimiter=delimiter) if row), [])
     if not names:
         raise ZooError(f"{path}: is empty: it has no header.")
+    if any("\ufffd" in name or "\0" in name for name in names):
+        raise ZooError(f"{path}: its header is not UTF-8 text. Is it a table, saved as UTF-8?")
     return names
 
 
@@ -88,29 +98,73 @@ def _decoded(path: Path, name: str, column: pa.Array, first: int) -> list[str]:
     try:
         return column.cast(pa.string()).to_pylist()
     except pa.ArrowInvalid:
-        pass
-    for number, value in enumerate(column.to_pylist(), start=first):
-        try:
-            value.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ZooError(
-                f"{path}: row {number}, column '{name}' is not UTF-8 ({error.reason} at byte "
-                f"{error.start}). Save the file as UTF-8."
-            ) from error
-    raise ZooError(f"{path}: column '{name}' is not UTF-8.")
+        for number, value in enumerate(column.to_pylist(), start=first):
+            try:
+                value.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise ZooError(
+                    f"{path}: row {number}, column '{name}' is not UTF-8 ({error.reason} at byte "
+                    f"{error.start}). Save the file as UTF-8."
+                ) from error
+        raise
 
 
-def _fault(message: str) -> str:
+def _swallowed(
+    texts: Sequence[str],
+    names: Sequence[str],
+    columns: Columns,
+    delimiter: str,
+    labels: set[str | None],
+) -> Iterator[int]:
+    """Yield positions of texts whose lines are whole rows: number of fields and label are right.
+
+    A quotation mark that opens a field and is not closed swallows the rows up to the next one,
+    and the file still parses. Only the last line (the first, where the label comes first) is no
+    whole row then.
+    """
+    if columns.label is None:
+        return
+    place = list(names).index(columns.label)
+
+    def whole(line: str) -> bool:
+        fields = line.split(delimiter)
+        return len(fields) == len(names) and fields[place].strip('"\r ') in labels
+
+    for position, text in enumerate(texts):
+        if "\n" in text and delimiter in text:
+            lines = text.split("\n")
+            if all(map(whole, lines[:-1])) or all(map(whole, lines[1:])):
+                yield position
+
+
+def _fault(message: str, opened: Callable[[], pa.NativeFile], delimiter: str) -> str:
     """Return pyarrow's words on a row that does not parse, with the row counted as we do."""
     message = " ".join(message.split())
-    row = re.search(r"Row #(\d+): (.*)", message)
+    row = re.search(r"Row #(\d+): ([^:]*): ?(.*)", message)
     if row:
-        return f"row {int(row[1]) - 1} does not parse: {row[2][:200]}"
+        hint = " Is a quotation mark never closed?" if row[3].startswith('"') else ""
+        return f"row {int(row[1]) - 1} does not parse: {row[2]}: {row[3][:SHOWN]}{hint}"
     if "straddling" in message:
         return (
-            f"a row is longer than {BLOCK_BYTES:,} bytes, or a quotation mark is never closed. "
-            f"({message[:200]})"
+            f"row {_long_row(opened, delimiter)} is longer than {BLOCK_BYTES:,} bytes. "
+            "Is a quotation mark in it never closed?"
         )
     if "Empty CSV" in message:
-        return "is empty."
-    return f"does not parse: {message[:300]}"
+        return "holds no rows, only a header."
+    return f"does not parse: {message[:SHOWN]}"
+
+
+def _long_row(opened: Callable[[], pa.NativeFile], delimiter: str) -> int:
+    """Return the number of the first row with a field that does not fit into a block."""
+    number = 0  # rows read; the header is one
+    limit = csv.field_size_limit(BLOCK_BYTES)
+    try:
+        with opened() as file:
+            lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+            for _ in csv.reader(lines, delimiter=delimiter):
+                number += 1
+    except csv.Error:
+        pass
+    finally:
+        csv.field_size_limit(limit)
+    return number

@@ -7,6 +7,7 @@ length, every row comes once an epoch, and the number of batches is known before
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from zoo.data.store import Split
 from zoo.text.tokenizers import Tokenizer
 
 BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
+AHEAD = 2  # blocks tokenized at the same time, in order; the op uses several cores by itself
 
 
 def batches(
@@ -33,7 +35,7 @@ def batches(
     """Return a dataset of int32 `(batch, time)` ids and int32 `(batch,)` labels.
 
     With `balance="class-weights"` float32 `(batch,)` weights come third. Iterated again, a seeded
-    dataset gives the order of the next epoch.
+    dataset gives the order of the next epoch; a dataset made again starts from the first.
 
     Args:
         split: the rows.
@@ -47,19 +49,21 @@ def batches(
     weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
     bucketed = balance != "batches"
-    block = batch_size * BLOCK_BATCHES
     signature = (
         tf.TensorSpec([None], tf.string),
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([2], tf.int64),
     )
     source = tf.data.Dataset.from_generator(
-        _blocks(split, block, seed, balance), output_signature=signature
+        _blocks(split, batch_size * BLOCK_BATCHES, seed, balance), output_signature=signature
     )
 
+    # Plain TensorFlow calls: without autograph the graphs are made in a tenth of the time.
+    @tf.autograph.experimental.do_not_convert
     def tokenize(texts: Any, labels: Any, key: Any) -> tuple[Any, ...]:
         return tokenizer(texts)[:, :max_length], labels, key
 
+    @tf.autograph.experimental.do_not_convert
     def cut(ids: tf.RaggedTensor, labels: tf.Tensor, key: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(ids.nrows(tf.int32))
         if bucketed:
@@ -69,6 +73,7 @@ def batches(
         if seed is not None:
             numbers = tf.random.experimental.stateless_shuffle(numbers, key)
 
+        @tf.autograph.experimental.do_not_convert
         def batch(number: tf.Tensor) -> tuple[Any, ...]:
             rows = order[number * batch_size : (number + 1) * batch_size]
             chosen = tf.gather(labels, rows)
@@ -79,7 +84,7 @@ def batches(
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
     return (
-        source.map(tokenize, num_parallel_calls=2, deterministic=True)
+        source.map(tokenize, num_parallel_calls=AHEAD, deterministic=True)
         .prefetch(1)
         .flat_map(cut)
         .apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size)))
@@ -90,7 +95,7 @@ def batches(
 def _blocks(
     split: Split, size: int, seed: int | None, balance: str
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
-    epochs = iter(range(1 << 62))
+    epochs = itertools.count()
 
     def generate() -> Iterator[tuple[Any, ...]]:
         epoch = next(epochs)

@@ -21,7 +21,7 @@ def epoch_order(labels: np.ndarray, balance: str, generator: np.random.Generator
         return generator.permutation(_oversampled(labels, generator))
     if balance == "batches":
         return _interleaved(labels, generator)
-    return generator.permutation(len(labels))
+    return generator.permutation(np.arange(len(labels), dtype=np.int32))
 
 
 def epoch_rows(labels: np.ndarray, balance: str) -> int:
@@ -44,7 +44,7 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 def _oversampled(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     largest = int(np.bincount(labels).max())
     kept = []
-    for label in np.unique(labels):
+    for label in np.flatnonzero(np.bincount(labels)):
         rows = np.flatnonzero(labels == label)
         copies, rest = divmod(largest, len(rows))
         kept += [rows] * copies + [generator.permutation(rows)[:rest]]
@@ -52,7 +52,7 @@ def _oversampled(labels: np.ndarray, generator: np.random.Generator) -> np.ndarr
 
 
 def _interleaved(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    classes = np.unique(labels)
+    classes = np.flatnonzero(np.bincount(labels))
     rounds = -(-len(labels) // len(classes))
     columns = []
     for label in classes:

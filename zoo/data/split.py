@@ -8,10 +8,11 @@ import numpy as np
 def split_rows(
     hashes: np.ndarray, labels: np.ndarray, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions for training and for validation, shuffled.
+    """Return positions for training and for validation, each in rising order.
 
-    Every class gives its share; all copies of a text, whatever their labels, go to the side of the
-    first one. A class with a single text stays in training.
+    Every class gives the share that comes nearest, at least one text and never all; all copies of
+    a text, whatever their labels, go to the side of the first one. A class with a single text
+    stays in training.
 
     Args:
         hashes: hash of each text, `(rows,)`.
@@ -20,25 +21,21 @@ def split_rows(
         seed: seed of the choice.
     """
     generator = np.random.default_rng(seed)
-    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    sizes = np.bincount(group)
-    held_out = np.zeros(len(first), bool)
-    group_labels = labels[first]
-    order = generator.permutation(len(first))
-    for label in np.unique(labels):
-        groups = order[group_labels[order] == label]
-        wanted = fraction * sizes[groups].sum()
-        filled = np.cumsum(sizes[groups])
-        # as many groups as come nearest to the share, at least one and never all
-        count = int(np.searchsorted(filled, wanted, side="left")) + 1 if len(groups) > 1 else 0
-        held_out[groups[: min(count, len(groups) - 1)]] = True
-    chosen = held_out[group]
-    rows = generator.permutation(len(hashes))
-    return rows[~chosen[rows]], rows[chosen[rows]]
+    order = np.argsort(hashes, kind="stable").astype(np.int32)  # copies side by side, first first
+    starts = np.flatnonzero(_begins(hashes, order)).astype(np.int32)
+    sizes = np.diff(starts, append=len(order))
+    group_labels = labels[order[starts]]
+    held_out = np.zeros(len(starts), bool)
+    for label in np.flatnonzero(np.bincount(group_labels)):
+        groups = generator.permutation(np.flatnonzero(group_labels == label))
+        held_out[groups[_nearest(sizes[groups], fraction)]] = True
+    chosen = np.zeros(len(order), bool)
+    chosen[order] = np.repeat(held_out, sizes)
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def sample_rows(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return sorted positions of a stratified sample; at least one row of every class.
+    """Return positions of a stratified sample in rising order; at least one row of every class.
 
     Args:
         labels: class of each row, `(rows,)`.
@@ -47,8 +44,26 @@ def sample_rows(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """
     generator = np.random.default_rng(seed)
     kept = []
-    for label in np.unique(labels):
+    for label in np.flatnonzero(np.bincount(labels)):
         rows = np.flatnonzero(labels == label)
         count = max(1, round(fraction * len(rows)))
         kept.append(generator.permutation(rows)[:count])
     return np.sort(np.concatenate(kept))
+
+
+def _begins(hashes: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return where in an order by hash a new hash begins."""
+    begins = np.ones(len(order), bool)
+    hashes = hashes[order]
+    begins[1:] = hashes[1:] != hashes[:-1]
+    return begins
+
+
+def _nearest(sizes: np.ndarray, fraction: float) -> np.ndarray:
+    """Return positions of groups whose rows together come nearest to a share, never all."""
+    wanted = fraction * sizes.sum()
+    # Groups larger than the share come last: one text sent a thousand times must not fill it.
+    order = np.argsort(sizes > max(wanted, 1), kind="stable")
+    filled = np.cumsum(sizes[order])
+    count = int(np.argmin(np.abs(filled - wanted))) + 1
+    return order[: min(count, len(order) - 1)]

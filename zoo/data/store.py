@@ -6,103 +6,143 @@ however large the file is; 20 bytes a row (place, label, hash) are kept.
 
 from __future__ import annotations
 
-import array
 import bisect
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from zoo.data.tables import Rows
+from zoo.data.rows import Rows, mended
 from zoo.errors import ZooError
 
 MISSING = -1
 NAMED_ROWS = 5
+MANY_LABELS = 1000  # a column with more, and more than one in two rows, holds something else
+READ_ROWS = 4096
+EMPTY_HASH = np.uint64(int.from_bytes(hashlib.blake2b(b"", digest_size=8).digest(), "little"))
 
 
 class Store:
-    """Texts and labels of a source, in its order.
+    """Texts and labels of a source, in its order; a context manager.
 
-    `labels` are positions in `names`, the labels as text in order of appearance; -1 where a row has
-    none. `hashes` are 64-bit hashes of the texts without surrounding space: equal texts, equal
-    hashes.
+    Args:
+        rows: read once and written to a temporary file that has no name, so that nothing stays
+            behind however the process ends.
+
+    Attributes:
+        names: the labels as text, in order of appearance.
+        labels: positions in `names`, int32; -1 where a row has none.
+        hashes: uint64 of the texts without surrounding space: equal texts, equal hashes.
+        unread: columns of the source that were not read.
+        swallowed: rows whose text seems to hold other rows.
+        mended: rows whose text held half a surrogate pair, now replaced.
+
+    Raises:
+        ZooError: the rows cannot be read, or not be kept: the disk is full.
     """
 
     def __init__(self, rows: Iterable[Rows]):
         self.names: list[str] = []
-        self._ends = array.array("q", [0])
-        self._labels = array.array("i")
-        self._hashes = array.array("Q")
+        self.unread: tuple[str, ...] = ()
+        self.swallowed: list[int] = []
+        self.mended: list[int] = []
+        self.labels = np.zeros(0, np.int32)
+        self.hashes = np.zeros(0, np.uint64)
+        self._ends = np.zeros(1, np.int64)
+        self._rows = 0
         self._files: list[tuple[int, str, int]] = []  # first row here, file, its number there
         try:
-            self._file = tempfile.TemporaryFile(prefix="zoo-rows-")
+            # Unbuffered: closing a buffer that did not fit on the disk would fail once more.
+            self._file = tempfile.TemporaryFile(prefix="zoo-rows-", buffering=0)
         except OSError as error:
             raise ZooError(
                 f"no place for temporary files: {error.strerror}. Set TMPDIR."
             ) from error
         try:
             self._fill(rows)
-        except OSError as error:
-            self.close()
-            raise ZooError(
-                f"{tempfile.gettempdir()}: the rows cannot be kept there: {error.strerror}. "
-                "Free some space, or set TMPDIR to another folder."
-            ) from error
         except BaseException:
             self.close()
             raise
-        self.labels = (
-            np.frombuffer(self._labels, np.int32) if self._labels else np.zeros(0, np.int32)
-        )
-        self.hashes = (
-            np.frombuffer(self._hashes, np.uint64) if self._hashes else np.zeros(0, np.uint64)
-        )
 
     def _fill(self, rows: Iterable[Rows]) -> None:
         known: dict[str, int] = {}
-        end = 0
+        # Lists of pieces: an array that grows by itself is copied, and held twice, again and again.
+        sizes, labels, hashes = [], [], []
         for part in rows:
-            last = self._files[-1] if self._files else None
-            here = len(self._hashes)
-            if last is None or last[1] != part.file or last[2] + here - last[0] != part.first:
-                self._files.append((here, part.file, part.first))
-            encoded = [text.encode("utf-8", "surrogatepass") for text in part.texts]
-            self._file.write(b"".join(encoded))
-            for text in encoded:
-                end += len(text)
-                self._ends.append(end)
-                digest = hashlib.blake2b(text.strip(), digest_size=8).digest()
-                self._hashes.append(int.from_bytes(digest, "little"))
-            for label in part.labels or [None] * len(encoded):
-                self._labels.append(
-                    MISSING if label is None else known.setdefault(label, len(known))
+            self._note_place(part)
+            texts = [self._encoded(text, row) for row, text in enumerate(part.texts, self._rows)]
+            self._write(b"".join(texts))
+            sizes.append(np.fromiter(map(len, texts), np.int32, len(texts)))
+            hashes.append(np.fromiter(map(_hash, texts), np.uint64, len(texts)))
+            names = part.labels or [None] * len(texts)
+            ids = (MISSING if n is None else known.setdefault(n, len(known)) for n in names)
+            labels.append(np.fromiter(ids, np.int32, len(texts)))
+            self._rows += len(texts)
+            if len(known) > MANY_LABELS and 2 * len(known) > self._rows:
+                raise ZooError(
+                    f"{part.file}: {len(known):,} different labels in the first {self._rows:,} "
+                    "rows. Is this the label column? Name it with --label."
                 )
-        self._file.flush()
         self.names = list(known)
+        if self._rows:
+            self.labels, self.hashes = _whole(labels), _whole(hashes)
+            self._ends = np.zeros(self._rows + 1, np.int64)
+            np.cumsum(_whole(sizes), out=self._ends[1:])
+        pa.default_memory_pool().release_unused()
+
+    def _note_place(self, part: Rows) -> None:
+        last = self._files[-1] if self._files else None
+        if last is None or last[1] != part.file or last[2] + self._rows - last[0] != part.first:
+            self._files.append((self._rows, part.file, part.first))
+        self.unread = self.unread or part.unread
+        self.swallowed += [self._rows + number - part.first for number in part.swallowed]
+
+    def _encoded(self, text: str, row: int) -> bytes:
+        try:
+            return text.encode("utf-8")
+        except UnicodeEncodeError:
+            self.mended.append(row)
+            return mended(text).encode("utf-8")
+
+    def _write(self, blob: bytes) -> None:
+        left = memoryview(blob)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise ZooError(
+                f"{tempfile.gettempdir()}: the rows cannot be kept there: {error.strerror}. "
+                "Free some space, or set TMPDIR to another folder. Nothing was left behind."
+            ) from error
 
     def __len__(self) -> int:
-        return len(self._hashes)
+        return self._rows
 
-    def text(self, row: int) -> str:
-        """Return one text."""
-        start, end = self._ends[row], self._ends[row + 1]
-        return os.pread(self._file.fileno(), end - start, start).decode("utf-8", "surrogatepass")
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def raw(self, rows: np.ndarray) -> list[bytes]:
         """Return the UTF-8 texts of rows, in their order."""
-        number, ends = self._file.fileno(), self._ends
-        return [os.pread(number, ends[row + 1] - ends[row], ends[row]) for row in rows.tolist()]
+        number = self._file.fileno()
+        places = zip(self.size(rows).tolist(), self._ends[rows].tolist(), strict=True)
+        return [os.pread(number, size, start) for size, start in places]
 
-    def iter_raw(self, rows: np.ndarray, size: int = 4096) -> Iterator[list[bytes]]:
-        """Yield the UTF-8 texts of rows in their order, `size` at a time."""
-        for start in range(0, len(rows), size):
-            yield self.raw(rows[start : start + size])
+    def iter_texts(self, rows: np.ndarray) -> Iterator[str]:
+        """Yield the texts of rows in their order, some thousand in memory at a time."""
+        for start in range(0, len(rows), READ_ROWS):
+            for text in self.raw(rows[start : start + READ_ROWS]):
+                yield text.decode("utf-8")
 
-    def lengths(self) -> np.ndarray:
-        """Return the UTF-8 bytes of each text, int64."""
-        return np.diff(np.frombuffer(self._ends, np.int64))
+    def size(self, rows: np.ndarray) -> np.ndarray:
+        """Return the bytes of the texts of rows, int64."""
+        return self._ends[rows + 1] - self._ends[rows]
 
     def place(self, row: int) -> tuple[str, int]:
         """Return the file of a row and its number there, from 1."""
@@ -110,7 +150,7 @@ class Store:
         first, file, number = self._files[position]
         return file, number + row - first
 
-    def named(self, rows: np.ndarray) -> str:
+    def named(self, rows: Any) -> str:
         """Return words for rows: `reviews.csv: rows 17, 203 and 3 more`."""
         places = [self.place(int(row)) for row in rows[:NAMED_ROWS]]
         files = dict.fromkeys(file for file, _ in places)
@@ -122,9 +162,9 @@ class Store:
 
     def digest(self) -> bytes:
         """Return a hash of texts and labels in their order."""
-        found = hashlib.blake2b(self.hashes.tobytes(), digest_size=16)
-        found.update(self.labels.tobytes())
-        found.update("\0".join(self.names).encode("utf-8", "surrogatepass"))
+        found = hashlib.blake2b(self.hashes.data, digest_size=16)
+        found.update(self.labels.data)
+        found.update("\0".join(self.names).encode("utf-8"))
         return found.digest()
 
     def close(self) -> None:
@@ -132,12 +172,26 @@ class Store:
         self._file.close()
 
 
+def _whole(pieces: list[np.ndarray]) -> np.ndarray:
+    """Return the pieces as one array, and let them go."""
+    whole = np.concatenate(pieces)
+    pieces.clear()
+    return whole
+
+
+def _hash(encoded: bytes) -> int:
+    plain = encoded.strip()
+    if not encoded.isascii():
+        plain = encoded.decode("utf-8").strip().encode("utf-8")  # also wide and unbroken spaces
+    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "little")
+
+
 class Split:
-    """A part of a store: the rows of training, validation or test.
+    """A part of a store: the rows of training, validation or test; a context manager.
 
     Args:
-        store: where the rows are.
-        rows: positions in the store, int64.
+        store: where the rows are; closed with the split.
+        rows: positions in the store, int32.
         labels: class ids, int32, as long as `rows`.
     """
 
@@ -147,16 +201,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def texts(self, positions: np.ndarray) -> list[str]:
+    def texts(self, positions: Any) -> list[str]:
         """Return the texts at positions of the split, in their order."""
         found = self.store.raw(self.rows[np.asarray(positions, np.int64)])
-        return [text.decode("utf-8", "replace") for text in found]
+        return [text.decode("utf-8") for text in found]
 
     def iter_texts(self) -> Iterator[str]:
         """Yield all texts in order, some thousand in memory at a time."""
-        for part in self.store.iter_raw(self.rows):
-            for text in part:
-                yield text.decode("utf-8", "replace")
+        return self.store.iter_texts(self.rows)
 
     def row_number(self, position: int) -> int:
         """Return the number, from 1, of a row in its file."""

@@ -6,52 +6,31 @@ becomes a missing value because it reads "None" or "NA".
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import lzma
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from zoo.data.csvfile import read_csv
-from zoo.errors import ZooError, did_you_mean
+from zoo.data.jsonfile import lines, read_json_lines
+from zoo.data.memory import (
+    read_arrow,
+    read_hugging_face,
+    read_pairs,
+    read_stream,
+    read_tensorflow,
+)
+from zoo.data.rows import BATCH_ROWS, Rows, Wanted, mended, quoted
+from zoo.errors import ZooError
 
-TEXT_NAMES = (
-    "text", "texts", "sentence", "review", "content", "message", "title", "comment", "question",
-    "document", "body", "tweet", "headline", "description", "utterance", "query", "sms", "email",
-)  # fmt: skip
-LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "sentiment", "tag", "intent", "topic", "y",
-    "rating", "stars", "gold", "output",
-)  # fmt: skip
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
-COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4", ".xz")
-BATCH_ROWS = 8192
-
-
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """Some consecutive rows of one file.
-
-    `labels` holds None where a row has no label, and is None where no label was asked for.
-    """
-
-    file: str
-    first: int
-    texts: list[str]
-    labels: list[str | None] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Columns:
-    """Which columns of a table are read; `label` is None when none is wanted."""
-
-    texts: tuple[str, ...]
-    label: str | None
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}
+PARTS = ("train", "test", "valid", "validation", "val", "dev")
+BUFFER_BYTES = 1 << 20  # of a Parquet column read at once
 
 
 def read_rows(
@@ -60,9 +39,10 @@ def read_rows(
     """Yield the rows of a source, some thousand at a time.
 
     Args:
-        source: path or list of paths (files of `TABLES`, compressed or not, or folders of them, or
-            a folder of class folders with .txt files); `(texts, labels)`; an object that speaks
-            Arrow's C stream; a `tf.data.Dataset` of strings and labels.
+        source: path, pattern or list of paths (files of `TABLES`, compressed or not, or folders of
+            them, or a folder of class folders with .txt files); `(texts, labels)`; a table that
+            speaks Arrow's C stream (pandas, polars, pyarrow); a Hugging Face dataset; a
+            `tf.data.Dataset` of strings and labels.
         text: text column, or several separated by commas, joined by a space.
         label: label column.
         labelled: whether labels are needed.
@@ -70,306 +50,200 @@ def read_rows(
     Raises:
         ZooError: the source is missing, empty, unreadable or has no such column.
     """
+    wanted = Wanted(text, label, labelled)
     if isinstance(source, str | Path):
         source = [source]
-    if isinstance(source, tuple) and len(source) == 2:
-        yield from _pairs(*source)
+    if _are_paths(source):
+        yield from _files([Path(part) for part in source], wanted)
+    elif isinstance(source, tuple) and len(source) == 2:
+        yield from read_pairs(*source)
     elif hasattr(source, "__arrow_c_stream__"):
-        reader = pa.RecordBatchReader.from_stream(source)
-        yield from _arrow("table", reader.schema.names, reader, text, label, labelled)
+        yield from read_stream(source, wanted)
     elif hasattr(source, "element_spec"):
-        yield from _dataset(source, labelled)
-    elif isinstance(source, list) and source and all(isinstance(p, str | Path) for p in source):
-        yield from _files([Path(part) for part in source], text, label, labelled)
+        yield from read_tensorflow(source, labelled)
+    elif hasattr(source, "with_format") and hasattr(source, "iter"):
+        yield from read_hugging_face(source, wanted)
     else:
+        several = f" Choose one of {quoted(map(str, source))}." if isinstance(source, dict) else ""
         raise ZooError(
             f"data of type {type(source).__name__} cannot be read. Accepted: a path or a list of "
-            "paths, (texts, labels), a table that speaks Arrow, or a tf.data.Dataset."
+            "paths, (texts, labels), a table that speaks Arrow (pandas, polars, pyarrow, Hugging "
+            f"Face datasets), or a tf.data.Dataset of strings and labels.{several}"
         )
 
 
-def read_texts(path: str | Path, *, text: str | None = None) -> Iterator[str]:
-    """Yield the texts of a file to predict: a table of `TABLES`, or lines of any other text file.
+def read_texts(source: str | Path | BinaryIO, *, text: str | None = None) -> Iterator[str]:
+    """Yield texts to predict, one a row: of a table, or of the lines of any other file.
+
+    Args:
+        source: file (of `TABLES`, or lines of text, compressed or not), folder, or open binary
+            stream of lines; `-` is standard input.
+        text: text column of a table, or several separated by commas.
 
     Raises:
         ZooError: the file is missing or unreadable, or has no such column.
     """
-    path = Path(path)
-    if path.is_dir() or _kind(path):
-        for rows in read_rows(path, text=text, labelled=False):
-            yield from rows.texts
-        return
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                yield line.rstrip("\n")
-    except FileNotFoundError as error:
-        raise ZooError(f"{path}: no such file.") from error
-    except UnicodeDecodeError as error:
-        raise ZooError(f"{path}: is not UTF-8 text: {error.reason}.") from error
-    except OSError as error:
-        raise ZooError(f"{path}: cannot be read: {error.strerror}.") from error
-
-
-def label_text(value: Any) -> str | None:
-    """Return a label as text; None for a missing one (null, NaN, or nothing but space)."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value != value:
-        return None
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip() or None
-
-
-def choose_columns(
-    where: str, names: list[str], text: str | None, label: str | None, labelled: bool
-) -> Columns:
-    """Return the columns asked for, or those whose names say what they are.
-
-    Raises:
-        ZooError: no such column, or none whose name says so.
-    """
-    for name in [*(text.split(",") if text else []), *([label] if label and labelled else [])]:
-        if name not in names:
-            raise ZooError(
-                f"{where}: no column '{name}'.{did_you_mean(name, names)} "
-                f"Columns: {', '.join(map(repr, names))}."
-            )
-    texts = tuple(text.split(",")) if text else None
-    found = label if labelled else None
-    if labelled and found is None:
-        found = _by_name(names, LABEL_NAMES, texts or ())
-    if texts is None:
-        named = _by_name(names, TEXT_NAMES, (found,) if found else ())
-        rest = [name for name in names if name != found]
-        if named is None and len(rest) == 1:
-            named = rest[0]
-        texts = (named,) if named is not None else None
-    if labelled and found is None and texts is not None:
-        rest = [name for name in names if name not in texts]
-        found = rest[0] if len(rest) == 1 else None
-    if texts is None or (labelled and found is None):
-        missing = "text" if texts is None else "label"
-        raise ZooError(
-            f"{where}: which column is the {missing}? Columns: {', '.join(map(repr, names))}. "
-            f"Name it with --{missing} (the first line of a file is read as its header)."
-        )
-    return Columns(texts, found)
-
-
-def _by_name(names: list[str], known: tuple[str, ...], taken: Iterable[str]) -> str | None:
-    lowered = {name.strip().lower(): name for name in names if name not in tuple(taken)}
-    return next((lowered[name] for name in known if name in lowered), None)
-
-
-def _files(
-    paths: list[Path], text: str | None, label: str | None, labelled: bool
-) -> Iterator[Rows]:
-    for path in paths:
-        if not path.exists():
-            raise ZooError(f"{path}: no such file or folder.")
-        if path.is_file():
-            yield from _file(path, text, label, labelled)
-            continue
-        classes = _class_folders(path)
-        parts = [part for part in sorted(path.iterdir()) if part.is_file() and _kind(part)]
-        if parts:
-            yield from _files(parts, text, label, labelled)
-        elif classes:
-            for folder in classes:
-                yield from _text_files(folder)
-        else:
-            raise ZooError(
-                f"{path}: is empty: it holds neither tables ({', '.join(TABLES)}, compressed or "
-                "not) nor class folders with .txt files."
-            )
-
-
-def _class_folders(folder: Path) -> list[Path]:
-    found = [
-        each for each in sorted(folder.iterdir()) if each.is_dir() and each.name[0] not in "._"
-    ]
-    return [each for each in found if any(each.glob("*.txt"))]
-
-
-def _text_files(folder: Path) -> Iterator[Rows]:
-    for path in sorted(folder.glob("*.txt")):
+    if not isinstance(source, str | Path):
+        yield from _text_lines(Path("stream"), source)
+    elif str(source) == "-":
+        yield from _text_lines(Path("standard input"), sys.stdin.buffer)
+    elif Path(source).is_dir() or _kind(Path(source)):
+        for rows in read_rows(source, text=text, labelled=False):
+            yield from map(mended, rows.texts)
+    else:
+        path = Path(source)
         try:
-            yield Rows(str(path), 1, [path.read_text(encoding="utf-8")], [folder.name])
+            with _open(path) as file:
+                yield from _text_lines(path, file)
+        except FileNotFoundError as error:
+            raise ZooError(f"{path}: no such file.") from error
+        except (OSError, lzma.LZMAError, EOFError) as error:
+            raise ZooError(f"{path}: cannot be read: {error}.") from error
+
+
+def _are_paths(source: Any) -> bool:
+    return (
+        isinstance(source, list | tuple)
+        and len(source) > 0
+        and all(isinstance(part, str | Path) for part in source)
+    )
+
+
+def _text_lines(path: Path, file: Any) -> Iterator[str]:
+    for number, line in enumerate(lines(path, file), start=1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise ZooError(f"{path}: is not UTF-8 text: {error.reason}.") from error
+            raise ZooError(
+                f"{path}: line {number} is not UTF-8 ({error.reason} at byte {error.start}). "
+                "Texts are read as UTF-8, one a line."
+            ) from error
+
+
+def _files(paths: list[Path], wanted: Wanted) -> Iterator[Rows]:
+    for given in paths:
+        for path in _matching(given):
+            if path.is_file():
+                yield from _file(path, wanted)
+            else:
+                yield from _folder(path, wanted)
+
+
+def _matching(path: Path) -> list[Path]:
+    """Return the path itself, or the files that a pattern such as `data/*.csv` matches."""
+    if path.exists():
+        return [path]
+    found: list[Path] = []
+    if any(mark in str(path) for mark in "*?["):
+        found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+    if not found:
+        raise ZooError(f"{path}: no such file or folder.")
+    return found
+
+
+def _folder(path: Path, wanted: Wanted) -> Iterator[Rows]:
+    """Yield the rows of the tables in a folder, or of the texts in its class folders."""
+    entries = sorted(entry for entry in path.iterdir() if entry.name[0] not in "._")
+    tables = [entry for entry in entries if entry.is_file() and _kind(entry)]
+    folders = [entry for entry in entries if entry.is_dir()]
+    parts = [entry for entry in tables or folders if _part(entry)]
+    if len({_part(entry) for entry in parts}) > 1:
+        raise ZooError(
+            f"{path}: holds several parts of a data set: {quoted(entry.name for entry in parts)}. "
+            "Give the one for training as the data, the others with --validation and --test."
+        )
+    texts = [(folder, sorted(folder.glob("*.txt"))) for folder in folders]
+    if tables and any(files for _, files in texts):
+        raise ZooError(f"{path}: holds both tables and folders with .txt files. Name one of them.")
+    if tables:
+        for table in tables:
+            yield from _file(table, wanted)
+        return
+    if not any(files for _, files in texts):
+        raise ZooError(
+            f"{path}: is empty: it holds neither tables ({', '.join(TABLES)}, compressed or not) "
+            "nor class folders with .txt files."
+        )
+    for folder, files in texts:
+        if not files:
+            raise ZooError(
+                f"{folder}: is a class folder without .txt files. Fill it, or take it away."
+            )
+        yield from _text_files(folder.name, files)
+
+
+def _part(path: Path) -> str:
+    """Return which part of a data set a file or folder seems to be: `train`, `test`... or ''."""
+    stem = path.name.lower().split(".")[0].split("-")[0].split("_")[0]
+    return stem if stem in PARTS else ""
+
+
+def _text_files(label: str, files: list[Path]) -> Iterator[Rows]:
+    for path in files:
+        try:
+            yield Rows(str(path), 1, [path.read_text(encoding="utf-8-sig")], [label])
+        except UnicodeDecodeError as error:
+            raise ZooError(
+                f"{path}: is not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+            ) from error
+        except OSError as error:
+            raise ZooError(f"{path}: cannot be read: {error.strerror}.") from error
 
 
 def _kind(path: Path) -> str | None:
     """Return the ending that says what a file is, without its compression; None if unknown."""
-    if path.name[0] in "._":
-        return None
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
     return suffixes[-1] if suffixes and suffixes[-1] in TABLES else None
 
 
-def _file(path: Path, text: str | None, label: str | None, labelled: bool) -> Iterator[Rows]:
+def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
     kind = _kind(path)
     if kind is None:
         raise ZooError(
             f"{path}: is no table. Accepted: {', '.join(TABLES)}, also with "
             f"{', '.join(COMPRESSIONS)}."
         )
-    if path.stat().st_size == 0:
-        raise ZooError(f"{path}: is empty.")
     rows = 0
     try:
-        for each in _readers()[kind](path, text, label, labelled):
+        if path.stat().st_size == 0:
+            raise ZooError(f"{path}: is empty.")
+        for each in _table(path, kind, wanted):
             rows += len(each.texts)
             yield each
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, lzma.LZMAError, EOFError) as error:
-        raise ZooError(f"{path}: cannot be read: {' '.join(str(error).split())[:300]}") from error
-    except OSError as error:
-        raise ZooError(f"{path}: cannot be read: {error}.") from error
+    except (pa.ArrowException, lzma.LZMAError, EOFError, OSError) as error:
+        raise ZooError(f"{path}: cannot be read: {' '.join(str(error).split())[:300]}.") from error
     if not rows:
-        raise ZooError(f"{path}: holds no rows, only a header.")
+        raise ZooError(
+            f"{path}: holds no rows{', only a header' if kind in ('.csv', '.tsv') else ''}."
+        )
 
 
-def _readers() -> dict[str, Callable[..., Iterator[Rows]]]:
-    return {
-        ".csv": _csv, ".tsv": _csv, ".jsonl": _json, ".ndjson": _json, ".json": _json,
-        ".parquet": _parquet,
-    }  # fmt: skip
+def _table(path: Path, kind: str, wanted: Wanted) -> Iterator[Rows]:
+    if kind in (".csv", ".tsv"):
+        yield from read_csv(path, lambda: _open(path), "\t" if kind == ".tsv" else ",", wanted)
+    elif kind == ".parquet":
+        yield from _parquet(path, wanted)
+    else:
+        with _open(path) as file:
+            yield from read_json_lines(path, file, wanted)
+
+
+def _parquet(path: Path, wanted: Wanted) -> Iterator[Rows]:
+    if path.suffix.lower() in COMPRESSIONS:
+        raise ZooError(f"{path}: Parquet files are compressed inside. Unpack {path.suffix} first.")
+    # A buffer: else a column of a whole row group, often of the whole file, is held in memory.
+    with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
+
+        def read(names: list[str]) -> Iterator[pa.RecordBatch]:
+            return file.iter_batches(batch_size=BATCH_ROWS, columns=names)
+
+        yield from read_arrow(str(path), file.schema_arrow, read, wanted)
 
 
 def _open(path: Path) -> pa.NativeFile:
-    if path.suffix.lower() == ".xz":
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    if compression == "xz":
         return pa.PythonFile(lzma.open(path), mode="r")
-    return pa.input_stream(str(path), compression="detect")
-
-
-def _csv(path: Path, text: str | None, label: str | None, labelled: bool) -> Iterator[Rows]:
-    def choose(names: list[str]) -> Columns:
-        return choose_columns(str(path), names, text, label, labelled)
-
-    delimiter = "\t" if _kind(path) == ".tsv" else ","
-    for first, texts, labels in read_csv(path, lambda: _open(path), delimiter, choose):
-        found = None if labels is None else [label_text(value) for value in labels]
-        yield Rows(str(path), first, texts, found)
-
-
-def _parquet(path: Path, text: str | None, label: str | None, labelled: bool) -> Iterator[Rows]:
-    with parquet.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        columns = choose_columns(str(path), names, text, label, labelled)
-        wanted = [*columns.texts, *([columns.label] if columns.label else [])]
-        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=wanted)
-        yield from _arrow(str(path), names, batches, text, label, labelled)
-
-
-def _arrow(
-    where: str,
-    names: list[str],
-    batches: Iterable[pa.RecordBatch],
-    text: str | None,
-    label: str | None,
-    labelled: bool,
-) -> Iterator[Rows]:
-    columns = choose_columns(where, names, text, label, labelled)
-    first = 1
-    for batch in batches:
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            part = batch.slice(start, BATCH_ROWS)
-            found = [part.column(name).to_pylist() for name in columns.texts]
-            texts = [join(values) for values in zip(*found, strict=True)]
-            labels = None
-            if columns.label is not None:
-                labels = [label_text(value) for value in part.column(columns.label).to_pylist()]
-            yield Rows(where, first, texts, labels)
-            first += part.num_rows
-
-
-def _json(path: Path, text: str | None, label: str | None, labelled: bool) -> Iterator[Rows]:
-    columns: Columns | None = None
-    texts: list[str] = []
-    labels: list[str | None] = []
-    first = number = 1
-    with _open(path) as file:
-        for number, line in enumerate(_json_lines(path, file), start=1):
-            if columns is None:
-                columns = choose_columns(str(path), list(line), text, label, labelled)
-            for name in columns.texts:
-                if name not in line:
-                    raise ZooError(f"{path}: row {number} has no '{name}'.")
-            texts.append(join([line[name] for name in columns.texts]))
-            labels.append(label_text(line.get(columns.label)) if columns.label else None)
-            if len(texts) == BATCH_ROWS:
-                yield Rows(str(path), first, texts, labels if columns.label else None)
-                first, texts, labels = number + 1, [], []
-    if columns is not None and texts:
-        yield Rows(str(path), first, texts, labels if columns.label else None)
-
-
-def _json_lines(path: Path, file: pa.NativeFile) -> Iterator[dict[str, Any]]:
-    number = 0
-    for line in _lines(file):
-        if not line.strip():
-            continue
-        number += 1
-        try:
-            document = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-        except UnicodeDecodeError as error:
-            raise ZooError(f"{path}: row {number} is not UTF-8.") from error
-        except (ValueError, RecursionError) as error:
-            raise ZooError(f"{path}: row {number} is no JSON: {error}.") from error
-        if not isinstance(document, dict):
-            raise ZooError(f"{path}: row {number} is no JSON object. JSON lines are expected.")
-        yield document
-
-
-def _lines(file: pa.NativeFile) -> Iterator[bytes]:
-    rest = b""
-    while block := file.read(1 << 20):
-        *whole, rest = (rest + block).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
-
-
-def join(values: Iterable[Any]) -> str:
-    """Return the text columns of a row as one text; missing ones are left out."""
-    return " ".join(
-        value.decode("utf-8") if isinstance(value, bytes) else str(value)
-        for value in values
-        if value is not None and value == value
-    )
-
-
-def _pairs(texts: Any, labels: Any) -> Iterator[Rows]:
-    texts, labels = np.asarray(texts, dtype=object), np.asarray(labels, dtype=object)
-    if texts.shape != labels.shape or texts.ndim != 1:
-        raise ZooError(
-            f"(texts, labels) must be of the same length. Received: {len(texts)} and {len(labels)}."
-        )
-    for start in range(0, len(texts), BATCH_ROWS):
-        part = [join([value]) for value in texts[start : start + BATCH_ROWS]]
-        found = [label_text(value) for value in labels[start : start + BATCH_ROWS]]
-        yield Rows("data", start + 1, part, found)
-
-
-def _dataset(dataset: Any, labelled: bool) -> Iterator[Rows]:
-    """Yield the elements of a `tf.data.Dataset` of (strings, labels), batched or not."""
-    specification = dataset.element_spec
-    pair = isinstance(specification, tuple) and len(specification) >= 2
-    if labelled and not pair:
-        raise ZooError(
-            "the tf.data.Dataset must yield (text, label). Received: " + repr(specification)
-        )
-    rank = (specification[0] if pair else specification).shape.rank
-    first = 1
-    for element in (dataset if rank else dataset.batch(BATCH_ROWS)).as_numpy_iterator():
-        raw = element[0] if pair else element
-        texts = [join([value]) for value in raw.tolist()]
-        labels = [label_text(value) for value in element[1].tolist()] if pair else None
-        yield Rows("dataset", first, texts, labels)
-        first += len(texts)
+    return pa.input_stream(str(path), compression=compression)

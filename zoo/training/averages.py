@@ -6,16 +6,18 @@ from typing import Any
 
 import tensorflow as tf
 
-# The average is taken every so many steps with the decay to that power: over thousands of steps
-# the same average, at an eighth of the memory traffic (a dense pass over every table).
+# Steps between two updates of the average, each with the decay to that power: over the hundreds of
+# steps that it reaches back this is the same average, at an eighth of the memory traffic (an update
+# reads and writes every table whole).
 EVERY = 8
 
 
 class Averages:
     """Exponential moving average of trainable variables.
 
-    The decay rises with the steps, `min(decay, (1 + step) / (10 + step))`, so that a short training
-    is not dragged back to its start (the rule of TensorFlow's `ExponentialMovingAverage`).
+    The decay rises with the steps of a training, `min(decay, (1 + step) / (10 + step))`, so that a
+    short one is not dragged back to its start (the rule of TensorFlow's
+    `ExponentialMovingAverage`).
 
     Args:
         variables: the variables; the average starts at their present values.
@@ -28,29 +30,37 @@ class Averages:
         self._variables = [variable.value for variable in variables]
         self._decay = decay
         self._averages = [tf.Variable(value, trainable=False) for value in self._variables]
+        self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._pending = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._swapped = False
 
     def restart(self) -> None:
-        """Set the average to the present weights."""
+        """Set the average to the present weights, and the count of steps to 0."""
         for average, value in zip(self._averages, self._variables, strict=True):
             average.assign(value)
+        self._steps.assign(0)
+        self._pending.assign(0)
+        self._swapped = False
 
-    def update(self, step: tf.Tensor) -> None:
-        """Take the weights after a step (counted from 1) into the average; a graph op."""
+    def update(self) -> None:
+        """Count a step, and take the weights into the average where it is due; a graph op."""
+        self._steps.assign_add(1)
+        pending = self._pending.assign_add(1)
+        tf.cond(pending >= EVERY, self._take, lambda: tf.constant(False))
 
-        def take() -> tf.Tensor:
-            taken = tf.cast(step, tf.float32)
-            decay = tf.minimum(self._decay, (1.0 + taken) / (10.0 + taken)) ** EVERY
-            for average, value in zip(self._averages, self._variables, strict=True):
-                average.assign_add(
-                    tf.cast(1.0 - decay, average.dtype) * (value - average), read_value=False
-                )
-            return step
-
-        tf.cond(tf.equal(step % EVERY, 0), take, lambda: step)
+    def _take(self) -> tf.Tensor:
+        steps = tf.cast(self._steps, tf.float32)
+        decay = tf.minimum(self._decay, (1.0 + steps) / (10.0 + steps))
+        share = 1.0 - decay ** tf.cast(self._pending, tf.float32)
+        for average, value in zip(self._averages, self._variables, strict=True):
+            average.assign_add(tf.cast(share, average.dtype) * (value - average))
+        self._pending.assign(0)
+        return tf.constant(True)
 
     def swap(self) -> None:
         """Exchange weights and averages; twice is as before."""
+        if not self._swapped and self._pending > 0:
+            self._take()  # the last few steps: they may be all there were
         for average, value in zip(self._averages, self._variables, strict=True):
             kept = tf.identity(value)
             value.assign(average)

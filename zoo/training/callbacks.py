@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
+from zoo.training.schedules import RecipeSchedule
 
 # Steps between two looks at the loss: a look waits for the device, so not at every step.
 LOOK_EVERY = 50
@@ -28,9 +29,10 @@ class Averaged(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the averages in the model; `KeepBest`, which comes later, has the last word."""
-        self.model.averages.restore()
-        self.model.averages.swap()
-        self.model.averages.restart()
+        averages = self.model.averages
+        averages.restore()
+        averages.swap()
+        averages.restart()
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -41,23 +43,26 @@ class KeepBest(keras.callbacks.Callback):
         patience_epochs: epochs without a better score before training stops, or None.
     """
 
-    def __init__(self, score: str, patience_epochs: int | None):
+    def __init__(self, score: str, patience_epochs: int | None = None):
         super().__init__()
         self.score = score
         self.patience_epochs = patience_epochs
         self.sign = 1.0 if score == "val_loss" else -1.0
         self.best = math.inf
+        self.waited = 0
         self.weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier training."""
-        self.best, self.weights = math.inf, None
+        self.best, self.waited, self.weights = math.inf, 0, None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights that were validated if they are the best so far."""
-        value = self.sign * float((logs or {}).get(self.score, math.nan))
-        if value < self.best:
-            self.best = value
+        logs = logs or {}
+        value = self.sign * float(logs.get(self.score, math.nan))
+        # Broken weights have an accuracy too: all logits are NaN, and argmax names some class.
+        if value < self.best and math.isfinite(float(logs.get("val_loss", 0.0))):
+            self.best, self.waited = value, 0
             self.model.best_epoch = epoch + 1
             averages = self.model.averages
             if averages is not None:
@@ -65,9 +70,10 @@ class KeepBest(keras.callbacks.Callback):
             self.weights = self.model.get_weights()
             if averages is not None:
                 averages.restore()
-        waited = epoch + 1 - (self.model.best_epoch or 0)
-        if self.patience_epochs is not None and waited >= self.patience_epochs:
-            self.model.stop_training = True
+        elif self.score in logs:
+            self.waited += 1
+            if self.patience_epochs is not None and self.waited >= self.patience_epochs:
+                self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put the best weights into the model."""
@@ -81,12 +87,14 @@ class Plateau(keras.callbacks.Callback):
     """Lower the learning rate when the validation loss stops falling (A38, A94).
 
     Args:
+        schedule: the schedule whose scale is lowered.
         factor: what the rate is multiplied by.
         patience_epochs: epochs without a lower loss before it is.
     """
 
-    def __init__(self, factor: float, patience_epochs: int):
+    def __init__(self, schedule: RecipeSchedule, factor: float, patience_epochs: int):
         super().__init__()
+        self.schedule = schedule
         self.factor = factor
         self.patience_epochs = patience_epochs
         self.best, self.waited = math.inf, 0
@@ -100,18 +108,17 @@ class Plateau(keras.callbacks.Callback):
             return
         self.waited += 1
         if self.waited > self.patience_epochs:
-            scale = self.model.optimizer._learning_rate.scale
-            scale.assign(scale * self.factor)
+            self.schedule.scale.assign(self.schedule.scale * self.factor)
             self.waited = 0
 
 
 class StopNotFinite(keras.callbacks.Callback):
-    """Stop when the loss is no longer finite, and say so (A161 to A166)."""
+    """Stop when the loss is no longer finite (A161 to A166); `fit` then raises `error`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
-        self.stopped = False
+        self.error: ZooError | None = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the loss now and then."""
@@ -124,14 +131,10 @@ class StopNotFinite(keras.callbacks.Callback):
         self._look(logs)
 
     def _look(self, logs: dict[str, Any] | None) -> None:
-        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self.stopped = self.model.stop_training = True
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Raise, after the best weights are back."""
-        if self.stopped:
+        if self.error is None and not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            self.model.stop_training = True
             rate = float(np.asarray(self.model.optimizer.learning_rate))
-            raise ZooError(
+            self.error = ZooError(
                 f"the loss is not finite any more (seen at step {self.steps}, learning rate "
                 f"{rate:.3g}). Lower recipe.optimizer.learning_rate ten times (A166), or set "
                 "recipe.global_clipnorm to 1.0 (A02)."
@@ -139,14 +142,23 @@ class StopNotFinite(keras.callbacks.Callback):
 
 
 def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
-    """Return the callbacks of a recipe, in the order in which they must run."""
+    """Return the callbacks of a recipe, in the order in which they must run.
+
+    The last one is the `StopNotFinite`.
+
+    Args:
+        model: the `TrainingModel` they will work on.
+        recipe: its recipe.
+        validated: whether the training has a validation part.
+    """
     found: list[Any] = []
     if model.averages is not None:
         found.append(Averaged())
     if validated:
         found.append(KeepBest(f"val_{recipe.best}", recipe.patience_epochs))
-    if recipe.schedule.name == "plateau":
-        found.append(Plateau(recipe.schedule.factor, recipe.schedule.patience_epochs))
+    if recipe.schedule.name == "plateau" and model.schedule is not None:
+        block = recipe.schedule
+        found.append(Plateau(model.schedule, block.factor, block.patience_epochs))
     found.append(StopNotFinite())
     for callback in found:
         callback.set_model(model)

@@ -43,7 +43,9 @@ class ClassificationLoss(keras.losses.Loss):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         if not self.focal and not self.label_smoothing:
             return losses
-        weight = tf.pow(-tf.math.expm1(-losses), self.gamma) if self.focal else 1.0
+        # Not below 1e-7: at 0 the power has no gradient for a gamma below 1.
+        missing = tf.maximum(-tf.math.expm1(-losses), 1e-7)
+        weight = tf.pow(missing, self.gamma) if self.focal else 1.0
         if self.label_smoothing:
             spread = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
             losses += self.label_smoothing * (spread - losses)
@@ -62,6 +64,8 @@ class ClassificationLoss(keras.losses.Loss):
 @keras.saving.register_keras_serializable(package="zoo")
 class MacroF1(keras.metrics.Metric):
     """F1 averaged over the classes that occur or are predicted; integer labels and logits.
+
+    Examples count alike: weights are for the loss, and F1 already counts each class once.
 
     Args:
         num_classes: number of classes.

@@ -1,13 +1,15 @@
 """The one training model: a functional `keras.Model` whose `fit` applies the preset's recipe.
 
-Everything here that is not public in Keras was written against 3.15.1: `_loss_tracker`, and
-`train_function` as what `fit` calls with an iterator.
+What is not public in Keras was written against 3.15.1: `_loss_tracker`, the mean that metrics
+report as loss; `optimizer._learning_rate`, where the schedule itself is; `train_function`, which
+`fit` calls with a `tf.data` iterator and `train_on_batch` with a generator.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +22,7 @@ from zoo.layers import NgramWeights
 from zoo.preset import Preset, recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
-from zoo.training.callbacks import recipe_callbacks
+from zoo.training.callbacks import StopNotFinite, recipe_callbacks
 from zoo.training.losses import MacroF1, make_loss
 from zoo.training.optimizers import (
     LazyAdamW,
@@ -48,6 +50,12 @@ class TrainingModel(keras.Model):
     averages: Averages | None = None
     best_epoch: int | None = None
     train_function: Any
+
+    @property
+    def schedule(self) -> RecipeSchedule | None:
+        """The recipe's schedule in the optimizer; None once compiled with another one."""
+        schedule = getattr(self.optimizer, "_learning_rate", None)
+        return schedule if isinstance(schedule, RecipeSchedule) else None
 
     def set_exemptions(self) -> None:
         """Tell the optimizer what does not decay and which gradients come as rows.
@@ -97,30 +105,37 @@ class TrainingModel(keras.Model):
             gradients, _ = clip_by_global_norm(gradients, self.recipe.global_clipnorm)
         self.optimizer.apply(gradients, variables)
         if self.averages is not None:
-            self.averages.update(self.optimizer.iterations.value)
+            self.averages.update()
         return self.compute_metrics(x, y, logits, sample_weight=weights)
 
     def make_train_function(self, force: bool = False) -> None:
         """Make the function of one step, which also adds up the seconds spent waiting for data."""
         if self.train_function is not None and not force:
             return
+        super().make_train_function(force)
         if self.run_eagerly or self.steps_per_execution > 1:
-            super().make_train_function(force)
             return
         if self.distribute_strategy.num_replicas_in_sync > 1:
-            super().make_train_function(force)
             return
 
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
-        def train_function(iterator: Any) -> dict[str, Any]:
+        def step_on_iterator(iterator: Any) -> dict[str, Any]:
             asked = tf.timestamp()
             with tf.control_dependencies([asked]):
                 data = next(iterator)
-            with tf.control_dependencies(tf.nest.flatten(data)):
-                waited = tf.timestamp() - asked
-            self.seconds_waiting.assign_add(waited)
-            return self.train_step(data)
+            # All of the step waits for its batch: else the one that finds the data at their end
+            # would still count itself in the optimizer's iterations.
+            with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
+                self.seconds_waiting.assign_add(tf.timestamp() - asked)
+                return self.train_step(data)
+
+        plain = self.train_function
+
+        def train_function(iterator: Any) -> dict[str, Any]:
+            if isinstance(iterator, tf.data.Iterator):
+                return step_on_iterator(iterator)
+            return plain(iterator)
 
         self.train_function = train_function
 
@@ -139,6 +154,7 @@ class TrainingModel(keras.Model):
         callbacks: Sequence[Any] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
+        *,
         steps_per_epoch: int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -160,7 +176,8 @@ class TrainingModel(keras.Model):
             Keras' history.
 
         Raises:
-            ZooError: the loss is no longer finite; the best weights so far are in the model.
+            ZooError: there is no data, or no telling how much; or the loss is no longer finite, and
+                the best weights so far are in the model.
         """
         if self.recipe is None:
             return super().fit(
@@ -168,47 +185,55 @@ class TrainingModel(keras.Model):
                 verbose=verbose, callbacks=callbacks, validation_split=validation_split,
                 validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
             )  # fmt: skip
-        arrays = not isinstance(x, tf.data.Dataset | keras.utils.PyDataset)
-        if arrays and batch_size is None:
+        if isinstance(x, tf.data.Dataset | keras.utils.PyDataset):
+            kwargs.setdefault("shuffle", False)  # they come shuffled; Keras warns otherwise
+        elif batch_size is None:
             batch_size = self.batch_size
-        if arrays and not hasattr(x, "__len__"):
-            raise ZooError("fit takes arrays, a tf.data.Dataset or a keras PyDataset.")
         steps = steps_per_epoch or _steps(x, batch_size, validation_split)
         epochs = self.recipe.total_epochs(steps) if epochs is None else epochs
-        self._begin(steps * epochs)
-        if not arrays:
-            kwargs.setdefault("shuffle", False)  # datasets come shuffled; Keras warns otherwise
+        self._begin(steps * (epochs - kwargs.get("initial_epoch", 0)))
         validated = validation_data is not None or bool(validation_split)
         own = recipe_callbacks(self, self.recipe, validated)
+        ended = False
         try:
-            return super().fit(
-                x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
-                callbacks=[*own, *(callbacks or [])], validation_split=validation_split,
-                validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            if self.averages is not None:
-                self.averages.restore()
-            for callback in own:
-                callback.on_train_end()  # the best weights so far
-            raise
+            with warnings.catch_warnings():
+                if steps_per_epoch is None:  # Keras says so of each dataset of unknown length
+                    warnings.filterwarnings("ignore", "Your input ran out of data")
+                history = super().fit(
+                    x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
+                    callbacks=[*own, *(callbacks or [])], validation_split=validation_split,
+                    validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
+                )  # fmt: skip
+            ended = True
+        finally:
+            if not ended:  # Ctrl-C, or an error: leave the best weights so far
+                for callback in own:
+                    callback.on_train_end()
+        watch = own[-1]
+        if isinstance(watch, StopNotFinite) and watch.error is not None:
+            raise watch.error
+        return history
 
     def _begin(self, total_steps: int) -> None:
         """Start schedule, average and clock of a training."""
-        recipe = self.recipe
-        schedule = self.optimizer._learning_rate
-        if isinstance(schedule, RecipeSchedule):
-            schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
-        if recipe is not None and recipe.ema is not None:
+        self.set_exemptions()  # the model may have been compiled anew
+        if self.schedule is not None:
+            self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
+        if self.recipe is not None and self.recipe.ema is not None:
             if self.averages is None:
-                self.averages = Averages(self.trainable_variables, recipe.ema)
+                self.averages = Averages(self.trainable_variables, self.recipe.ema)
             self.averages.restart()
         self.best_epoch = None
         self.seconds_waiting.assign(0.0)
 
 
 def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
-    """Return a network as a model compiled with the preset's optimizer, schedule and loss."""
+    """Return a network as a model compiled with the preset's optimizer, schedule and loss.
+
+    Args:
+        network: functional, from token ids to logits `(batch, classes)`; its weights are shared.
+        preset: what the recipe and the batch size are taken from.
+    """
     recipe = preset.recipe
     model = TrainingModel(network.inputs[0], network.outputs[0], name=network.name)
     model.recipe = recipe
@@ -218,13 +243,15 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     )
     metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if recipe.best == "macro_f1":
-        metrics.append(MacroF1(preset.architecture.num_classes))
+        metrics.append(MacroF1(network.output.shape[-1]))
     model.compile(
         optimizer=make_optimizer(recipe, schedule),
         loss=make_loss(recipe.loss),
         metrics=metrics,
         jit_compile=False,  # XLA loses on these networks on a CPU
     )
+    # Its variables are saved with the model, also before the first step.
+    model.optimizer.build(model.trainable_variables)
     model.set_exemptions()
     return model
 
@@ -232,11 +259,21 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
 def _steps(x: Any, batch_size: int | None, validation_split: float) -> int:
     """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
     if isinstance(x, tf.data.Dataset):
-        count = int(x.cardinality())
-        if count == tf.data.INFINITE_CARDINALITY:
+        steps = int(x.cardinality())
+        if steps == tf.data.INFINITE_CARDINALITY:
             raise ZooError("the dataset does not end: give steps_per_epoch.")
-        return count if count >= 0 else int(x.reduce(np.int64(0), lambda n, _: n + 1))
-    if isinstance(x, keras.utils.PyDataset):
-        return len(x)
-    rows = math.floor(len(x) * (1.0 - validation_split))
-    return math.ceil(rows / (batch_size or 32))
+        if steps < 0:
+            steps = int(x.reduce(np.int64(0), lambda count, *_: count + 1))
+    elif isinstance(x, keras.utils.PyDataset):
+        steps = len(x)
+    else:
+        parts = [part for part in keras.tree.flatten(x) if hasattr(part, "__len__")]
+        if not parts:
+            raise ZooError(
+                f"fit takes arrays, a tf.data.Dataset or a keras PyDataset, not {type(x).__name__}."
+            )
+        rows = math.floor(len(parts[0]) * (1.0 - validation_split))
+        steps = math.ceil(rows / (batch_size or 32))
+    if steps == 0:
+        raise ZooError("there are no rows to train on.")
+    return steps

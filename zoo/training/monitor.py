@@ -71,7 +71,9 @@ class Monitor(keras.callbacks.Callback):
         self.seconds = now
         if self.history is not None:
             stream = io.StringIO()
-            writer = csv.DictWriter(stream, fieldnames=list(self.lines[0]))
+            # the keys of all lines: an epoch without validation has fewer
+            names = list(dict.fromkeys(key for each in self.lines for key in each))
+            writer = csv.DictWriter(stream, fieldnames=names)
             writer.writeheader()
             writer.writerows(self.lines)
             write_text(self.history, stream.getvalue())

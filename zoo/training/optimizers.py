@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo.errors import ZooError
 from zoo.recipe import Recipe
 
 
@@ -18,17 +19,20 @@ class LazyAdamW(keras.optimizers.AdamW):
     Adam keeps moving a rare word's vector along its old momentum for many steps after it was seen,
     and an update of the whole table costs as much as the rest of a small network. Here moments and
     weights of a row move only when the row has a gradient; the bias correction counts all steps.
-    Where every id is in every batch it equals AdamW. Weight decay of a table, if any, also acts on
-    the rows of the batch only.
+    Where every id is in every batch it equals AdamW.
 
-    N-gram weights (`set_tables`) may have a rate and a decay of their own.
+    Repeated ids must be summed before (`sum_repeated_rows`), as `TrainingModel` does. Tables named
+    by `set_tables` decay, if at all, only in the rows of the batch; n-gram weights may have a rate
+    and a decay of their own.
 
     Args:
+        *args: as for `keras.optimizers.AdamW`.
         ngram_rate_factor: rate of the n-gram weights as a multiple of the learning rate.
         ngram_weight_decay: decay of the n-gram weights.
         **kwargs: as for `keras.optimizers.AdamW`.
 
-    Repeated ids must be summed before (`sum_repeated_rows`), as `TrainingModel` does.
+    Raises:
+        ZooError: `amsgrad`, which has no lazy form here.
 
     Source: LazyAdam of TensorFlow Addons; Loshchilov and Hutter 2019,
         https://arxiv.org/abs/1711.05101, for the decay.
@@ -42,47 +46,57 @@ class LazyAdamW(keras.optimizers.AdamW):
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
+        if self.amsgrad:
+            raise ZooError("LazyAdamW has no amsgrad. Use keras.optimizers.AdamW for it.")
         self.ngram_rate_factor = ngram_rate_factor
         self.ngram_weight_decay = ngram_weight_decay
         self._tables: frozenset[Any] = frozenset()
         self._ngrams: frozenset[Any] = frozenset()
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update the rows of an `IndexedSlices` gradient, or a whole variable."""
-        if not isinstance(gradient, tf.IndexedSlices):
-            super().update_step(gradient, variable, learning_rate)
-            return
-        index = self._get_variable_index(variable)
-        first, second = self._momentums[index].value, self._velocities[index].value
-        # Keras hands the bare tf.Variable of a model's variable to its optimizers.
-        table = variable.value if isinstance(variable, keras.Variable) else variable
-        rows, values = gradient.indices, tf.cast(gradient.values, variable.dtype)
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        rate = tf.cast(learning_rate, variable.dtype)
-        decay = self.weight_decay if self._use_weight_decay(variable) else 0.0
-        if self._var_key(variable) in self._ngrams:
-            rate, decay = rate * self.ngram_rate_factor, self.ngram_weight_decay
-        alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
-        old_first, old_second = tf.gather(first, rows), tf.gather(second, rows)
-        new_first = old_first + (values - old_first) * (1 - self.beta_1)
-        new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
-        change = alpha * new_first / (tf.sqrt(new_second) + self.epsilon)
-        if decay:
-            change += rate * decay * tf.gather(table, rows)
-        _scatter(tf.raw_ops.ResourceScatterUpdate, first, rows, new_first)
-        _scatter(tf.raw_ops.ResourceScatterUpdate, second, rows, new_second)
-        _scatter(tf.raw_ops.ResourceScatterSub, table, rows, change)
-
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        # Keras 3.15.1 decays whole variables here; tables are decayed row by row above.
-        if self.weight_decay:
-            whole = [each for each in variables if self._var_key(each) not in self._tables]
-            super()._apply_weight_decay(whole)
-
     def set_tables(self, tables: Sequence[Any], ngrams: Sequence[Any] = ()) -> None:
         """Name the variables whose gradients come as rows, and those that are n-gram weights."""
         self._tables = frozenset(self._var_key(table) for table in tables)
         self._ngrams = frozenset(self._var_key(table) for table in ngrams)
+
+    # The private names below are those of Keras 3.15.1, all that an optimizer of one's own needs:
+    # `_momentums` and `_velocities` (Adam's slots), `_get_variable_index` (their place),
+    # `_var_key` (identity of a variable), `_use_weight_decay`, `_apply_weight_decay`.
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update the rows of an `IndexedSlices` gradient, or a whole variable."""
+        # Keras hands the bare tf.Variable of a model's variable to its optimizers.
+        table = variable.value if isinstance(variable, keras.Variable) else variable
+        key, rate = self._var_key(variable), tf.cast(learning_rate, table.dtype)
+        decay = self.weight_decay if self._use_weight_decay(variable) else 0.0
+        if key in self._ngrams:
+            rate, decay = rate * self.ngram_rate_factor, self.ngram_weight_decay
+        if key not in self._tables:
+            decay = 0.0  # Keras decayed the whole variable before
+        if not isinstance(gradient, tf.IndexedSlices):
+            if decay:
+                table.assign_sub(rate * decay * table)
+            super().update_step(gradient, variable, rate)
+            return
+        index = self._get_variable_index(variable)
+        first, second = self._momentums[index].value, self._velocities[index].value
+        rows, values = gradient.indices, tf.cast(gradient.values, table.dtype)
+        step = tf.cast(self.iterations + 1, table.dtype)
+        alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
+        old, old_first, old_second = (tf.gather(each, rows) for each in (table, first, second))
+        new_first = old_first + (values - old_first) * (1 - self.beta_1)
+        new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
+        new = old - alpha * new_first / (tf.sqrt(new_second) + self.epsilon)
+        if decay:
+            new -= rate * decay * old
+        # Only plain updates: a scatter that adds or subtracts takes ten times as long on a CPU.
+        for each, changed in ((first, new_first), (second, new_second), (table, new)):
+            tf.raw_ops.ResourceScatterUpdate(resource=each.handle, indices=rows, updates=changed)
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        # Here Keras decays whole variables; the rows of tables decay in `update_step`.
+        if self.weight_decay:
+            whole = [each for each in variables if self._var_key(each) not in self._tables]
+            super()._apply_weight_decay(whole)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the optimizer again."""
@@ -135,6 +149,8 @@ def sum_repeated_rows(gradient: Any) -> Any:
 def clip_by_global_norm(gradients: list[Any], limit: float) -> tuple[list[Any], tf.Tensor]:
     """Return gradients scaled so that their common norm is at most `limit`, and the norm before.
 
+    All become NaN if the norm is not finite, so that the loss shows it.
+
     Source: Pascanu 2013, https://arxiv.org/abs/1211.5063.
     """
     clipped, norm = tf.clip_by_global_norm(gradients, limit)
@@ -142,9 +158,15 @@ def clip_by_global_norm(gradients: list[Any], limit: float) -> tuple[list[Any], 
 
 
 def embedding_tables(model: keras.Model, kind: Any = keras.layers.Embedding) -> list[Any]:
-    """Return the trainable embedding tables of a model whose layer is of a kind."""
+    """Return the trainable tables of a model's embedding layers of a kind, nested ones too."""
+    found: list[Any] = []
     layers: list[Any] = model.layers
-    return [each.embeddings for each in layers if isinstance(each, kind) and each.trainable]
+    for layer in layers:
+        if isinstance(layer, keras.Model):
+            found += embedding_tables(layer, kind)
+        elif isinstance(layer, kind) and layer.trainable:
+            found.append(layer.embeddings)
+    return found
 
 
 def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:
@@ -154,7 +176,3 @@ def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:
     """
     kept = [variable for variable in model.trainable_variables if len(variable.shape) <= 1]
     return kept if decay_embeddings else kept + embedding_tables(model)
-
-
-def _scatter(operation: Any, variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
-    operation(resource=variable.handle, indices=rows, updates=values)

@@ -49,8 +49,9 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the float32 rate at an optimizer's step."""
         schedule = self.schedule
-        total = tf.cast(self.total_steps, tf.float32)
-        step = tf.cast(tf.cast(step, tf.int64) - self.begun, tf.float32)
+        # float64, as Python computes: a milestone is then passed at the same step.
+        total = tf.cast(self.total_steps, tf.float64)
+        step = tf.cast(tf.cast(step, tf.int64) - self.begun, tf.float64)
         warmup = schedule.warmup_fraction * total
         progress = tf.clip_by_value((step - warmup) / tf.maximum(total - warmup, 1.0), 0.0, 1.0)
         factor = _decay(schedule, progress, step, total)
@@ -60,7 +61,7 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
             else:
                 rising = (step + 1) / (warmup + 1)
             factor = tf.where(step < warmup, rising, factor)
-        return self.learning_rate * self.scale * factor
+        return self.learning_rate * self.scale * tf.cast(factor, tf.float32)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the schedule again, where it stands."""
@@ -80,8 +81,9 @@ def _decay(schedule: Schedule, progress: Any, step: Any, total: Any) -> tf.Tenso
     if schedule.name == "linear":
         return final + (1 - final) * (1 - progress)
     if schedule.name == "exponential":
-        return tf.pow(final, progress)
+        return tf.pow(tf.constant(final, tf.float64), progress)
     if schedule.name == "multistep":
-        milestones = tf.constant(schedule.milestones, tf.float32) * total
-        return tf.pow(schedule.factor, tf.reduce_sum(tf.cast(step >= milestones, tf.float32)))
+        milestones = tf.constant(schedule.milestones, tf.float64) * total
+        passed = tf.reduce_sum(tf.cast(step >= milestones, tf.float64))
+        return tf.pow(tf.constant(schedule.factor, tf.float64), passed)
     return tf.ones_like(progress)

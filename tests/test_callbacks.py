@@ -1,0 +1,132 @@
+"""What the recipe does around the steps, on trainings that really run."""
+
+import keras
+import numpy as np
+import pytest
+from training_parts import arrays, compiled
+
+from zoo.errors import ZooError
+from zoo.training.callbacks import KeepBest, recipe_callbacks
+
+X, Y = arrays(48)
+
+
+class Weights(keras.callbacks.Callback):
+    """Note the weights of each epoch's end and what a validation saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends, self.seen = [], []
+
+    def on_test_begin(self, logs=None) -> None:
+        self.seen.append(self.model.get_weights())
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        self.ends.append(self.model.get_weights())
+
+
+class Scripted(keras.callbacks.Callback):
+    """Put given scores in the place of an epoch's own; runs before all others."""
+
+    def __init__(self, **scores) -> None:
+        super().__init__()
+        self.scores = scores
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        logs.update({name: values[epoch] for name, values in self.scores.items()})
+
+
+def fitted(callbacks, epochs=4, **changes):
+    """Train with these callbacks in the place of the recipe's own."""
+    model = compiled(**changes)
+    model.recipe = None
+    notes = Weights()
+    model.fit(
+        X, Y, batch_size=16, epochs=epochs, verbose=0, validation_data=(X, Y),
+        callbacks=[*callbacks, notes],
+    )  # fmt: skip
+    return model, notes
+
+
+def same(left, right) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("score", "values", "best"),
+    [
+        ("val_loss", [3.0, 1.0, 2.0, 1.0], 2),  # a tie goes to the earlier epoch
+        ("val_accuracy", [0.1, 0.5, 0.5, 0.7], 4),
+        ("val_macro_f1", [0.6, 0.5, float("nan"), 0.4], 1),
+    ],
+)
+def test_the_best_epoch_is_kept(score: str, values: list[float], best: int) -> None:
+    model, notes = fitted([Scripted(**{score: values}), KeepBest(score)])
+    assert model.best_epoch == best
+    assert same(model.get_weights(), notes.ends[best - 1])
+
+
+def test_a_score_of_broken_weights_is_not_the_best() -> None:
+    script = Scripted(val_accuracy=[0.5, 0.9, 0.4, 0.3], val_loss=[1, float("nan"), 1, 1])
+    assert fitted([script, KeepBest("val_accuracy")])[0].best_epoch == 1
+
+
+def test_patience() -> None:
+    script = Scripted(val_loss=[5.0, 4.0, 4.5, 4.2, 1.0, 1.0])
+    model, notes = fitted([script, KeepBest("val_loss", patience_epochs=2)], epochs=6)
+    assert len(notes.ends) == 4
+    assert model.best_epoch == 2
+
+
+def test_patience_counts_validated_epochs_only() -> None:
+    model = compiled(**{"recipe.patience_epochs": 1, "recipe.epochs": 6})
+    history = model.fit(
+        X, Y, verbose=0, validation_data=(X, Y), validation_freq=3,
+        callbacks=[], epochs=6,
+    )  # fmt: skip
+    assert len(history.epoch) == 6
+    assert model.best_epoch in (3, 6)
+
+
+def test_plateau_lowers_the_rate() -> None:
+    model = compiled(**{"recipe.schedule.name": "plateau", "recipe.schedule.factor": 0.5,
+                        "recipe.schedule.patience_epochs": 1})  # fmt: skip
+    plateau = recipe_callbacks(model, model.recipe, validated=True)[-2]
+    rates = []
+    for loss in [3.0, 2.0, 2.0, 2.5, 1.0, 1.0, 1.0]:
+        plateau.on_epoch_end(0, {"val_loss": loss})
+        rates.append(float(model.schedule.scale))
+    assert rates == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_plateau_needs_the_recipes_schedule() -> None:
+    model = compiled(**{"recipe.schedule.name": "plateau"})
+    model.compile("sgd", loss=model.loss)
+    assert len(recipe_callbacks(model, model.recipe, validated=True)) == 2
+
+
+def test_validation_sees_the_averages_and_training_goes_on_without() -> None:
+    model = compiled(**{"recipe.ema": 0.9, "recipe.best": "loss"})
+    notes = Weights()
+    model.fit(X, Y, epochs=3, verbose=0, validation_data=(X, Y), callbacks=[notes])
+    for seen, end in zip(notes.seen, notes.ends, strict=True):
+        assert not same(seen, end)
+    assert same(model.get_weights(), notes.seen[model.best_epoch - 1])
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_best_weights() -> None:
+    model = compiled(**{"recipe.epochs": 5, "recipe.optimizer.learning_rate": 0.01})
+    notes = Weights()
+
+    class Break(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None) -> None:
+            if epoch == 2:
+                self.model.optimizer._learning_rate.scale.assign(float("nan"))
+
+    with pytest.raises(ZooError, match=r"not finite any more .*step 9, .*A166"):
+        model.fit(
+            X, Y, batch_size=16, verbose=0, validation_data=(X, Y), callbacks=[Break(), notes]
+        )
+    assert model.best_epoch in (1, 2)
+    assert same(model.get_weights(), notes.ends[model.best_epoch - 1])
+    assert len(notes.ends) == 3  # the callbacks of others saw the end of it

@@ -1,0 +1,117 @@
+"""Which rows are used and which class each has, from the labels of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.data.rows import BATCH_ROWS, quoted
+from zoo.data.store import EMPTY_HASH, MISSING, Split, Store
+from zoo.errors import ZooError, did_you_mean
+from zoo.finding import Finding
+
+NAMED_LABELS = 20
+FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to validate
+INT64 = 2**63
+
+
+def labelled_rows(store: Store, drop_missing: bool, findings: list[Finding]) -> np.ndarray:
+    """Return the rows with a label; add a finding when others are left out.
+
+    Raises:
+        ZooError: rows have no label, and `drop_missing` is not set.
+    """
+    missing = np.flatnonzero(store.labels == MISSING)
+    if not len(missing):
+        return np.arange(len(store), dtype=np.int32)
+    count = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
+    if not drop_missing:
+        raise ZooError(
+            f"{count} no label: {store.named(missing)}. Fill them, or pass drop_missing=True "
+            "(--drop-missing)."
+        )
+    left_out = "is" if len(missing) == 1 else "are"
+    what = f"{count} no label and {left_out} left out: {store.named(missing)}."
+    findings.append(Finding("info", what, {"count": len(missing)}))
+    return np.flatnonzero(store.labels != MISSING).astype(np.int32)
+
+
+def check_classes(store: Store, classes: Sequence[Any]) -> None:
+    """Refuse a class to keep that no row of the training data has.
+
+    Raises:
+        ZooError: names the label, and the accepted ones.
+    """
+    for name in map(str, classes):
+        if name not in store.names:
+            raise ZooError(
+                f"{store.place(0)[0]}: no row has the label '{name}' (--classes)."
+                f"{did_you_mean(name, store.names)} "
+                f"Labels: {quoted(store.names[:NAMED_LABELS])}."
+            )
+
+
+def rows_of_classes(store: Store, rows: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
+    """Return the rows whose label is among the classes."""
+    wanted = {str(name) for name in classes}
+    kept = [position for position, name in enumerate(store.names) if name in wanted]
+    return rows[np.isin(store.labels[rows], kept)]
+
+
+def check_trainable(store: Store, rows: np.ndarray) -> None:
+    """Refuse rows that no classifier can learn from.
+
+    Raises:
+        ZooError: no rows, all texts empty, one class, or fewer than four different texts.
+    """
+    if not len(rows):
+        raise ZooError("no row is left to train on.")
+    where = store.place(0)[0]
+    if (store.hashes[rows] == EMPTY_HASH).all():
+        raise ZooError(f"{where}: all texts are empty.")
+    labels = np.flatnonzero(np.bincount(store.labels[rows]))
+    if len(labels) < 2:
+        raise ZooError(
+            f"{where}: all {len(rows):,} rows have the one class '{store.names[labels[0]]}'. A "
+            "classifier needs two."
+        )
+    if _few_texts(store, rows):
+        raise ZooError(f"{where}: fewer than four different texts: too few to train and validate.")
+
+
+def _few_texts(store: Store, rows: np.ndarray) -> bool:
+    seen: set[int] = set()
+    for start in range(0, len(rows), BATCH_ROWS):
+        seen.update(store.hashes[rows[start : start + BATCH_ROWS]].tolist())
+        if len(seen) >= FEWEST_TEXTS:
+            return False
+    return True
+
+
+def class_order(names: Sequence[str]) -> list[Any]:
+    """Return classes in numeric order, as integers, where all are; else in alphabetical order."""
+    try:
+        numbers = [int(name) for name in names]
+    except ValueError:
+        return sorted(names)
+    written_so = [str(number) for number in numbers] == list(names)  # "01" is a string
+    if written_so and all(-INT64 <= number < INT64 for number in numbers):
+        return sorted(numbers)
+    return sorted(names)
+
+
+def classified(
+    store: Store, rows: np.ndarray, classes: Sequence[Any]
+) -> tuple[Split, np.ndarray, list[str]]:
+    """Return the rows with class ids; the rows of no class; and the labels of those."""
+    ids = {str(name): position for position, name in enumerate(classes)}
+    table = np.array([*(ids.get(name, MISSING) for name in store.names), MISSING], np.int32)
+    labels = table[store.labels[rows]]
+    unknown = rows[labels == MISSING]
+    if not len(unknown):
+        return Split(store, rows, labels), unknown, []
+    names = [store.names[label] for label in np.flatnonzero(np.bincount(store.labels[unknown]))]
+    known = labels != MISSING
+    return Split(store, rows[known], labels[known]), unknown, names

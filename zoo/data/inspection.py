@@ -1,0 +1,82 @@
+"""A look at data before training: a summary and the findings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zoo.data.text import Data, load_data, probe
+from zoo.finding import Finding
+from zoo.preset import TextData
+
+SAMPLES = 5
+SAMPLE_CHARACTERS = 300
+
+
+def inspect_data(
+    source: Any,
+    *,
+    settings: TextData,
+    vocabulary_size: int,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    drop_missing: bool = False,
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Return a summary of data and the findings, as training would make them.
+
+    Args:
+        source: the data; what is accepted says `zoo.data.tables.read_rows`.
+        settings: the data block of the preset whose `max_length` and so on are judged.
+        vocabulary_size: number of token ids at the most.
+        validation: validation data, or None.
+        test: test data, or None.
+        text: text column, or several separated by commas.
+        label: label column.
+        seed: seed of the sample rows.
+        drop_missing: leave out rows without a label instead of refusing them.
+
+    Returns:
+        The summary with the keys `rows` (of `source`), `classes` (label to count, the largest
+        first), `lengths` (tokens: `median`, `90 %`, `99 %`, `longest`) and `samples` (row, label
+        and the beginning of the text); and the findings.
+
+    Raises:
+        ZooError: the data cannot be read or trained on.
+    """
+    with load_data(
+        source, settings=settings, vocabulary_size=vocabulary_size, validation=validation,
+        test=test, text=text, label=label, seed=seed, drop_missing=drop_missing,
+    ) as data:  # fmt: skip
+        return _summary(data, seed), data.findings
+
+
+def _summary(data: Data, seed: int) -> dict[str, Any]:
+    counts = np.bincount(data.train.labels, minlength=len(data.classes))
+    if data.validation is not None and data.validation.store is data.train.store:
+        counts = counts + np.bincount(data.validation.labels, minlength=len(data.classes))
+    lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
+    positions = probe(data.train, seed)[:SAMPLES]
+    return {
+        "rows": len(data.train.store),
+        "classes": {
+            data.classes[position]: int(counts[position])
+            for position in np.argsort(-counts, kind="stable")
+        },
+        "lengths": {
+            key: value
+            for key, value in lengths.items()
+            if key not in ("max_length", "cut_share", "texts")
+        },
+        "samples": [
+            {
+                "row": data.train.row_number(int(position)),
+                "label": data.classes[data.train.labels[position]],
+                "text": text[:SAMPLE_CHARACTERS],
+            }
+            for position, text in zip(positions, data.train.texts(positions), strict=True)
+        ],
+    }

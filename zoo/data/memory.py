@@ -1,0 +1,167 @@
+"""Rows that are in memory or stream from another library: lists, Arrow tables, `tf.data`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from zoo.data.rows import (
+    BATCH_ROWS,
+    Rows,
+    Wanted,
+    choose_columns,
+    converted,
+    joined,
+    label_text,
+    text_of,
+)
+from zoo.errors import ZooError
+
+
+def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
+    """Yield the rows of texts and labels: lists, arrays or columns of the same length.
+
+    Raises:
+        ZooError: they are not of the same length, or not of strings and of strings or numbers.
+    """
+    texts, labels = _values("texts", texts), _values("labels", labels)
+    if len(texts) != len(labels):
+        raise ZooError(
+            "(texts, labels) must be of the same length. "
+            f"Received: {len(texts):,} texts and {len(labels):,} labels."
+        )
+    for start in range(0, len(texts), BATCH_ROWS):
+        end = start + BATCH_ROWS
+        yield Rows(
+            "data",
+            start + 1,
+            converted("data", start + 1, texts[start:end], text_of),
+            converted("data", start + 1, labels[start:end], label_text, "label"),
+        )
+
+
+def read_arrow(
+    where: str,
+    schema: pa.Schema,
+    read: Callable[[list[str]], Iterable[pa.RecordBatch | pa.Table]],
+    wanted: Wanted,
+) -> Iterator[Rows]:
+    """Yield the rows of Arrow batches.
+
+    Args:
+        where: named in errors.
+        schema: of the whole table.
+        read: from the names of the columns that are read to batches that hold them.
+        wanted: which columns.
+
+    Raises:
+        ZooError: the table has no such column, or it holds neither strings nor numbers.
+    """
+    strings = [field.name for field in schema if _is_text(field.type)]
+    columns = choose_columns(where, schema.names, wanted, strings)
+    first = 1
+    for batch in read(columns.names):
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            part = batch.slice(start, BATCH_ROWS)
+            found = [part.column(name).to_pylist() for name in columns.names]
+            labels = None
+            if columns.label is not None:
+                what = f"'{columns.label}'"
+                labels = converted(where, first, found.pop(), label_text, what)
+            parts = [
+                converted(where, first, values, text_of, f"'{name}'")
+                for name, values in zip(columns.texts, found, strict=True)
+            ]
+            texts = [joined(each) for each in zip(*parts, strict=True)]
+            yield Rows(where, first, texts, labels, columns.unread)
+            first += part.num_rows
+
+
+def read_stream(source: Any, wanted: Wanted) -> Iterator[Rows]:
+    """Yield the rows of a table that speaks Arrow's C stream: pandas, polars, pyarrow, duckdb.
+
+    Raises:
+        ZooError: the table cannot be told as Arrow or has no such column.
+    """
+    try:
+        reader = pa.RecordBatchReader.from_stream(source)
+        yield from read_arrow("table", reader.schema, lambda _: reader, wanted)
+    except pa.ArrowException as error:
+        raise ZooError(f"table: cannot be read as Arrow: {error}.") from error
+
+
+def read_hugging_face(source: Any, wanted: Wanted) -> Iterator[Rows]:
+    """Yield the rows of a `datasets.Dataset`, in the order of its indices.
+
+    Its class has no Arrow C stream of its own, but hands out Arrow tables.
+    """
+    tables = source.with_format("arrow").iter(BATCH_ROWS)
+    head = next(tables, None)
+    if head is None:
+        raise ZooError("dataset: holds no rows.")
+    yield from read_arrow("dataset", head.schema, lambda _: itertools.chain([head], tables), wanted)
+
+
+def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
+    """Yield the elements of a `tf.data.Dataset` of (strings, labels), batched or not.
+
+    Raises:
+        ZooError: its elements are something else, it never ends, or reading it fails.
+    """
+    texts_spec, pair = _text_spec(dataset.element_spec, labelled)
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ZooError("dataset: never ends. Leave out repeat().")
+    first = 1
+    try:
+        for element in dataset if texts_spec.shape.rank else dataset.batch(BATCH_ROWS):
+            texts = (element[0] if pair else element).numpy().tolist()
+            labels = None
+            if pair:
+                labels = converted(
+                    "dataset", first, element[1].numpy().tolist(), label_text, "label"
+                )
+            yield Rows("dataset", first, converted("dataset", first, texts, text_of), labels)
+            first += len(texts)
+    except tf.errors.OpError as error:
+        raise ZooError(f"dataset: cannot be read: {error.message}") from error
+
+
+def _text_spec(specification: Any, labelled: bool) -> tuple[tf.TensorSpec, bool]:
+    pair = isinstance(specification, tuple) and len(specification) >= 2
+    specs: list[Any] = list(specification[:2]) if pair else [specification]
+    fits = all(isinstance(spec, tf.TensorSpec) for spec in specs)
+    if fits:
+        ranks = {spec.shape.rank for spec in specs}
+        kinds = [spec.dtype == tf.string or spec.dtype.is_integer for spec in specs[1:]]
+        fits = specs[0].dtype == tf.string and ranks in ({0}, {1}) and all(kinds)
+    if not fits or (labelled and not pair):
+        raise ZooError(
+            "dataset: must yield (text, label): a string, and a string or integer; or batches of "
+            f"them. Received: {specification!r:.300}"
+        )
+    return specs[0], pair
+
+
+def _values(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
+    """Return a column of any library as something that can be cut by position."""
+    for method in ("to_pylist", "to_list", "numpy"):  # pyarrow; pandas and polars; tensors
+        if hasattr(values, method):
+            values = getattr(values, method)()
+            break
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise ZooError(f"{what} must have one dimension. Received: shape {values.shape}.")
+    if not isinstance(values, list | tuple | np.ndarray):
+        raise ZooError(f"{what} must be a list or an array. Received: {type(values).__name__}.")
+    return values
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(check(kind) for check in checks)
