@@ -1,6 +1,7 @@
 """Splits, balance, findings and batches: what reaches the network is what was in the file."""
 
 import collections
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +9,11 @@ from conftest import sentences, write_csv
 
 import zoo
 from zoo import ZooError
-from zoo.data import load_data, load_split
+from zoo.data import bundled, inspect_data, load_data, load_split
+from zoo.data.rows import Rows
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
-from zoo.data.rows import Rows
 from zoo.data.tables import read_rows
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
@@ -56,6 +57,21 @@ def test_copies_of_a_text_stay_on_one_side() -> None:
     train, held_out = split_rows(hashes, labels, 0.2, seed=0)
     assert not set(hashes[train]) & set(hashes[held_out])
     assert 0.1 < len(held_out) / 400 < 0.3
+
+
+def test_a_text_sent_a_thousand_times_does_not_fill_the_validation_part() -> None:
+    hashes = np.concatenate([np.zeros(500), np.arange(1, 501)]).astype(np.uint64)
+    for seed in range(5):
+        _, held_out = split_rows(hashes, np.zeros(1000, np.int32), 0.1, seed)
+        assert len(held_out) == 100
+        assert 0 not in hashes[held_out]
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(2, 1), (5, 1), (11, 1), (16, 2), (100, 10)])
+def test_the_share_that_comes_nearest_is_held_out(rows, expected) -> None:
+    labels = np.repeat([0, 1], [rows, 40])
+    _, held_out = split_rows(np.arange(rows + 40, dtype=np.uint64), labels, 0.1, seed=0)
+    assert np.bincount(labels[held_out]).tolist() == [expected, 4]
 
 
 def test_a_class_with_one_text_stays_in_training() -> None:
@@ -158,6 +174,54 @@ def test_long_texts_are_cut_and_empty_ones_have_one_token(tmp_path) -> None:
                 assert (ids.numpy()[:, 0] != 0).all()
 
 
+def test_texts_keep_their_labels_through_sorting_and_shuffling(tmp_path) -> None:
+    settings = SETTINGS.model_copy(update={"tokenizer": "words"})
+    rows = [(f"{'good' if n % 2 else 'bad'} " + "x " * (n % 17), "pn"[n % 2]) for n in range(500)]
+    for balance in ("none", "oversample", "batches"):
+        chosen = settings.model_copy(update={"balance": balance})
+        rows = [(f"{text}{n}", label) for n, (text, label) in enumerate(rows)]
+        with load(write_csv(tmp_path / "a.csv", rows), settings=chosen) as data:
+            good = data.tokenizer.pieces().index("good")
+            for part in ("train", "validation"):
+                for ids, labels in data.dataset(part):
+                    assert ids.dtype == labels.dtype == "int32"
+                    expected = [data.classes.index("n" if row[0] == good else "p") for row in ids]
+                    assert labels.numpy().tolist() == expected
+
+
+def test_batches_hold_what_the_tokenizer_says(tmp_path) -> None:
+    with load(write_csv(tmp_path / "a.csv", sentences(60))) as data:
+        expected = data.tokenizer(data.train.texts(range(len(data.train)))).to_list()
+        found = [
+            [token for token in row if token]
+            for ids, _ in data.dataset("train")
+            for row in ids.numpy().tolist()
+        ]
+        assert sorted(found) == sorted(expected)
+
+
+def test_the_order_depends_on_the_seed_alone(tmp_path) -> None:
+    path = write_csv(tmp_path / "a.csv", sentences(300))
+
+    def labels(seed):
+        with load(path, seed=seed) as data:
+            dataset = data.dataset("train")
+            return [np.concatenate([y for _, y in dataset]).tolist() for _ in range(2)]
+
+    assert labels(3) == labels(3)
+    assert labels(3)[0] != labels(3)[1]
+    assert labels(3) != labels(4)
+
+
+def test_class_weights_come_with_each_row(tmp_path) -> None:
+    settings = SETTINGS.model_copy(update={"balance": "class-weights"})
+    with load(write_csv(tmp_path / "a.csv", imbalanced()), settings=settings) as data:
+        for _, labels, weights in data.dataset("train"):
+            assert weights.dtype == "float32"
+            np.testing.assert_allclose(weights, np.where(labels == 0, 0.5 / 0.9, 5.0), rtol=1e-6)
+        assert len(next(iter(data.dataset("validation")))) == 2
+
+
 # --- classes and labels
 
 
@@ -227,11 +291,60 @@ def test_findings_name_counts_and_rows(tmp_path) -> None:
     data.close()
 
 
+def test_findings_across_files(tmp_path) -> None:
+    train = write_csv(tmp_path / "a.csv", sentences(40))
+    validation = write_csv(tmp_path / "v.csv", [*sentences(4), ("new", "bad"), ("", "bad")])
+    test = write_csv(tmp_path / "t.csv", [("first", "bad"), (" new ", "good"), ("", "good")])
+    with load(train, validation=validation, test=test) as data:
+        assert len(data.train) == 40
+        shared = finding(data, "of validation (66.7 %) are also in training")
+        assert shared.evidence == {"count": 4, "share": 4 / 6, "rows": [1, 2, 3, 4]}
+        assert finding(data, "of test (33.3 %) is also in validation").evidence["rows"] == [2]
+        assert finding(data, "also in training: " + str(test)) is None
+        assert finding(data, "v.csv: row 6") is not None
+        assert finding(data, "t.csv: row 3") is not None
+
+
+def test_clean_data_have_no_warnings(tmp_path) -> None:
+    with load(write_csv(tmp_path / "a.csv", sentences(400))) as data:
+        assert [f for f in data.findings if f.level != "info"] == []
+
+
+def test_how_a_file_was_read_is_reported(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{n},text {n},{'ab'[n % 2]}" for n in range(40)]
+    # the mark in row 41 is closed only in row 43
+    rows += ['40,"text forty,a', "41,text,b", '42,text",a', "43,text,b"]
+    path.write_text("\n".join(["id,text,label", *rows]))
+    with load(path) as data:
+        assert finding(data, "columns not read: 'id'").evidence == {"columns": ["id"]}
+        swallowed = finding(data, "holds whole rows of the file inside the text")
+        assert swallowed.evidence["rows"] == [41]
+        assert len(data.train) + len(data.validation) == 42
+
+
+def test_quoted_lines_are_no_swallowed_rows(tmp_path) -> None:
+    rows = [(f"one, {n}\ntwo,good\nthree, four", ("good", "bad")[n % 2]) for n in range(40)]
+    with load(write_csv(tmp_path / "a.csv", rows)) as data:
+        assert finding(data, "whole rows") is None
+
+
+def test_half_a_surrogate_pair_is_replaced_and_reported(tmp_path) -> None:
+    rows = [(f"text {n}", "ab"[n % 2]) for n in range(40)] + [("cut \ud83d", "a\ud83d")]
+    texts, labels = zip(*rows, strict=True)
+    with load((list(texts), list(labels))) as data:
+        assert finding(data, "half a surrogate pair").evidence["rows"] == [41]
+        assert data.classes == ["a", "a\ufffd", "b"]
+        assert list(data.train.store.iter_texts(np.array([40]))) == ["cut \ufffd"]
+
+
 def test_class_order_is_reported(tmp_path) -> None:
     rows = sorted(sentences(60), key=lambda row: row[1])
     data = load(write_csv(tmp_path / "a.csv", rows))
     with data.train:
         assert finding(data, "class order").level == "info"
+    with load(write_csv(tmp_path / "b.csv", sentences(60))) as data:
+        assert finding(data, "class order") is None
 
 
 def test_uncovered_characters(tmp_path) -> None:
@@ -307,3 +420,56 @@ def test_a_split_for_scoring(tmp_path) -> None:
     assert len(list(read_rows(path))) == 1
     with pytest.raises(ZooError, match="'bad'"):
         load_split(path, classes=["good", "great"])
+
+
+def test_a_look_at_data(tmp_path) -> None:
+    rows = [*sentences(60), *((f"more {n} " + "x" * 500, "good") for n in range(20))]
+    path = write_csv(tmp_path / "a.csv", rows)
+    summary, findings = inspect_data(path, settings=SETTINGS, vocabulary_size=200)
+    assert summary["rows"] == 80
+    assert list(summary["classes"].items()) == [("good", 50), ("bad", 30)]
+    assert list(summary["lengths"]) == ["median", "90 %", "99 %", "longest"]
+    assert len(summary["samples"]) == 5
+    for sample in summary["samples"]:
+        text, label = rows[sample["row"] - 1]
+        assert (sample["text"], sample["label"]) == (text[:300], label)
+    assert any("tokens a text" in f.what for f in findings)
+
+
+def test_long_texts_are_judged_by_a_sample(tmp_path) -> None:
+    rows = [(f"{n} " + "word " * 10_000, "ab"[n % 2]) for n in range(200)]
+    with load(write_csv(tmp_path / "a.csv", rows)) as data:
+        lengths = finding(data, "in a sample of")
+        assert 20 < lengths.evidence["texts"] < 60
+        assert lengths.evidence["median"] >= 10_000
+
+
+def test_the_bundled_data() -> None:
+    with load(bundled("textcnn")) as data:
+        assert data.classes == ["ham", "spam"]
+        assert len(data.train) + len(data.validation) == 5_574
+        assert finding(data, "repeat an earlier text").evidence["count"] == 414
+
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
+@pytest.mark.parametrize(
+    ("name", "rows", "classes", "words"),
+    [
+        ("trec/train.csv", 5_452, 6, "71 texts of the data repeat"),
+        ("mr/all.csv", 10_662, 2, "class order"),
+        ("sst1/train.csv", 8_544, 5, "10 texts of the data repeat"),
+        ("chnsenticorp/all.csv.gz", 7_766, 2, "1 text is empty"),
+        ("thucnews_45k/train.csv.gz", 45_000, 10, "2 texts of the data have two labels"),
+        ("newsgroups20/train.csv.gz", 11_314, 20, "are longer than max_length"),
+    ],
+)
+def test_real_data_have_the_rows_they_are_known_for(name, rows, classes, words) -> None:
+    settings = SETTINGS.model_copy(update={"tokenizer": "characters"})  # learned at once
+    with load(DATA / name, settings=settings) as data:
+        assert len(data.train) + len(data.validation) == rows
+        assert len(data.classes) == classes
+        assert finding(data, words) is not None
+        assert finding(data, "whole rows") is None

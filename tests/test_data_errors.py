@@ -104,7 +104,7 @@ def test_a_fault_after_many_blocks_names_its_row(tmp_path, monkeypatch) -> None:
     path.write_text("\n".join(["text,label", *rows[:500], '"never closed,a', *rows[500:], ""]))
     with pytest.raises(ZooError, match="row 501"):
         read(path)
-    path.write_text("\n".join(["text,label", *rows[:500], "x" * 5000 + ",a", *rows[500:], ""]))
+    path.write_text("\n".join(["text,label", *rows[:500], "x" * 12_000 + ",a", *rows[500:], ""]))
     with pytest.raises(ZooError, match="row 501 is longer than 4,096 bytes"):
         read(path)
 

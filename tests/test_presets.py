@@ -271,7 +271,8 @@ PAPERS = {
     "fasttext/joulin2016": {
         "architecture.embedding_dim": 10, "architecture.ngram_sizes": [2],
         "architecture.embedding_range": 1 / 10, "recipe.epochs": 5,
-        "recipe.schedule.name": "linear", "recipe.optimizer.learning_rate": 16 * 0.5, "data.batch_size": 16,
+        "recipe.schedule.name": "linear", "data.batch_size": 16,
+        "recipe.optimizer.learning_rate": 16 * 0.5,
     },
     "textcnn/thucnews": {
         "architecture.kernel_sizes": [2, 3, 4], "architecture.filters": 256,

@@ -2,8 +2,10 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
+import sys
 
 import numpy as np
 import pandas
@@ -81,6 +83,79 @@ def test_tf_datasets(tmp_path) -> None:
     assert [label for _, label in found(numbers)] == ["1", "0", "1", "0"]
     with pytest.raises(ZooError, match="must yield"):
         found(tf.data.Dataset.from_tensor_slices(texts))
+
+
+def test_other_tables_that_speak_arrow() -> None:
+    texts, labels = map(list, zip(*ROWS, strict=True))
+    lazy = pa.RecordBatchReader.from_batches(
+        pa.schema([("text", pa.large_string()), ("label", pa.dictionary(pa.int32(), pa.string()))]),
+        [
+            pa.record_batch(
+                [pa.array(texts, pa.large_string()), pa.array(labels).dictionary_encode()],
+                names=["text", "label"],
+            )
+        ],
+    )
+    assert found(lazy) == ROWS
+    frame = pandas.DataFrame({"text": texts, "label": pandas.Categorical(labels)})
+    assert found(frame) == ROWS
+    assert found((frame["text"], frame["label"])) == ROWS
+    assert found((polars.Series(texts), polars.Series(labels))) == ROWS
+    assert found((pa.array(texts), pa.chunked_array([labels]))) == ROWS
+    assert found((tf.constant(texts), np.array(labels, object))) == ROWS
+
+
+def test_missing_texts_are_empty_and_missing_labels_are_none() -> None:
+    expected = [("a", "1"), ("", None)]
+    assert found(pa.table({"text": ["a", None], "label": [1, None]})) == expected
+    assert found(pandas.DataFrame({"text": ["a", None], "label": [1, None]})) == expected
+    assert found((["a", pandas.NA], [1, pandas.NA])) == expected
+    assert found((["a", float("nan")], [1.0, float("nan")])) == expected
+
+
+def test_the_only_column_of_strings_is_the_text() -> None:
+    table = pa.table({"id": [1, 2], "essay": ["a", "b"], "label": [0, 1]})
+    assert found(table) == [("a", "0"), ("b", "1")]
+
+
+def test_hugging_face_datasets() -> None:
+    datasets = pytest.importorskip("datasets", reason="Hugging Face datasets are not installed")
+    texts, labels = map(list, zip(*ROWS, strict=True))
+    dataset = datasets.Dataset.from_dict({"text": texts, "label": labels})
+    assert found(dataset.select([3, 0])) == [ROWS[3], ROWS[0]]
+    assert found(dataset.to_iterable_dataset()) == ROWS
+    with pytest.raises(ZooError, match="Choose one of 'train'"):
+        found(datasets.DatasetDict({"train": dataset}))
+    with pytest.raises(ZooError, match="holds no rows"):
+        found(dataset.select([]))
+
+
+def test_a_pattern_of_files(tmp_path, monkeypatch) -> None:
+    write_csv(tmp_path / "1.csv", ROWS[:2])
+    write_csv(tmp_path / "2.csv", ROWS[2:])
+    assert found(str(tmp_path / "*.csv")) == ROWS
+    monkeypatch.chdir(tmp_path)
+    assert found("[12].csv") == ROWS
+    assert found((tmp_path / "1.csv", "2.csv")) == ROWS
+
+
+def test_a_column_name_with_a_comma(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('"title, body",label\none,a\n')
+    assert found(path, text="title, body") == [("one", "a")]
+
+
+def test_old_line_ends(tmp_path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text,label\r\none,a\r\n")
+    (tmp_path / "b.csv").write_bytes(b"text,label\rone,a\r")
+    (tmp_path / "c.jsonl").write_bytes(b'{"text": "one", "label": "a"}\r\n')
+    for name in ("a.csv", "b.csv", "c.jsonl"):
+        assert found(tmp_path / name) == [("one", "a")]
+
+
+def test_texts_of_two_hundred_thousand_characters(tmp_path) -> None:
+    rows = [("中" * 200_000, "a"), ("x " * 100_000 + "\n", "b")]
+    assert found(write_csv(tmp_path / "a.csv", rows)) == rows
 
 
 def test_several_files_a_folder_of_parts_and_class_folders(tmp_path) -> None:
@@ -187,14 +262,23 @@ def test_what_is_no_source() -> None:
         found((["a"], ["b", "c"]))
 
 
-def test_texts_to_predict(tmp_path) -> None:
+def test_texts_to_predict(tmp_path, monkeypatch) -> None:
     (tmp_path / "a.txt").write_text("one\n\nthree")
     assert list(read_texts(tmp_path / "a.txt")) == ["one", "", "three"]
     assert list(read_texts(write_csv(tmp_path / "a.csv", ROWS))) == [text for text, _ in ROWS]
     (tmp_path / "b.csv").write_text("sentence\none\n")
     assert list(read_texts(tmp_path / "b.csv")) == ["one"]
-    with pytest.raises(ZooError, match="no such file"):
-        list(read_texts(tmp_path / "nothing.txt"))
-    (tmp_path / "b.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(ZooError, match="not UTF-8"):
-        list(read_texts(tmp_path / "b.txt"))
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbfone\r\n\nthree\n"))
+    assert list(read_texts(tmp_path / "a.txt.gz")) == ["one", "", "three"]
+    (tmp_path / "c.jsonl").write_text('{"text": "cut \\ud83d"}\n')
+    assert list(read_texts(tmp_path / "c.jsonl")) == ["cut \ufffd"]
+    assert list(read_texts(io.BytesIO(b"one\ntwo"))) == ["one", "two"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("é\n".encode())))
+    assert list(read_texts("-")) == ["é"]
+
+
+def test_texts_to_predict_are_streamed(tmp_path) -> None:
+    path = write_csv(tmp_path / "a.csv", [(f"text {n}", "") for n in range(100_000)])
+    texts = read_texts(path)
+    assert next(texts) == "text 0"
+    assert sum(1 for _ in texts) == 99_999

@@ -47,7 +47,7 @@ def read_csv(
             if len(parts) > 1:
                 texts = [joined(each) for each in zip(*parts, strict=True)]
             seen.update(labels or ())
-            swallowed = _swallowed(texts, names, columns, delimiter, seen)
+            swallowed = _swallowed(parts[0], names, columns, delimiter, seen)
             yield Rows(
                 str(path), first, texts, labels, columns.unread,
                 tuple(first + row for row in swallowed),
@@ -116,25 +116,28 @@ def _swallowed(
     delimiter: str,
     labels: set[str | None],
 ) -> Iterator[int]:
-    """Yield positions of texts whose lines are whole rows: number of fields and label are right.
+    """Yield positions of texts that read like the rest of a row, whole rows, and half a row.
 
     A quotation mark that opens a field and is not closed swallows the rows up to the next one,
-    and the file still parses. Only the last line (the first, where the label comes first) is no
-    whole row then.
+    and the file still parses.
     """
     if columns.label is None:
         return
-    place = list(names).index(columns.label)
+    before = names.index(columns.texts[0])
+    place = names.index(columns.label)
 
-    def whole(line: str) -> bool:
-        fields = line.split(delimiter)
-        return len(fields) == len(names) and fields[place].strip('"\r ') in labels
+    def broken(lines: list[list[str]]) -> bool:
+        label = lines[0][place - before] if place > before else lines[-1][place]
+        return label.strip('"\r ') in labels
 
     for position, text in enumerate(texts):
         if "\n" in text and delimiter in text:
-            lines = text.split("\n")
-            if all(map(whole, lines[:-1])) or all(map(whole, lines[1:])):
-                yield position
+            lines = [line.split(delimiter) for line in text.split("\n")]
+            inner = {len(fields) for fields in lines[1:-1]}
+            ends = (len(lines[0]), len(lines[-1]))
+            if ends == (len(names) - before, before + 1) and inner <= {len(names)}:
+                if broken(lines):
+                    yield position
 
 
 def _fault(message: str, opened: Callable[[], pa.NativeFile], delimiter: str) -> str:

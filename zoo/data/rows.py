@@ -125,7 +125,7 @@ def label_text(value: Any) -> str | None:
         value = int(value)
     if isinstance(value, bool):
         return str(value)
-    return text_of(value).strip() or None
+    return mended(text_of(value)).strip() or None
 
 
 def text_of(value: Any) -> str:
@@ -136,7 +136,7 @@ def text_of(value: Any) -> str:
         ValueError: bytes that are not UTF-8.
     """
     if isinstance(value, str):
-        return value if value.isascii() else mended(value)
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):
@@ -154,7 +154,7 @@ def text_of(value: Any) -> str:
 def mended(text: str) -> str:
     """Return a text with every half of a surrogate pair replaced: it has no form in UTF-8."""
     try:
-        text.encode("utf-8")
+        text.isascii() or text.encode("utf-8")
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text

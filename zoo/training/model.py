@@ -233,6 +233,9 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     Args:
         network: functional, from token ids to logits `(batch, classes)`; its weights are shared.
         preset: what the recipe and the batch size are taken from.
+
+    Raises:
+        ZooError: the dtype policy is `mixed_float16`, whose scaled loss is not accounted for.
     """
     recipe = preset.recipe
     model = TrainingModel(network.inputs[0], network.outputs[0], name=network.name)
@@ -250,6 +253,12 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         metrics=metrics,
         jit_compile=False,  # XLA loses on these networks on a CPU
     )
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        # Keras wrapped it: the clipping would see scaled gradients, the schedule be out of reach.
+        raise ZooError(
+            f"dtype policy {keras.config.dtype_policy().name!r} is not accepted in training. "
+            "Use keras.config.set_dtype_policy('mixed_bfloat16'), or 'float32'."
+        )
     # Its variables are saved with the model, also before the first step.
     model.optimizer.build(model.trainable_variables)
     model.set_exemptions()
