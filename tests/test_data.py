@@ -9,7 +9,7 @@ from conftest import sentences, write_csv
 
 import zoo
 from zoo import ZooError
-from zoo.data import bundled, inspect_data, load_data, load_split
+from zoo.data import bundled, inspect_data, load_data, load_split, pipeline
 from zoo.data.rows import Rows
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
 from zoo.data.split import sample_rows, split_rows
@@ -197,6 +197,18 @@ def test_batches_hold_what_the_tokenizer_says(tmp_path) -> None:
             for ids, _ in data.dataset("train")
             for row in ids.numpy().tolist()
         ]
+        assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1000, 3000])
+def test_blocks_of_long_texts_are_smaller(block_bytes, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "BLOCK_BYTES", block_bytes)
+    with load(write_csv(tmp_path / "a.csv", sentences(220))) as data:
+        batches = list(data.dataset("train"))
+        assert len(batches) == -(-len(data.train) // 8) == 25
+        assert sum(len(labels) for _, labels in batches) == len(data.train) == 198
+        expected = data.tokenizer(data.train.texts(range(198))).to_list()
+        found = [[t for t in row if t] for ids, _ in batches for row in ids.numpy().tolist()]
         assert sorted(found) == sorted(expected)
 
 

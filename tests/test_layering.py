@@ -14,7 +14,7 @@ ROWS = [
     ["text", "layers"],
     ["models", "data"],
     ["training", "export", "baseline"],
-    ["builders", "evaluate", "run", "train"],
+    ["builders", "evaluate", "run", "job"],
     ["tuning", "show"],
     ["cli"],
     ["__main__"],

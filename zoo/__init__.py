@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from zoo.builders import textrnn as textrnn
     from zoo.errors import ZooError as ZooError
     from zoo.finding import Finding as Finding
+    from zoo.job import train as train
     from zoo.preset import Preset as Preset
     from zoo.preset import explain as explain
     from zoo.preset import load_preset as load_preset
     from zoo.preset import presets as presets
     from zoo.run import Run as Run
     from zoo.run import load_run as load_run
-    from zoo.train import train as train
     from zoo.tuning.hypermodel import hypermodel as hypermodel
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ _HOMES = {
     "presets": "zoo.preset",
     "Run": "zoo.run",
     "load_run": "zoo.run",
-    "train": "zoo.train",
+    "train": "zoo.job",
     "hypermodel": "zoo.tuning.hypermodel",
 }
 

@@ -59,7 +59,7 @@ def train(
 ) -> None:
     """Train a model on your data: files in; model, metrics and findings out."""
     load_tensorflow()
-    from zoo.train import train as run_training
+    from zoo.job import train as run_training
 
     changes = dict(_assignment(entry) for entry in set or [])
     run = run_training(

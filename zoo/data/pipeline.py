@@ -19,6 +19,7 @@ from zoo.data.store import Split
 from zoo.text.tokenizers import Tokenizer
 
 BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
+BLOCK_BYTES = 2 << 20  # of long texts a block holds fewer: the first batch comes within a second
 AHEAD = 2  # blocks tokenized at the same time, in order; the op uses several cores by itself
 
 
@@ -55,7 +56,7 @@ def batches(
         tf.TensorSpec([2], tf.int64),
     )
     source = tf.data.Dataset.from_generator(
-        _blocks(split, batch_size * BLOCK_BATCHES, seed, balance), output_signature=signature
+        _blocks(split, batch_size, seed, balance), output_signature=signature
     )
 
     # Plain TensorFlow calls: without autograph the graphs are made in a tenth of the time.
@@ -93,7 +94,7 @@ def batches(
 
 
 def _blocks(
-    split: Split, size: int, seed: int | None, balance: str
+    split: Split, batch_size: int, seed: int | None, balance: str
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     epochs = itertools.count()
 
@@ -104,10 +105,17 @@ def _blocks(
         else:
             generator = np.random.default_rng([seed, epoch])
             order = epoch_order(split.labels, balance, generator)
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
+        start = 0
+        while start < len(order):
+            rows = order[start : start + BLOCK_BATCHES * batch_size]
+            filled = np.cumsum(split.store.size(split.rows[rows]))
+            if filled[-1] > BLOCK_BYTES:
+                # whole batches, or their number would not be known beforehand
+                full = int(np.searchsorted(filled, BLOCK_BYTES)) // batch_size
+                rows = rows[: max(full, 1) * batch_size]
             texts = split.store.raw(split.rows[rows])
             key = [(seed or 0) * 1_000_003 + epoch, start]
             yield np.array(texts, dtype=object), split.labels[rows], key
+            start += len(rows)
 
     return generate

@@ -21,7 +21,12 @@ class TokenEmbedding(keras.layers.Embedding):
 
     def call(self, inputs: Any) -> Any:
         """Return the vectors of the ids, zero where the id is 0."""
-        vectors = super().call(inputs)
+        table = self.embeddings.value
+        if hasattr(table, "sparse_read"):
+            # A TensorFlow variable: after an update of some rows a dense read copies all of them.
+            vectors = ops.cast(table.sparse_read(inputs), self.compute_dtype)
+        else:
+            vectors = super().call(inputs)
         mask = ops.cast(ops.not_equal(inputs, PADDING), vectors.dtype)
         return vectors * ops.expand_dims(mask, -1)
 

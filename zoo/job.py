@@ -1,4 +1,7 @@
-"""Train a text classifier: files in; a run folder with model, metrics and findings out."""
+"""Train a text classifier: files in; a run folder with model, metrics and findings out.
+
+The module is not called `train`: importing it would put it in the place of `zoo.train`.
+"""
 
 from __future__ import annotations
 
