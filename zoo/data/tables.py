@@ -233,11 +233,11 @@ def _table(path: Path, kind: str, wanted: Wanted) -> Iterator[Rows]:
 def _parquet(path: Path, wanted: Wanted) -> Iterator[Rows]:
     if path.suffix.lower() in COMPRESSIONS:
         raise ZooError(f"{path}: Parquet files are compressed inside. Unpack {path.suffix} first.")
-    # A buffer: else a column of a whole row group, often of the whole file, is held in memory.
-    with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
+    # Buffered: else the columns of a row group, often of the whole file, are held in memory.
+    with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
 
         def read(names: list[str]) -> Iterator[pa.RecordBatch]:
-            return file.iter_batches(batch_size=BATCH_ROWS, columns=names)
+            return file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False)
 
         yield from read_arrow(str(path), file.schema_arrow, read, wanted)
 
