@@ -254,9 +254,11 @@ def test_sentencepiece_reads_a_bounded_part(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_alphabet_covers_nearly_everything_and_fits() -> None:
-    common = ["一二三"] * 1000
-    pieces = "".join(learn("sentencepiece", [*common, "龘"], 100).pieces())
-    assert "一" in pieces and "龘" not in pieces  # 1 in 3001 characters, under 0.05 %
+    common = ["".join(chr(0x4E00 + n) for n in range(600))] * 20
+    pieces = "".join(learn("sentencepiece", [*common, "龘"], 1000).pieces())
+    assert "一" in pieces and "龘" not in pieces  # 1 in 12,001 characters, under 0.05 %
+    small = "".join(learn("sentencepiece", ["一二三", "龘"] * 2 + ["一二三"] * 5000, 100).pieces())
+    assert "龘" in small  # a small alphabet is covered whole
     assert "龘" in learn("sentencepiece", ["一二三", "龘"], 100).pieces()
     few = learn("sentencepiece", [chr(0x4E00 + index) for index in range(500)], 50)
     assert few.vocabulary_size == 50

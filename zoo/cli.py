@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,8 +114,7 @@ def predict(
     from zoo.run import load_run
 
     loaded = load_run(run)
-    texts: Iterable[str] = _lines(sys.stdin) if file == "-" else read_texts(file, text=text)
-    for prediction in loaded.iter_predictions(texts):
+    for prediction in loaded.iter_predictions(read_texts(file, text=text)):
         print(json.dumps(prediction, ensure_ascii=False))
 
 
@@ -250,11 +247,6 @@ def _paths(paths: list[str] | None) -> str | list[str] | None:
     if not paths:
         return None
     return paths[0] if len(paths) == 1 else paths
-
-
-def _lines(stream: Iterable[str]) -> Iterator[str]:
-    for line in stream:
-        yield line.rstrip("\n")
 
 
 def _print_json(document: Any) -> None:
