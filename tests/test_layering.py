@@ -20,7 +20,6 @@ ROWS = [
     ["__main__"],
 ]
 ROW = {name: row for row, names in enumerate(ROWS) for name in names}
-# Inside the rows of single files, these come first.
 FILES = sorted((ROOT / "zoo").rglob("*.py"))
 
 

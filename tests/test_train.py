@@ -103,7 +103,9 @@ def test_the_same_seed_gives_the_same_weights(reviews, tmp_path) -> None:
 
 
 def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path) -> None:
-    first = zoo.train("textcnn", str(reviews), set=QUICK, out=tmp_path / "a", verbose=False)
+    first = zoo.train(
+        "textcnn", str(reviews), set=QUICK, out=tmp_path / "a", seed=4, fraction=0.8, verbose=False
+    )
     again = zoo.train(first.path / "preset.yaml", out=tmp_path / "b", verbose=False)
     for a, b in zip(
         first.classifier.network.get_weights(),

@@ -80,7 +80,8 @@ def train(
 
     Args:
         model: name of a model, or the path of a preset file, which names its model; the
-            `preset.yaml` of a run repeats that run, on its data when none are given.
+            `preset.yaml` of a run repeats that run, with its data, seed, fraction and classes,
+            when no data are given.
         data: path, list of paths or folder; `(texts, labels)`; a table that speaks Arrow; a
             `tf.data.Dataset` of strings and labels; None for the bundled example.
         preset: name of a preset of the model, or path of a preset file.
@@ -107,10 +108,10 @@ def train(
     """
     started = time.perf_counter()
     resolved, repeated = _preset(model, preset, set)
-    if data is None:
-        data, validation, test, text, label = repeated or (
-            bundled(resolved.model), validation, test, text, label,
-        )  # fmt: skip
+    if data is None and repeated is not None:
+        data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
+    elif data is None:
+        data = bundled(resolved.model)
     request = Request(
         data, validation, test, text, label, seed, fraction,
         tuple(classes) if classes is not None else None, drop_missing,
@@ -275,8 +276,10 @@ def _preset(
     if not beside.is_file():
         return loaded, None
     request = read_json(beside).get("request", {})
-    fields = [request.get(name) for name in ("data", "validation", "test", "text", "label")]
-    return loaded, tuple(fields)
+    try:
+        return loaded, tuple(request[field.name] for field in dataclasses.fields(Request))
+    except (KeyError, TypeError) as error:
+        raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
 
 
 @contextlib.contextmanager
