@@ -17,7 +17,8 @@ from zoo.layers import (
     WordDropout,
     WordFilters,
 )
-from zoo.layers.filters import LONG
+from zoo.layers.sparse import offer_matmul
+from zoo.training.sparse import sparse_matmul
 
 TOKENS = np.array([[5, 3, 5, 3, 0, 0], [2, 0, 0, 0, 0, 0]], "int32")
 MASK = TOKENS > 0
@@ -225,28 +226,37 @@ def gradients(layer, vectors, length=None):
     return step(vectors)
 
 
-@pytest.mark.parametrize("time", [LONG - 1, LONG, LONG + 40])
-def test_filters_of_long_texts_have_the_same_gradient(time, monkeypatch):
-    vectors = tf.constant(randoms(3, time, 4))
-    layer = WordFilters(5, (2, 3))
+@pytest.mark.parametrize("length", [None, 40])
+def test_sparse_gradient_of_filters_is_that_of_the_convolution(length):
+    vectors = tf.constant(randoms(3, 40, 4))
+    layer = WordFilters(5, (2, 3, 1))
     layer.build((None, None, 4))
-    loss, found = gradients(layer, vectors)
-    static_loss, static = gradients(layer, vectors, time)
-    monkeypatch.setattr("zoo.layers.filters.LONG", 10**9)
-    dense_loss, expected = gradients(layer, vectors)
+    dense_loss, expected = gradients(layer, vectors, length)
+    with offer_matmul(sparse_matmul):
+        loss, found = gradients(layer, vectors, length)
     assert float(loss) == pytest.approx(float(dense_loss), rel=1e-6)
-    assert float(static_loss) == pytest.approx(float(dense_loss), rel=1e-6)
-    for a, b, c in zip(found, static, expected, strict=True):
-        np.testing.assert_allclose(a, c, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(b, c, rtol=1e-4, atol=1e-5)
+    assert len(found) == len(expected) == 5
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_gradient_of_equal_windows_goes_to_the_first_in_long_texts():
+def test_sparse_gradient_of_equal_windows_goes_to_the_first():
     layer = WordFilters(1, (1,), kernel_initializer="ones")
-    vectors = tf.ones((1, LONG, 1))
+    vectors = tf.ones((1, 7, 1))
     layer.build((None, None, 1))
-    _, (to_vectors, *_) = gradients(layer, vectors)
-    np.testing.assert_array_equal(to_vectors[0, :, 0], [2.0] + [0.0] * (LONG - 1))
+    with offer_matmul(sparse_matmul):
+        _, (to_vectors, *_) = gradients(layer, vectors)
+    np.testing.assert_array_equal(to_vectors[0, :, 0], [2.0] + [0.0] * 6)
+
+
+def test_sparse_product_and_that_with_the_transpose():
+    matrix = randoms(7, 9) * (randoms(7, 9, seed=1) > 0.5)
+    rows, columns = np.nonzero(matrix)
+    places = (rows, columns, matrix[rows, columns], matrix.shape)
+    right, left = randoms(9, 4), randoms(7, 4)
+    np.testing.assert_allclose(sparse_matmul(*places, right), matrix @ right, rtol=1e-5, atol=1e-6)
+    turned = sparse_matmul(*places, left, transpose=True)
+    np.testing.assert_allclose(turned, matrix.T @ left, rtol=1e-5, atol=1e-6)
 
 
 def test_kernels_of_equal_sizes_start_different():
@@ -258,7 +268,7 @@ def test_kernels_of_equal_sizes_start_different():
 def test_filters_compile_with_xla():
     layer = WordFilters(2, (2,))
     layer.build((None, None, 3))
-    vectors = tf.constant(randoms(2, LONG, 3))
+    vectors = tf.constant(randoms(2, 8, 3))
 
     @tf.function(jit_compile=True)
     def step(vectors):

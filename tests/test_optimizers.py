@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights, TokenEmbedding
+from zoo.layers.sparse import SparseMatmul, offer_matmul
 from zoo.recipe import Recipe
 from zoo.training.optimizers import (
     LazyAdamW,
@@ -16,6 +17,7 @@ from zoo.training.optimizers import (
     sum_repeated_rows,
     without_decay,
 )
+from zoo.training.sparse import sparse_matmul
 
 BLOCKS = {
     "adam": {"learning_rate": 0.1},
@@ -64,8 +66,10 @@ def random_rows(ids: list[int], seed: int) -> tf.IndexedSlices:
 # --- repeated ids ---------------------------------------------------------------------------------
 
 
-def test_repeated_rows_are_summed() -> None:
-    summed = sum_repeated_rows(rows_of([3, 1, 3, 3], [[1, 2], [5, 6], [10, 20], [100, 200]]))
+@pytest.mark.parametrize("matmul", [None, sparse_matmul])
+def test_repeated_rows_are_summed(matmul: SparseMatmul | None) -> None:
+    with offer_matmul(matmul):
+        summed = sum_repeated_rows(rows_of([3, 1, 3, 3], [[1, 2], [5, 6], [10, 20], [100, 200]]))
     np.testing.assert_array_equal(summed.indices, [3, 1])
     np.testing.assert_array_equal(summed.values, [[111, 222], [5, 6]])
 

@@ -66,6 +66,12 @@ def test_keras_alone_counts_a_step_too_many_each_epoch() -> None:
     assert int(model.optimizer.iterations) == 15
 
 
+def test_trains_under_xla_which_knows_no_sparse_product() -> None:
+    model = compiled()
+    model.compile("adam", model.loss, jit_compile=True)
+    assert np.all(np.isfinite(model.train_on_batch(X, Y)))
+
+
 def test_rows_without_validation_keep_the_last_averages() -> None:
     model = compiled(**MOVING)
     model.fit(X, Y, verbose=0)

@@ -8,10 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-# Positions from which the gradient through the winning windows alone is the faster one. It costs
-# the same at any length, the gradient of the whole convolution grows with it: equal at 100
-# positions on one CPU core (3 x 100 filters over 128 features), twice as fast at 400.
-LONG = 112
+from zoo.layers.sparse import offered_matmul
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -70,22 +67,11 @@ class WordFilters(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the activated maximum of every filter."""
         kernels = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
-
-        def short() -> Any:
-            return ops.concatenate([_strongest(inputs, kernel) for kernel in kernels], axis=-1)
-
-        def long() -> Any:
-            return ops.concatenate([_strongest_alone(inputs, k) for k in kernels], axis=-1)
-
         # Half precision would lose too much in the sums of the sparse gradient.
-        if not training or self.compute_dtype != "float32":
-            strongest = short()
+        if training and offered_matmul() is not None and self.compute_dtype == "float32":
+            strongest = _strongest_alone(inputs, *kernels)
         else:
-            time = ops.shape(inputs)[1]
-            if isinstance(time, int):
-                strongest = long() if time >= LONG else short()
-            else:
-                strongest = ops.cond(time >= LONG, long, short)
+            strongest = _strongest(inputs, kernels)
         return self.activation(ops.maximum(strongest, 0) + self.bias)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -103,40 +89,65 @@ class WordFilters(keras.layers.Layer):
         }
 
 
-def _strongest(vectors: Any, kernel: Any) -> Any:
-    """Return the maximum over time of the convolution, `(batch, filters)`."""
-    return ops.max(ops.conv(vectors, kernel, padding="valid"), axis=1)
+def _strongest(vectors: Any, kernels: Sequence[Any]) -> Any:
+    """Return the maximum over time of the convolutions, `(batch, filters of all kernels)`."""
+    found = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
+    return ops.concatenate([ops.max(each, axis=1) for each in found], axis=-1)
 
 
 @ops.custom_gradient
-def _strongest_alone(vectors: Any, kernel: Any) -> Any:
+def _strongest_alone(vectors: Any, *kernels: Any) -> Any:
     """Do the same, with a gradient that visits only the window where a filter was strongest.
 
     Of equal windows the first gets the gradient; `_strongest` shares it out between them.
     """
-    found = ops.conv(vectors, kernel, padding="valid")
+    found = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
+    strongest = [ops.max(each, axis=1) for each in found]
+    matmul: Any = offered_matmul()
 
-    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any]:
+    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, ...]:
         if upstream is None:
             (upstream,) = args
-        size, features, filters = kernel.shape
-        batch, time = ops.shape(vectors)[0], ops.shape(vectors)[1]
-        # Rows of the windows in the flattened (batch * time, features), (filters, batch, size).
-        start = ops.arange(batch, dtype="int32") * time
-        start = ops.transpose(ops.cast(ops.argmax(found, axis=1), "int32")) + start
-        rows = ops.expand_dims(start, -1) + ops.arange(size, dtype="int32")
-        windows = ops.take(ops.reshape(vectors, (-1, features)), rows, axis=0)
-        windows = ops.reshape(windows, (filters, batch, size * features))
-        weight = ops.transpose(upstream)  # (filters, batch)
-        to_kernel = ops.squeeze(ops.matmul(ops.expand_dims(weight, 1), windows), 1)
-        to_kernel = ops.reshape(ops.transpose(to_kernel), kernel.shape)
-        flat = ops.transpose(ops.reshape(kernel, (size * features, filters)))
-        to_windows = ops.expand_dims(weight, -1) * ops.expand_dims(flat, 1)
-        to_vectors = ops.segment_sum(
-            ops.reshape(to_windows, (-1, features)),
-            ops.reshape(rows, (-1,)),
-            num_segments=batch * time,
-        )
-        return ops.reshape(to_vectors, ops.shape(vectors)), to_kernel
+        batch, time, features = ops.shape(vectors)
+        flat = [ops.reshape(ops.transpose(each, (0, 2, 1)), (-1, features)) for each in kernels]
+        shape = (sum(each.shape[0] for each in flat), batch * time)
+        matrix = _winners(found, strongest, upstream, [each.shape[0] for each in kernels])
+        to_vectors = matmul(*matrix, shape, ops.concatenate(flat), transpose=True)
+        left = matmul(*matrix, shape, ops.reshape(vectors, (batch * time, features)))
+        to_kernels = []
+        for kernel in kernels:
+            size, _, filters = kernel.shape
+            mine, left = left[: size * filters], left[size * filters :]
+            mine = ops.reshape(mine, (size, filters, features))
+            to_kernels.append(ops.transpose(mine, (0, 2, 1)))
+        return ops.reshape(to_vectors, (batch, time, features)), *to_kernels
 
-    return ops.max(found, axis=1), gradient
+    return ops.concatenate(strongest, axis=-1), gradient
+
+
+def _winners(
+    found: list[Any], strongest: list[Any], upstream: Any, sizes: list[int]
+) -> tuple[Any, Any, Any]:
+    """Return rows, columns and values of the gradient as a sparse matrix.
+
+    A row for each weight vector of a filter, `(size, filters)` of one size after the other, a
+    column for each position `(batch, time)`: in a text, a weight vector met one position.
+    """
+    columns, values, done, height = [], [], 0, 0
+    batch = ops.shape(upstream)[0]
+    for answers, best, size in zip(found, strongest, sizes, strict=True):
+        filters = answers.shape[-1]
+        # `ops.argmax` of floating-point numbers takes three more passes over them.
+        start = ops.argmax(ops.equal(answers, ops.expand_dims(best, 1)), axis=1)
+        time = ops.shape(answers)[1] + size - 1
+        start = ops.transpose(ops.cast(start, "int32")) + ops.arange(batch, dtype="int32") * time
+        columns.append(start + ops.reshape(ops.arange(size, dtype="int32"), (-1, 1, 1)))
+        weight = ops.transpose(upstream[:, done : done + filters])
+        values.append(ops.broadcast_to(weight, (size, filters, batch)))
+        done, height = done + filters, height + size * filters
+    rows = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1))
+    rows = ops.broadcast_to(rows, (height, batch))
+    columns, values = (
+        ops.concatenate([ops.reshape(each, (-1,)) for each in parts]) for parts in (columns, values)
+    )
+    return ops.reshape(rows, (-1,)), columns, values

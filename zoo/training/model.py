@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights
+from zoo.layers.sparse import offer_matmul
 from zoo.preset import Preset, recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
@@ -33,6 +34,7 @@ from zoo.training.optimizers import (
     without_decay,
 )
 from zoo.training.schedules import RecipeSchedule
+from zoo.training.sparse import sparse_matmul
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -93,14 +95,17 @@ class TrainingModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            logits = self(x, training=True)
-            loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights)
-            self._loss_tracker.update_state(loss, sample_weight=tf.shape(logits)[0])
-            scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
-        gradients = tape.gradient(scaled, [variable.value for variable in variables])
-        gradients = [sum_repeated_rows(gradient) for gradient in gradients]
+        # The product is faster than dense gradients on a CPU, and XLA does not know it.
+        sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
+        with offer_matmul(sparse_matmul if sparse else None):
+            with tf.GradientTape() as tape:
+                logits = self(x, training=True)
+                loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights)
+                self._loss_tracker.update_state(loss, sample_weight=tf.shape(logits)[0])
+                scaled = self.optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled, [variable.value for variable in variables])
+            gradients = [sum_repeated_rows(gradient) for gradient in gradients]
         if self.recipe is not None and self.recipe.global_clipnorm is not None:
             gradients, _ = clip_by_global_norm(gradients, self.recipe.global_clipnorm)
         self.optimizer.apply(gradients, variables)

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import ZooError
+from zoo.layers.sparse import offered_matmul
 from zoo.recipe import Recipe
 
 
@@ -142,7 +143,15 @@ def sum_repeated_rows(gradient: Any) -> Any:
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     rows, position = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, position, tf.shape(rows)[0])
+    values, count = gradient.values, tf.size(rows)
+    matmul = offered_matmul()
+    if matmul is not None and values.dtype == tf.float32 and values.shape.rank == 2:
+        occurrences = tf.range(tf.size(position))
+        shape = (tf.size(position), count)
+        ones = tf.ones_like(position, tf.float32)
+        values = matmul(occurrences, position, ones, shape, values, transpose=True)
+    else:
+        values = tf.math.unsorted_segment_sum(values, position, count)
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
