@@ -9,12 +9,11 @@ from zoo.errors import ZooError
 from zoo.layers import NgramWeights, TokenEmbedding
 from zoo.layers.sparse import SparseMatmul, offer_matmul
 from zoo.recipe import Recipe
+from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
 from zoo.training.optimizers import (
     LazyAdamW,
-    clip_by_global_norm,
     embedding_tables,
     make_optimizer,
-    sum_repeated_rows,
     without_decay,
 )
 from zoo.training.sparse import sparse_matmul

@@ -167,6 +167,10 @@ class Store:
         found.update("\0".join(self.names).encode("utf-8"))
         return found.digest()
 
+    def drop_hashes(self) -> None:
+        """Free the hashes: 8 bytes a row that are needed only to compare texts."""
+        self.hashes = np.zeros(0, np.uint64)
+
     def close(self) -> None:
         """Remove the rows from the disk."""
         self._file.close()

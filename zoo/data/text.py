@@ -252,6 +252,9 @@ def _finished(
     tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
     findings += _judged(splits, classes, tokenizer, settings, seed)
     findings += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
+    fingerprint = _fingerprint(splits)
+    for store, _ in parts.values():
+        store.drop_hashes()
     return Data(
         train=splits["train"],
         validation=splits["validation"],
@@ -259,7 +262,7 @@ def _finished(
         classes=classes,
         tokenizer=tokenizer,
         findings=findings,
-        fingerprint=_fingerprint(splits),
+        fingerprint=fingerprint,
         settings=settings,
         seed=seed,
     )

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from zoo.training.statistics import local_variable
+
 # Steps between two updates of the average, each with the decay to that power: over the hundreds of
 # steps that it reaches back this is the same average, at an eighth of the memory traffic (an update
 # reads and writes every table whole).
@@ -29,9 +31,10 @@ class Averages:
     def __init__(self, variables: list[Any], decay: float):
         self._variables = [variable.value for variable in variables]
         self._decay = decay
-        self._averages = [tf.Variable(value, trainable=False) for value in self._variables]
-        self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._pending = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Every replica has the same weights, so each keeps the average of its own.
+        self._averages = [local_variable(tf.convert_to_tensor(value)) for value in self._variables]
+        self._steps = local_variable(tf.constant(0, tf.int64))
+        self._pending = local_variable(tf.constant(0, tf.int64))
         self._swapped = False
 
     def restart(self) -> None:

@@ -1,8 +1,10 @@
 """The one training model: a functional `keras.Model` whose `fit` applies the preset's recipe.
 
 What is not public in Keras was written against 3.15.1: `_loss_tracker`, the mean that metrics
-report as loss; `optimizer._learning_rate`, where the schedule itself is; `train_function`, which
-`fit` calls with a `tf.data` iterator and `train_on_batch` with a generator.
+report as loss; `optimizer._learning_rate`, where the schedule itself is;
+`optimizer._all_reduce_sum_gradients`, with which it sums over replicas; `_maybe_symbolic_build`,
+which `fit` calls under a strategy; `train_function` and `test_function`, which get a `tf.data`
+iterator from `fit` and a generator from `train_on_batch`.
 """
 
 from __future__ import annotations
@@ -24,17 +26,18 @@ from zoo.preset import Preset, recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
 from zoo.training.callbacks import StopNotFinite, recipe_callbacks
+from zoo.training.gradients import clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.losses import MacroF1, make_loss
 from zoo.training.optimizers import (
     LazyAdamW,
-    clip_by_global_norm,
     embedding_tables,
+    kernels,
     make_optimizer,
-    sum_repeated_rows,
     without_decay,
 )
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.sparse import sparse_matmul
+from zoo.training.statistics import StepStatistics
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -52,6 +55,7 @@ class TrainingModel(keras.Model):
     averages: Averages | None = None
     best_epoch: int | None = None
     train_function: Any
+    test_function: Any
 
     @property
     def schedule(self) -> RecipeSchedule | None:
@@ -93,35 +97,88 @@ class TrainingModel(keras.Model):
         return model
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Take one optimizer step on a batch; return the metrics so far."""
+        """Take one optimizer step on a batch; return the metrics so far.
+
+        On several replicas the step is that of the whole batch on one: the losses of all rows are
+        averaged, gradients are summed over replicas and over repeated rows, and then clipped.
+        """
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         variables = self.trainable_variables
         # The product is faster than dense gradients on a CPU, and XLA does not know it.
         sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
         with offer_matmul(sparse_matmul if sparse else None):
             with tf.GradientTape() as tape:
-                logits = self(x, training=True)
-                loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights)
-                self._loss_tracker.update_state(loss, sample_weight=tf.shape(logits)[0])
-                scaled = self.optimizer.scale_loss(loss)
-            gradients = tape.gradient(scaled, [variable.value for variable in variables])
+                logits, loss, rows = self._forward(x, y, weights, training=True)
+                if self._replicas > 1:
+                    loss *= tf.cast(rows, loss.dtype)
+                loss = self.optimizer.scale_loss(loss)
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
             gradients = [sum_repeated_rows(gradient) for gradient in gradients]
-        if self.recipe is not None and self.recipe.global_clipnorm is not None:
-            gradients, _ = clip_by_global_norm(gradients, self.recipe.global_clipnorm)
+            if self._replicas > 1:
+                gradients = mean_over_replicas(gradients, rows)
+        limit = None if self.recipe is None else self.recipe.global_clipnorm
+        gradients, norm = clip_by_global_norm(gradients, limit)
+        before, rate = self.statistics.weights(), self.optimizer.learning_rate
+        self.optimizer._all_reduce_sum_gradients = list  # they are summed
         self.optimizer.apply(gradients, variables)
+        self.statistics.record(norm, limit, rate, before)
         if self.averages is not None:
             self.averages.update()
         return self.compute_metrics(x, y, logits, sample_weight=weights)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Score a batch; return the metrics so far."""
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        logits, _, _ = self._forward(x, y, weights, training=False)
+        return self.compute_metrics(x, y, logits, sample_weight=weights)
+
+    def _forward(
+        self, x: Any, y: Any, weights: Any, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return logits, mean loss over the rows here, and the number of these rows."""
+        logits = self(x, training=training)
+        # Keras divides by the number of replicas, so that their sum is a mean.
+        loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
+        loss *= tf.cast(self._replicas, loss.dtype)
+        rows = tf.shape(logits)[0]
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+        return logits, loss, rows
+
+    @property
+    def _replicas(self) -> int:
+        return int(self.distribute_strategy.num_replicas_in_sync)
+
+    @functools.cached_property
+    def statistics(self) -> StepStatistics:
+        """Norms and rates of the steps since the last `fit` began."""
+        with self.distribute_strategy.scope():
+            return StepStatistics(kernels(self))
 
     def make_train_function(self, force: bool = False) -> None:
         """Make the function of one step, which also adds up the seconds spent waiting for data."""
         if self.train_function is not None and not force:
             return
         super().make_train_function(force)
-        if self.run_eagerly or self.steps_per_execution > 1:
+        if not self.run_eagerly and self.steps_per_execution == 1:
+            plain, step = self.train_function, self._step_on_iterator(self.train_step, timed=True)
+            self.train_function = lambda data: (step if _is_iterator(data) else plain)(data)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Make the function that scores one batch."""
+        if self.test_function is not None and not force:
             return
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            return
+        super().make_test_function(force)
+        if not self.run_eagerly and self.steps_per_execution == 1:
+            plain, step = self.test_function, self._step_on_iterator(self.test_step, timed=False)
+            self.test_function = lambda data: (step if _is_iterator(data) else plain)(data)
+
+    def _step_on_iterator(self, step: Any, timed: bool) -> Any:
+        """Return the function of a step on the next batch; it gives the first replica's metrics.
+
+        Those of an epoch come from the metrics themselves. Keras 3.15.1 averages the replicas' at
+        every step, and cannot on several machines.
+        """
+        strategy = self.distribute_strategy
 
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
@@ -132,17 +189,26 @@ class TrainingModel(keras.Model):
             # All of the step waits for its batch: else the one that finds the data at their end
             # would still count itself in the optimizer's iterations.
             with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
-                self.seconds_waiting.assign_add(tf.timestamp() - asked)
-                return self.train_step(data)
+                if timed:
+                    self.seconds_waiting.assign_add(tf.timestamp() - asked)
+                logs = strategy.run(step, args=(data,))
+            return {key: strategy.experimental_local_results(logs[key])[0] for key in logs}
 
-        plain = self.train_function
+        return step_on_iterator
 
-        def train_function(iterator: Any) -> dict[str, Any]:
-            if isinstance(iterator, tf.data.Iterator):
-                return step_on_iterator(iterator)
-            return plain(iterator)
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Build metrics and loss under a strategy.
 
-        self.train_function = train_function
+        Keras 3.15.1 takes a batch from the iterator for it, and cannot on several machines.
+        """
+        if self._distribute_strategy is not None:
+            x, logits = self.inputs[0], self.outputs[0]
+            example = [
+                np.zeros([size or 1 for size in shape], dtype)
+                for shape, dtype in ((x.shape, x.dtype), (logits.shape[:-1], "int32"))
+            ]
+            with self.distribute_strategy.scope():
+                self._symbolic_build(data_batch=tuple(example))
 
     @functools.cached_property
     def seconds_waiting(self) -> tf.Variable:
@@ -226,9 +292,11 @@ class TrainingModel(keras.Model):
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
         if self.recipe is not None and self.recipe.ema is not None:
             if self.averages is None:
-                self.averages = Averages(self.trainable_variables, self.recipe.ema)
+                with self.distribute_strategy.scope():
+                    self.averages = Averages(self.trainable_variables, self.recipe.ema)
             self.averages.restart()
         self.best_epoch = None
+        self.statistics.restart()
         self.seconds_waiting.assign(0.0)
 
 
@@ -268,6 +336,10 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     model.optimizer.build(model.trainable_variables)
     model.set_exemptions()
     return model
+
+
+def _is_iterator(data: Any) -> bool:
+    return isinstance(data, tf.data.Iterator | tf.distribute.DistributedIterator)
 
 
 def _steps(x: Any, batch_size: int | None, validation_split: float) -> int:

@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.layers.sparse import offered_matmul
 from zoo.recipe import Recipe
 
 
@@ -83,7 +82,11 @@ class LazyAdamW(keras.optimizers.AdamW):
         rows, values = gradient.indices, tf.cast(gradient.values, table.dtype)
         step = tf.cast(self.iterations + 1, table.dtype)
         alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
-        old, old_first, old_second = (tf.gather(each, rows) for each in (table, first, second))
+        # By the handle: under a strategy that is the copy of this device.
+        old, old_first, old_second = (
+            tf.raw_ops.ResourceGather(resource=each.handle, indices=rows, dtype=each.dtype)
+            for each in (table, first, second)
+        )
         new_first = old_first + (values - old_first) * (1 - self.beta_1)
         new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
         new = old - alpha * new_first / (tf.sqrt(new_second) + self.epsilon)
@@ -134,38 +137,6 @@ def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optim
     return kinds[block.name](learning_rate=learning_rate, **settings)
 
 
-def sum_repeated_rows(gradient: Any) -> Any:
-    """Return an `IndexedSlices` with each row once, its gradients summed; others as they are.
-
-    Keras 3.15.1 squares the gradient of each occurrence of an id before it adds them, in Adam's
-    second moment and in the norm that is clipped; the gradient of a row is their sum.
-    """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    rows, position = tf.unique(gradient.indices)
-    values, count = gradient.values, tf.size(rows)
-    matmul = offered_matmul()
-    if matmul is not None and values.dtype == tf.float32 and values.shape.rank == 2:
-        occurrences = tf.range(tf.size(position))
-        shape = (tf.size(position), count)
-        ones = tf.ones_like(position, tf.float32)
-        values = matmul(occurrences, position, ones, shape, values, transpose=True)
-    else:
-        values = tf.math.unsorted_segment_sum(values, position, count)
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
-
-
-def clip_by_global_norm(gradients: list[Any], limit: float) -> tuple[list[Any], tf.Tensor]:
-    """Return gradients scaled so that their common norm is at most `limit`, and the norm before.
-
-    All become NaN if the norm is not finite, so that the loss shows it.
-
-    Source: Pascanu 2013, https://arxiv.org/abs/1211.5063.
-    """
-    clipped, norm = tf.clip_by_global_norm(gradients, limit)
-    return clipped, norm
-
-
 def embedding_tables(model: keras.Model, kind: Any = keras.layers.Embedding) -> list[Any]:
     """Return the trainable tables of a model's embedding layers of a kind, nested ones too."""
     found: list[Any] = []
@@ -176,6 +147,13 @@ def embedding_tables(model: keras.Model, kind: Any = keras.layers.Embedding) -> 
         elif isinstance(layer, kind) and layer.trainable:
             found.append(layer.embeddings)
     return found
+
+
+def kernels(model: keras.Model) -> list[Any]:
+    """Return the trainable variables of two or more dimensions that are no embedding tables."""
+    tables = {id(table) for table in embedding_tables(model)}
+    variables: list[Any] = model.trainable_variables
+    return [each for each in variables if len(each.shape) > 1 and id(each) not in tables]
 
 
 def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:

@@ -1,0 +1,96 @@
+"""What each step did, kept on the device: nothing here waits for it before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+def local_variable(value: Any) -> tf.Variable:
+    """Return a variable that every replica keeps and changes by itself; the first one's is read.
+
+    Right for what all replicas compute alike, such as an average of weights that are equal on all.
+    """
+    return tf.Variable(
+        value,
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+class StepStatistics:
+    """Norms and rates of the steps since the last `restart`.
+
+    The ratio of update and weight is that of the Frobenius norms, one a kernel; about 1e-3 is
+    healthy (A96). Embedding tables are left out: reading them whole would cost more than a step.
+
+    Args:
+        kernels: trainable variables of two or more dimensions.
+    """
+
+    def __init__(self, kernels: Sequence[Any]):
+        self.kernels = list(kernels)
+        self._norm = local_variable(0.0)
+        self._rate = local_variable(0.0)
+        self._ratios = local_variable([0.0] * len(self.kernels))
+        self._steps = local_variable(tf.constant(0, tf.int64))
+        self._clipped = local_variable(tf.constant(0, tf.int64))
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The state, in a fixed order."""
+        return [self._norm, self._rate, self._ratios, self._steps, self._clipped]
+
+    def restart(self) -> None:
+        """Count from zero."""
+        for variable in self.variables:
+            variable.assign(tf.zeros_like(variable))
+
+    def weights(self) -> list[tf.Tensor]:
+        """Return the kernels as they are now; a graph op, before the update."""
+        return [tf.identity(kernel.value) for kernel in self.kernels]
+
+    def record(
+        self, norm: tf.Tensor, limit: float | None, rate: Any, before: list[tf.Tensor]
+    ) -> None:
+        """Take in a step; a graph op, after the update.
+
+        Args:
+            norm: of the whole gradient, before clipping.
+            limit: what it was clipped to, or None.
+            rate: learning rate.
+            before: `weights()` before the update.
+        """
+        self._norm.assign(tf.cast(norm, tf.float32))
+        self._rate.assign(tf.cast(rate, tf.float32))
+        self._steps.assign_add(1)
+        if limit is not None:
+            # A norm that is not a number is no clipped step: it is a broken one.
+            self._clipped.assign_add(tf.cast(norm > limit, tf.int64))
+        ratios = [
+            tf.norm(kernel.value - old) / tf.maximum(tf.norm(old), 1e-12)
+            for kernel, old in zip(self.kernels, before, strict=True)
+        ]
+        if ratios:
+            self._ratios.assign(tf.cast(tf.stack(ratios), tf.float32))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON types; waits for the device.
+
+        `gradient_norm`, `learning_rate` and `update_ratios` (by the kernel's path) are those of the
+        last step; `clipped_share` is that of all steps.
+        """
+        steps = int(self._steps.numpy())
+        ratios = self._ratios.numpy().tolist()
+        return {
+            "steps": steps,
+            "gradient_norm": float(self._norm.numpy()),
+            "clipped_share": int(self._clipped.numpy()) / max(steps, 1),
+            "learning_rate": float(self._rate.numpy()),
+            "update_ratios": {
+                kernel.path: ratio for kernel, ratio in zip(self.kernels, ratios, strict=True)
+            },
+        }
