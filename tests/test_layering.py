@@ -13,7 +13,7 @@ ROWS = [
     ["architecture", "recipe", "dotted", "preset", "advice", "scores"],
     ["text", "layers"],
     ["models", "data"],
-    ["training", "export", "baseline"],
+    ["training", "distribute", "export", "baseline"],
     ["builders", "evaluate", "run", "job"],
     ["tuning", "show"],
     ["cli"],

@@ -51,12 +51,19 @@ def train(
     fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
     classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
     drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
+    devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
     note: Annotated[str, typer.Option(help="Why this run; kept in notes.yaml.")] = "",
     as_json: Json = False,
 ) -> None:
     """Train a model on your data: files in; model, metrics and findings out."""
-    load_tensorflow()
+
+    def choose_devices() -> None:
+        from zoo.distribute import strategy_for
+
+        strategy_for(devices)
+
+    load_tensorflow(choose_devices)
     from zoo.job import train as run_training
 
     changes = dict(_assignment(entry) for entry in set or [])
@@ -74,9 +81,12 @@ def train(
         fraction=fraction,
         classes=classes.split(",") if classes else None,
         drop_missing=drop_missing,
+        devices=devices,
         overwrite=overwrite,
         note=note,
     )
+    if run is None:  # a worker that is not the first
+        return
     if as_json:
         _print_json(show.train_document(run))
     else:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +18,20 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from zoo import scores
 from zoo.baseline import Baseline, fit_baseline
 from zoo.builders import build
 from zoo.data import Data, bundled, load_data
+from zoo.distribute import (
+    check_agreement,
+    distributed,
+    is_chief,
+    others_watched,
+    strategy_for,
+    wait_for_all,
+)
 from zoo.environment import environment
 from zoo.errors import ZooError
 from zoo.evaluate import split_logits, write_mistakes
@@ -72,10 +83,11 @@ def train(
     fraction: float = 1.0,
     classes: Sequence[str] | None = None,
     drop_missing: bool = False,
+    devices: str = "auto",
     overwrite: bool = False,
     note: str = "",
     verbose: bool = True,
-) -> Run:
+) -> Run | None:
     """Train a model on files, a table or arrays, and return the run.
 
     Args:
@@ -95,18 +107,21 @@ def train(
         fraction: share of the training part to use, stratified, in (0, 1] (A04, A30).
         classes: the classes to keep (A31); None keeps all.
         drop_missing: leave out rows without a label instead of refusing them.
+        devices: `auto`, `cpu`, `gpu`, `gpu:0,1`; see `zoo.distribute.strategy_for`. Several share
+            each batch by row, and train as one would.
         overwrite: replace the run that is already in `out`.
         note: why this run (A27); kept in `notes.yaml`.
         verbose: whether progress is shown on stderr.
 
     Returns:
-        The finished run.
+        The finished run; None on all workers but the first, which writes it.
 
     Raises:
         ZooError: data, preset or folder are not usable; or training was interrupted (the best
             model so far is kept), or its loss was no longer finite.
     """
     started = time.perf_counter()
+    strategy = strategy_for(devices)
     resolved, repeated = _preset(model, preset, set)
     if data is None and repeated is not None:
         data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
@@ -118,48 +133,69 @@ def train(
     )  # fmt: skip
     # Before any graph is made: a seed set later would unload the tokenizer's model.
     keras.utils.set_random_seed(seed)
-    with _run_folder(resolved, out, overwrite) as folder, _loaded(request, resolved) as loaded:
-        return _train(resolved, request, loaded, folder, started, note, verbose)
+    chief = is_chief(strategy)
+    place = _run_folder(resolved, out, overwrite) if chief else _thrown_away()
+    with place as folder, _loaded(request, resolved) as loaded, others_watched(strategy):
+        run = _train(resolved, request, loaded, strategy, folder, started, note, verbose and chief)
+        wait_for_all(strategy)
+        return run if chief else None
 
 
 def _train(
     preset: Preset,
     request: Request,
     data: Data,
+    strategy: tf.distribute.Strategy,
     folder: Path,
     started: float,
     note: str,
     verbose: bool,
 ) -> Run:
+    """Train; only the chief scores, and what the others write is thrown away."""
     findings = list(data.findings)
     serious = [str(finding) for finding in findings if finding.level == "error"]
     if serious:
         raise ZooError(" ".join(serious))
     if data.validation is None:
         raise ZooError("no validation part: give --validation, or a validation_fraction above 0.")
-    baseline = fit_baseline(
-        data.train, data.validation, data.test, num_classes=len(data.classes), seed=request.seed
-    )
     resolved = preset.override({"architecture.num_classes": len(data.classes)})
-    model = build(
-        preset.override(
-            {
-                "architecture.num_classes": len(data.classes),
-                "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
-            }
-        )
+    sized = preset.override(
+        {
+            "architecture.num_classes": len(data.classes),
+            "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
+        }
     )
+    about = environment()
+    check_agreement(
+        strategy,
+        {
+            "code": str(about["commit"]),
+            "versions": str(about["versions"]),
+            "preset": sized.to_yaml(),
+            "data": data.fingerprint,
+            "seed": str(request.seed),
+        },
+    )
+    with strategy.scope():
+        model = build(sized)
     if preset.data.vectors:
         findings.append(_start_from_vectors(model, preset, data, request.seed))
-    classifier = Classifier(model, data.tokenizer, data.classes, preset.data.max_length)
     write_text(folder / "preset.yaml", resolved.to_yaml())
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
     write_json(
         folder / "environment.json",
-        environment() | {"request": request.to_dict(), "fingerprint": data.fingerprint},
+        about | {"request": request.to_dict(), "fingerprint": data.fingerprint},
     )
     monitor = Monitor(started, folder / "history.csv", len(data.train), verbose)
-    stopped = _fit(model, data, monitor)
+    stopped = _fit(model, data, strategy, monitor)
+    if not is_chief(strategy):
+        return Run(folder)
+    baseline = fit_baseline(
+        data.train, data.validation, data.test, num_classes=len(data.classes), seed=request.seed
+    )
+    classifier = Classifier(
+        _on_one_device(model, sized), data.tokenizer, data.classes, preset.data.max_length
+    )
     classifier.save(folder / "model")
     metrics = {
         "model": preset.model,
@@ -185,12 +221,29 @@ def _train(
     return Run(folder)
 
 
-def _fit(model: TrainingModel, data: Data, monitor: Monitor) -> str | None:
+def _on_one_device(model: TrainingModel, preset: Preset) -> TrainingModel:
+    """Return a model with the same weights that no strategy holds, to be scored and saved."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return model
+    single = build(preset)
+    single.set_weights(model.get_weights())
+    return single
+
+
+def _fit(
+    model: TrainingModel, data: Data, strategy: tf.distribute.Strategy, monitor: Monitor
+) -> str | None:
     """Train; return why it stopped early, if it did and left a best epoch in the model."""
+    train, steps = distributed(strategy, functools.partial(data.dataset, "train"))
+    validation, validation_steps = distributed(
+        strategy, functools.partial(data.dataset, "validation")
+    )
     try:
         model.fit(
-            data.dataset("train"),
-            validation_data=data.dataset("validation"),
+            train,
+            validation_data=validation,
+            steps_per_epoch=steps,
+            validation_steps=validation_steps,
             callbacks=[monitor],
             verbose=0,
         )
@@ -301,6 +354,12 @@ def _loaded(request: Request, preset: Preset) -> Iterator[Data]:
         yield data
     finally:
         data.close()
+
+
+@contextlib.contextmanager
+def _thrown_away() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="zoo-worker-") as name:
+        yield Path(name)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -23,15 +24,20 @@ def _no_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(configure: Callable[[], Any] | None = None) -> None:
     """Import TensorFlow and look for devices; errors are raised, its log lines are not shown.
 
     TensorFlow 2.21 logs about CUDA and oneDNN whatever TF_CPP_MIN_LOG_LEVEL says.
+
+    Args:
+        configure: called before TensorFlow starts: later, devices cannot be chosen.
     """
     with _no_stderr():
         import tensorflow
         import tensorflow_text
 
         tensorflow.config.list_physical_devices()
+        if configure is not None:
+            configure()
         tensorflow.constant(0)
         del tensorflow_text

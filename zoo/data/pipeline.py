@@ -32,6 +32,8 @@ def batches(
     seed: int | None,
     balance: str = "none",
     num_classes: int = 2,
+    here: range = range(1),
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Return a dataset of int32 `(batch, time)` ids and int32 `(batch,)` labels.
 
@@ -42,10 +44,13 @@ def batches(
         split: the rows.
         tokenizer: strings to ids.
         max_length: tokens of a text that are read.
-        batch_size: rows of a batch; the last one of an epoch may be smaller.
+        batch_size: rows of a batch of all replicas; the last one of an epoch may be smaller.
         seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
         balance: the preset's `data.balance`.
         num_classes: number of classes.
+        here: numbers of the replicas that this dataset feeds: it yields the rows of each, one
+            replica after the other, for every batch. They may be none.
+        replicas: number of all replicas, which share each batch by row.
     """
     weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
@@ -74,21 +79,27 @@ def batches(
         if seed is not None:
             numbers = tf.random.experimental.stateless_shuffle(numbers, key)
 
+        # Every batch is cut into a piece for each replica; those of the replicas here are kept.
+        pieces = tf.reshape(numbers[:, None] * replicas + tf.constant(list(here), tf.int64), [-1])
+
         @tf.autograph.experimental.do_not_convert
-        def batch(number: tf.Tensor) -> tuple[Any, ...]:
-            rows = order[number * batch_size : (number + 1) * batch_size]
+        def piece(number: tf.Tensor) -> tuple[Any, ...]:
+            first = number // replicas * batch_size
+            rows = order[first : first + batch_size]
+            count, replica = tf.size(rows, tf.int64), number % replicas
+            rows = rows[replica * count // replicas : (replica + 1) * count // replicas]
             chosen = tf.gather(labels, rows)
             found = (tf.gather(ids, rows).to_tensor(), chosen)
             return found if weights is None else (*found, tf.gather(weights, chosen))
 
-        return tf.data.Dataset.from_tensor_slices(numbers).map(batch)
+        return tf.data.Dataset.from_tensor_slices(pieces).map(piece)
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
     return (
         source.map(tokenize, num_parallel_calls=AHEAD, deterministic=True)
         .prefetch(1)
         .flat_map(cut)
-        .apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size)))
+        .apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size) * len(here)))
         .prefetch(8)
     )
 

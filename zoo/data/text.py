@@ -56,10 +56,11 @@ class Data:
     settings: TextData
     seed: int
 
-    def dataset(self, part: str) -> tf.data.Dataset:
+    def dataset(self, part: str, here: range = range(1), replicas: int = 1) -> tf.data.Dataset:
         """Return the batches of `train`, `validation` or `test`; see `zoo.data.pipeline.batches`.
 
-        Only the training part is shuffled and balanced.
+        Only the training part is shuffled and balanced. On several replicas, give this to
+        `zoo.distribute.distributed`.
 
         Raises:
             ZooError: there is no such part.
@@ -76,6 +77,8 @@ class Data:
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
             num_classes=len(self.classes),
+            here=here,
+            replicas=replicas,
         )
 
     def close(self) -> None:

@@ -22,8 +22,9 @@ class TokenEmbedding(keras.layers.Embedding):
     def call(self, inputs: Any) -> Any:
         """Return the vectors of the ids, zero where the id is 0."""
         table = self.embeddings.value
-        if hasattr(table, "sparse_read"):
-            # A TensorFlow variable: after an update of some rows a dense read copies all of them.
+        if hasattr(table, "sparse_read") and not hasattr(table, "values"):
+            # A TensorFlow variable (`values`: its copies on several devices, which have no sparse
+            # read): after an update of some rows a dense read copies all of them.
             vectors = ops.cast(table.sparse_read(inputs), self.compute_dtype)
         else:
             vectors = super().call(inputs)

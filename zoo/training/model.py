@@ -3,8 +3,8 @@
 What is not public in Keras was written against 3.15.1: `_loss_tracker`, the mean that metrics
 report as loss; `optimizer._learning_rate`, where the schedule itself is;
 `optimizer._all_reduce_sum_gradients`, with which it sums over replicas; `_maybe_symbolic_build`,
-which `fit` calls under a strategy; `train_function` and `test_function`, which get a `tf.data`
-iterator from `fit` and a generator from `train_on_batch`.
+`_compile_metrics` and `_compile_loss`, which `fit` builds under a strategy; `train_function` and
+`test_function`, which get a `tf.data` iterator from `fit` and a generator from `train_on_batch`.
 """
 
 from __future__ import annotations
@@ -136,13 +136,15 @@ class TrainingModel(keras.Model):
         self, x: Any, y: Any, weights: Any, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return logits, mean loss over the rows here, and the number of these rows."""
+        rows = tf.shape(y)[0]
+        if self._replicas > 1:
+            x, y, weights = _never_empty(x, y, weights)
         logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
         loss *= tf.cast(self._replicas, loss.dtype)
-        rows = tf.shape(logits)[0]
         self._loss_tracker.update_state(loss, sample_weight=rows)
-        return logits, loss, rows
+        return logits[:rows], loss, rows
 
     @property
     def _replicas(self) -> int:
@@ -201,14 +203,14 @@ class TrainingModel(keras.Model):
 
         Keras 3.15.1 takes a batch from the iterator for it, and cannot on several machines.
         """
-        if self._distribute_strategy is not None:
-            x, logits = self.inputs[0], self.outputs[0]
-            example = [
-                np.zeros([size or 1 for size in shape], dtype)
-                for shape, dtype in ((x.shape, x.dtype), (logits.shape[:-1], "int32"))
-            ]
-            with self.distribute_strategy.scope():
-                self._symbolic_build(data_batch=tuple(example))
+        if self._distribute_strategy is None:
+            return
+        logits = np.zeros([size or 1 for size in self.outputs[0].shape], "float32")
+        labels = np.zeros(logits.shape[:-1], "int32")
+        with self._distribute_strategy.scope():
+            for part in (self._compile_metrics, self._compile_loss):
+                if part is not None and not part.built:
+                    part.build(labels, logits)
 
     @functools.cached_property
     def seconds_waiting(self) -> tf.Variable:
@@ -338,12 +340,31 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     return model
 
 
+def _never_empty(*parts: Any) -> list[Any]:
+    """Return a batch without rows with one of zeros, other batches as they are.
+
+    A replica may get none of the last rows, and has to take part in the step all the same; some
+    kernels of TensorFlow 2.21 fail on nothing.
+    """
+    return [
+        part
+        if part is None
+        else tf.pad(
+            part,
+            [[0, tf.cast(tf.shape(part)[0] == 0, tf.int32)]] + [[0, 0]] * (part.shape.rank - 1),
+        )
+        for part in parts
+    ]
+
+
 def _is_iterator(data: Any) -> bool:
     return isinstance(data, tf.data.Iterator | tf.distribute.DistributedIterator)
 
 
 def _steps(x: Any, batch_size: int | None, validation_split: float) -> int:
     """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
+    if isinstance(x, tf.distribute.DistributedDataset):
+        raise ZooError("the steps of a distributed dataset are not known: give steps_per_epoch.")
     if isinstance(x, tf.data.Dataset):
         steps = int(x.cardinality())
         if steps == tf.data.INFINITE_CARDINALITY:

@@ -1,0 +1,256 @@
+"""Several devices and several machines: which strategy, who writes, what each one reads."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.errors import ZooError
+
+DIGEST_BYTES = 16  # of what the workers compare before they start
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+
+
+def strategy_for(devices: str = "auto") -> tf.distribute.Strategy:
+    """Return the strategy for what `--devices` says; call it before anything else of TensorFlow.
+
+    Args:
+        devices: `auto` is every machine that `TF_CONFIG` or Slurm names, else every GPU of this
+            one, else its CPU. `cpu`, `gpu`, `gpu:0,1` or `cpu:0,1` (a CPU as two logical devices,
+            to try things out) choose the devices of this machine.
+
+    Raises:
+        ZooError: there are no such devices; or TensorFlow was already in use.
+    """
+    if _several_machines():
+        if devices != "auto":
+            raise ZooError(
+                f"--devices {devices} cannot be combined with several workers: each takes all of "
+                "its GPUs, or its CPU. Choose with CUDA_VISIBLE_DEVICES."
+            )
+        return _several_workers()
+    return _one_machine(devices)
+
+
+@functools.cache  # a second strategy on the same devices would use the first one's collectives
+def _one_machine(devices: str) -> tf.distribute.Strategy:
+    kind, _, numbers = devices.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (kind == "auto" and numbers):
+        raise ZooError(f"--devices {devices}: is not one of auto, cpu, gpu, gpu:0,1 and cpu:0,1.")
+    try:
+        wanted = [int(number) for number in numbers.split(",")] if numbers else None
+    except ValueError as error:
+        raise ZooError(f"--devices {devices}: {numbers!r} is not a list of numbers.") from error
+    if kind == "cpu":
+        return _cpus(wanted)
+    found = tf.config.list_physical_devices("GPU")
+    if kind == "auto" and not found:
+        return tf.distribute.get_strategy()
+    chosen = range(len(found)) if wanted is None else wanted
+    if not found or not set(chosen) <= set(range(len(found))) or len(set(chosen)) < len(chosen):
+        raise ZooError(f"--devices {devices}: this machine has {len(found)} GPUs, from 0.")
+    if len(chosen) == 1:
+        return tf.distribute.OneDeviceStrategy(f"GPU:{chosen[0]}")
+    return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in chosen])
+
+
+def _cpus(wanted: list[int] | None) -> tf.distribute.Strategy:
+    if tf.config.get_visible_devices("GPU"):
+        _before_start(lambda: tf.config.set_visible_devices([], "GPU"))
+    if wanted is None or wanted == [0]:
+        return tf.distribute.get_strategy()
+    if wanted != list(range(len(wanted))):
+        raise ZooError("logical CPU devices are counted from 0: --devices cpu:0,1")
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    if len(tf.config.get_logical_device_configuration(cpu) or [0]) != len(wanted):
+        pieces = [tf.config.LogicalDeviceConfiguration() for _ in wanted]
+        _before_start(lambda: tf.config.set_logical_device_configuration(cpu, pieces))
+    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in wanted])
+
+
+def _before_start(configure: Callable[[], None]) -> None:
+    try:
+        configure()
+    except RuntimeError as error:
+        raise ZooError(
+            "the devices cannot be changed any more: TensorFlow is already in use in this process. "
+            "Choose them before building a model."
+        ) from error
+
+
+# --- several workers -----------------------------------------------------------------------------
+
+
+def _several_machines() -> bool:
+    if "TF_CONFIG" in os.environ:
+        return sum(map(len, _cluster().values())) > 1
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+
+
+def _cluster() -> Mapping[str, list[str]]:
+    try:
+        found = json.loads(os.environ["TF_CONFIG"]).get("cluster", {})
+        for kind, addresses in found.items():
+            if kind not in ("chief", "worker") or not isinstance(addresses, list):
+                raise ZooError(
+                    f"TF_CONFIG: {kind!r}: the cluster must be lists of addresses of a `chief` and "
+                    "of `worker`s."
+                )
+    except (ValueError, AttributeError) as error:
+        raise ZooError(f"TF_CONFIG is not the JSON of a cluster: {error}.") from error
+    return found
+
+
+@functools.cache
+def _several_workers() -> tf.distribute.Strategy:
+    resolver = (
+        tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        if "TF_CONFIG" in os.environ
+        else tf.distribute.cluster_resolver.SlurmClusterResolver()
+    )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except RuntimeError as error:
+        raise ZooError(
+            "workers cannot be joined any more: TensorFlow is already in use in this process. "
+            "Choose the devices before building a model."
+        ) from error
+    except tf.errors.OpError as error:
+        raise ZooError(
+            f"this worker cannot join the others: {_first_line(error)} Is its port in use, and can "
+            "it reach the addresses in TF_CONFIG?"
+        ) from error
+
+
+def workers(strategy: tf.distribute.Strategy) -> int:
+    """Return the number of worker processes; 1 on one machine."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.cluster_spec():
+        return 1
+    spec = resolver.cluster_spec()
+    return sum(spec.num_tasks(kind) for kind in spec.jobs)
+
+
+def worker(strategy: tf.distribute.Strategy) -> int:
+    """Return the number of this worker process, from 0; the chief is 0."""
+    if workers(strategy) == 1:
+        return 0
+    resolver = strategy.cluster_resolver
+    before = 1 if resolver.task_type == "worker" and "chief" in resolver.cluster_spec().jobs else 0
+    return int(resolver.task_id) + before
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Return whether this process writes the run."""
+    return worker(strategy) == 0
+
+
+def gathered(strategy: tf.distribute.Strategy, row: Any) -> list[Any]:
+    """Return the rows `(1, n)` of all workers in their order; all must ask for it."""
+    if workers(strategy) == 1:
+        return [row[0]]
+    here = strategy.run(lambda: tf.constant(row))
+    everywhere = strategy.gather(here, axis=0).numpy()
+    local = strategy.num_replicas_in_sync // workers(strategy)
+    return list(everywhere[::local])
+
+
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
+    """Return when every worker has come here."""
+    gathered(strategy, [[0]])
+
+
+def check_agreement(strategy: tf.distribute.Strategy, facts: Mapping[str, str]) -> None:
+    """Compare what must be equal on all workers before they train together.
+
+    Args:
+        strategy: that of the training.
+        facts: a name and a value for each, the same names on all workers.
+
+    Raises:
+        ZooError: a worker has another value; on all workers alike.
+    """
+    import hashlib
+
+    import numpy as np
+
+    digests = [
+        list(hashlib.blake2b(value.encode(), digest_size=DIGEST_BYTES).digest())
+        for value in facts.values()
+    ]
+    rows = gathered(strategy, np.array([digests], np.int32).reshape(1, -1))
+    for number, row in enumerate(rows):
+        differs = (row != rows[0]).reshape(len(facts), DIGEST_BYTES).any(axis=1)
+        names = [name for name, odd in zip(facts, differs, strict=True) if odd]
+        if names:
+            here = "; ".join(f"{name} is {facts[name]} here" for name in names)
+            raise ZooError(
+                f"worker {number} and worker 0 differ in {', '.join(names)} ({here}). Start all "
+                "with the same code, command and data."
+            )
+
+
+@contextmanager
+def others_watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turn the errors that the loss of a worker causes into one readable message.
+
+    Raises:
+        ZooError: another worker has ended or cannot be reached.
+    """
+    try:
+        yield
+    except LOST as error:
+        if workers(strategy) == 1:
+            raise
+        raise ZooError(
+            f"worker {worker(strategy)} lost another worker: {_first_line(error)} Start all again "
+            "with --resume."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0][:300] if lines else type(error).__name__).rstrip(".") + "."
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+def distributed(
+    strategy: tf.distribute.Strategy,
+    make: Callable[[range, int], tf.data.Dataset],
+) -> tuple[tf.data.Dataset | tf.distribute.DistributedDataset, int | None]:
+    """Return a dataset whose global batches are shared out to the replicas by row, and its steps.
+
+    On several replicas it does not end, so that nobody has to ask the others at every step whether
+    they have a batch: `fit` needs the number of steps. On one it ends, and the number is None.
+
+    Args:
+        strategy: that of the training.
+        make: from the numbers of the replicas here and the number of all to a dataset that yields,
+            for each global batch, the rows of each replica here, one after the other. All workers
+            must make the same global batches.
+    """
+    total = strategy.num_replicas_in_sync
+    if total == 1:
+        return make(range(1), 1), None
+
+    def here(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = total // context.num_input_pipelines
+        first = local * context.input_pipeline_id
+        return make(range(first, first + local), total).repeat()
+
+    steps = int(make(range(1), total).cardinality())
+    return strategy.distribute_datasets_from_function(here), steps
