@@ -16,6 +16,14 @@ GOOD = ["great", "lovely", "moving", "funny", "brilliant"]
 BAD = ["dull", "awful", "tired", "clumsy", "boring"]
 NEUTRAL = ["the", "film", "was", "a", "story", "with", "actors", "and", "music", "plot"]
 
+
+def pytest_configure() -> None:
+    """Split the CPU into two logical devices, before TensorFlow starts: replicas without GPUs."""
+    from zoo.distribute import strategy_for
+
+    strategy_for("cpu:0,1")
+
+
 # One small, quick training: a few seconds with everything on.
 QUICK = {
     "recipe.epochs": 2,

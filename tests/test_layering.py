@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
-    ["errors", "finding", "files", "environment", "quiet", "plain_yaml", "schema_errors"],
+    ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "schema_errors"],
     ["architecture", "recipe", "dotted", "preset", "advice", "scores"],
     ["text", "layers"],
     ["models", "data"],

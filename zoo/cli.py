@@ -93,6 +93,17 @@ def train(
         show.train_summary(run)
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def launch(
+    command: Annotated[list[str], typer.Argument(help="After --: zoo train ...")],
+    workers: Annotated[int, typer.Option(help="Worker processes on this machine.")] = 2,
+) -> None:
+    """Run a command as several workers that train together."""
+    from zoo.launch import launch as run_workers
+
+    raise typer.Exit(run_workers(workers, command))
+
+
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],

@@ -161,10 +161,23 @@ def gathered(strategy: tf.distribute.Strategy, row: Any) -> list[Any]:
     """Return the rows `(1, n)` of all workers in their order; all must ask for it."""
     if workers(strategy) == 1:
         return [row[0]]
-    here = strategy.run(lambda: tf.constant(row))
-    everywhere = strategy.gather(here, axis=0).numpy()
     local = strategy.num_replicas_in_sync // workers(strategy)
-    return list(everywhere[::local])
+    return list(gathered_rows(strategy, row)[::local])
+
+
+def gathered_rows(strategy: tf.distribute.Strategy, rows: Any) -> Any:
+    """Return the rows of all replicas, one after the other, as an array; all must ask for it.
+
+    Args:
+        strategy: that of the training.
+        rows: `(rows, ...)`, as many as a worker likes.
+    """
+
+    @tf.function
+    def gather(rows: tf.Tensor) -> tf.Tensor:
+        return strategy.gather(strategy.run(tf.identity, args=(rows,)), axis=0)
+
+    return gather(tf.convert_to_tensor(rows)).numpy()
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:

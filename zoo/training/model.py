@@ -10,7 +10,6 @@ report as loss; `optimizer._learning_rate`, where the schedule itself is;
 from __future__ import annotations
 
 import functools
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -19,12 +18,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.distribute import workers
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import Preset, recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
+from zoo.training.batches import count_steps, is_iterator, never_empty
 from zoo.training.callbacks import StopNotFinite, recipe_callbacks
 from zoo.training.gradients import clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.losses import MacroF1, make_loss
@@ -35,6 +36,7 @@ from zoo.training.optimizers import (
     make_optimizer,
     without_decay,
 )
+from zoo.training.prediction import predict_together
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.sparse import sparse_matmul
 from zoo.training.statistics import StepStatistics
@@ -138,7 +140,7 @@ class TrainingModel(keras.Model):
         """Return logits, mean loss over the rows here, and the number of these rows."""
         rows = tf.shape(y)[0]
         if self._replicas > 1:
-            x, y, weights = _never_empty(x, y, weights)
+            x, y, weights = never_empty(x, y, weights)
         logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
@@ -163,7 +165,7 @@ class TrainingModel(keras.Model):
         super().make_train_function(force)
         if not self.run_eagerly and self.steps_per_execution == 1:
             plain, step = self.train_function, self._step_on_iterator(self.train_step, timed=True)
-            self.train_function = lambda data: (step if _is_iterator(data) else plain)(data)
+            self.train_function = lambda data: (step if is_iterator(data) else plain)(data)
 
     def make_test_function(self, force: bool = False) -> None:
         """Make the function that scores one batch."""
@@ -172,7 +174,7 @@ class TrainingModel(keras.Model):
         super().make_test_function(force)
         if not self.run_eagerly and self.steps_per_execution == 1:
             plain, step = self.test_function, self._step_on_iterator(self.test_step, timed=False)
-            self.test_function = lambda data: (step if _is_iterator(data) else plain)(data)
+            self.test_function = lambda data: (step if is_iterator(data) else plain)(data)
 
     def _step_on_iterator(self, step: Any, timed: bool) -> Any:
         """Return the function of a step on the next batch; it gives the first replica's metrics.
@@ -258,11 +260,13 @@ class TrainingModel(keras.Model):
                 verbose=verbose, callbacks=callbacks, validation_split=validation_split,
                 validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
             )  # fmt: skip
-        if isinstance(x, tf.data.Dataset | keras.utils.PyDataset):
+        if isinstance(
+            x, tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
+        ):
             kwargs.setdefault("shuffle", False)  # they come shuffled; Keras warns otherwise
         elif batch_size is None:
             batch_size = self.batch_size
-        steps = steps_per_epoch or _steps(x, batch_size, validation_split)
+        steps = steps_per_epoch or count_steps(x, batch_size, validation_split)
         epochs = self.recipe.total_epochs(steps) if epochs is None else epochs
         self._begin(steps * (epochs - kwargs.get("initial_epoch", 0)))
         validated = validation_data is not None or bool(validation_split)
@@ -286,6 +290,17 @@ class TrainingModel(keras.Model):
         if isinstance(watch, StopNotFinite) and watch.error is not None:
             raise watch.error
         return history
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **kwargs: Any
+    ) -> Any:
+        """Return the logits of every row, in order; arguments as in `keras.Model.predict`.
+
+        Several workers share the batches, and all get the whole.
+        """
+        if workers(self.distribute_strategy) == 1:
+            return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
+        return predict_together(self, x, batch_size or 32, **kwargs)
 
     def _begin(self, total_steps: int) -> None:
         """Start schedule, average and clock of a training."""
@@ -338,49 +353,3 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     model.optimizer.build(model.trainable_variables)
     model.set_exemptions()
     return model
-
-
-def _never_empty(*parts: Any) -> list[Any]:
-    """Return a batch without rows with one of zeros, other batches as they are.
-
-    A replica may get none of the last rows, and has to take part in the step all the same; some
-    kernels of TensorFlow 2.21 fail on nothing.
-    """
-    return [
-        part
-        if part is None
-        else tf.pad(
-            part,
-            [[0, tf.cast(tf.shape(part)[0] == 0, tf.int32)]] + [[0, 0]] * (part.shape.rank - 1),
-        )
-        for part in parts
-    ]
-
-
-def _is_iterator(data: Any) -> bool:
-    return isinstance(data, tf.data.Iterator | tf.distribute.DistributedIterator)
-
-
-def _steps(x: Any, batch_size: int | None, validation_split: float) -> int:
-    """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
-    if isinstance(x, tf.distribute.DistributedDataset):
-        raise ZooError("the steps of a distributed dataset are not known: give steps_per_epoch.")
-    if isinstance(x, tf.data.Dataset):
-        steps = int(x.cardinality())
-        if steps == tf.data.INFINITE_CARDINALITY:
-            raise ZooError("the dataset does not end: give steps_per_epoch.")
-        if steps < 0:
-            steps = int(x.reduce(np.int64(0), lambda count, *_: count + 1))
-    elif isinstance(x, keras.utils.PyDataset):
-        steps = len(x)
-    else:
-        parts = [part for part in keras.tree.flatten(x) if hasattr(part, "__len__")]
-        if not parts:
-            raise ZooError(
-                f"fit takes arrays, a tf.data.Dataset or a keras PyDataset, not {type(x).__name__}."
-            )
-        rows = math.floor(len(parts[0]) * (1.0 - validation_split))
-        steps = math.ceil(rows / (batch_size or 32))
-    if steps == 0:
-        raise ZooError("there are no rows to train on.")
-    return steps

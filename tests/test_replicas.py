@@ -1,0 +1,152 @@
+"""One device and several: the same steps, the same scores (two logical CPUs; two workers)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from replica_parts import CASES, CLASSES, rows, small, trained
+
+from zoo.distribute import strategy_for
+
+ONE = tf.distribute.get_strategy()
+
+
+@pytest.fixture(scope="module")
+def two() -> tf.distribute.Strategy:
+    return strategy_for("cpu:0,1")
+
+
+def assert_same(one: dict, other: dict) -> None:
+    assert one["steps"] == other["steps"] == 20
+    for left, right in zip(one["weights"], other["weights"], strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
+    for key, values in one["history"].items():
+        np.testing.assert_allclose(values, other["history"][key], atol=1e-5, err_msg=key)
+    np.testing.assert_allclose(one["predicted"], other["predicted"], atol=1e-4)
+    assert one["statistics"]["clipped_share"] == other["statistics"]["clipped_share"] == 1.0
+    for key in ("gradient_norm", "learning_rate"):
+        assert one["statistics"][key] == pytest.approx(other["statistics"][key], rel=1e-4)
+    ratios = one["statistics"]["update_ratios"]
+    assert list(ratios.values()) == pytest.approx(
+        list(other["statistics"]["update_ratios"].values()), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(("model", "optimizer"), CASES)
+def test_two_devices_train_as_one(two, model, optimizer) -> None:
+    assert_same(trained(ONE, model, optimizer), trained(two, model, optimizer))
+
+
+def test_a_replica_without_rows_takes_part(two) -> None:
+    x, y = rows(9)  # the last batch has a single row
+    weights = []
+    for strategy in (ONE, two):
+        with strategy.scope():
+            model = small("textcnn", "adam")
+        history = model.fit(x, y, shuffle=False, verbose=0, validation_data=(x[:1], y[:1]))
+        assert np.isfinite(history.history["val_loss"]).all()
+        weights.append(model.get_weights())
+    for left, right in zip(*weights, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
+
+
+def test_sample_weights_count_alike(two) -> None:
+    x, y = rows()
+    weights = []
+    for strategy in (ONE, two):
+        with strategy.scope():
+            model = small("fasttext", "sgd")
+        data = tf.data.Dataset.from_tensor_slices((x, y, np.linspace(0, 3, len(x), dtype="f4")))
+        model.fit(data.batch(8), verbose=0)
+        weights.append(model.get_weights())
+    for left, right in zip(*weights, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
+
+
+# --- what Keras alone does ------------------------------------------------------------------------
+
+
+def step_norm(strategy: tf.distribute.Strategy, model_class: type[keras.Model]) -> float:
+    """Return the length of a step of rate 1 on a huge gradient clipped to 1."""
+    with strategy.scope():
+        inputs = keras.Input((1,))
+        outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")(inputs)
+        model = model_class(inputs, outputs)
+        model.compile(keras.optimizers.SGD(1.0, global_clipnorm=1.0), "mse", jit_compile=False)
+    model.fit(np.full((4, 1), 1000.0), np.full((4, 1), 1000.0), batch_size=4, epochs=1, verbose=0)
+    return abs(float(model.get_weights()[0][0, 0]))
+
+
+def test_keras_alone_clips_before_it_sums(two) -> None:
+    """Written against Keras 3.15.1: the step of two replicas is twice as long as allowed."""
+    assert step_norm(ONE, keras.Model) == pytest.approx(1.0)
+    assert step_norm(two, keras.Model) == pytest.approx(2.0)
+
+
+def test_clips_what_all_replicas_have_together(two) -> None:
+    lengths = []
+    for strategy in (ONE, two):
+        with strategy.scope():
+            model = small("fasttext", "sgd", **{"recipe.global_clipnorm": 1e-3, "recipe.ema": None})
+            model.recipe = model.recipe.model_copy(update={"epochs": 1})
+            model.optimizer.weight_decay = None
+        before = model.get_weights()
+        x, y = rows(8)
+        model.fit(x, y, verbose=0)
+        moved = [a - b for a, b in zip(before, model.get_weights(), strict=True)]
+        lengths.append(np.sqrt(sum((each**2).sum() for each in moved)))
+    assert lengths[0] == pytest.approx(lengths[1], rel=1e-4)
+
+
+def test_keras_alone_counts_a_short_replica_as_much_as_a_long_one(two) -> None:
+    """Written against Keras 3.15.1: of 3 rows, the one alone on a replica weighs as much as two."""
+
+    def slope(strategy: tf.distribute.Strategy) -> float:
+        with strategy.scope():
+            inputs = keras.Input((1,))
+            outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")(inputs)
+            model = keras.Model(inputs, outputs)
+            model.compile(keras.optimizers.SGD(0.5), "mse", jit_compile=False)
+        data = tf.data.Dataset.from_tensor_slices(
+            (np.ones((3, 1)), np.array([[0.0], [0.0], [3.0]]))
+        )
+        model.fit(data.batch(4), shuffle=False, verbose=0)
+        return float(model.get_weights()[0][0, 0])
+
+    assert slope(ONE) == pytest.approx(1.0)
+    assert slope(two) == pytest.approx(1.5)
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [[("textcnn", "lazy_adamw"), ("textrnn", "sgd")], pytest.param(CASES, marks=pytest.mark.slow)],
+)
+def test_two_workers_train_as_one(cases, tmp_path: Path) -> None:
+    code = Path(__file__).with_name("worker_program.py")
+    command = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--", sys.executable]
+    command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in cases)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[worker 0] done" in done.stdout and "[worker 1] done" in done.stdout
+    for model, optimizer in cases:
+        expected = trained(ONE, model, optimizer)
+        for number in (0, 1):
+            found = json.loads((tmp_path / f"{model}-{optimizer}-{number}.json").read_text())
+            found["weights"] = [np.array(each, "float32") for each in found["weights"]]
+            assert_same(expected, found)
+
+
+def test_predictions_have_a_row_each(two) -> None:
+    with two.scope():
+        model = small("fasttext", "adam")
+    assert model.predict(rows()[0], batch_size=8, verbose=0).shape == (37, CLASSES)

@@ -1,0 +1,141 @@
+"""Start a command as several workers on this machine, and end them together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import IO, Any
+
+from zoo.errors import ZooError
+
+POLL = 0.2  # seconds between two looks at the workers
+GRACE = 45.0  # seconds in which the others may say that one has ended, and end themselves
+
+
+def launch(workers: int, command: Sequence[str]) -> int:
+    """Run a command once a worker, joined through `TF_CONFIG`; return 0 or the first failure.
+
+    Every line of their output comes with the worker's number. When one fails the others are given
+    some seconds to notice, and are then ended; SIGTERM and Ctrl-C are passed on to all. The cores
+    of the machine are divided among them.
+
+    Args:
+        workers: how many, at least 1.
+        command: program and arguments; `zoo` is this package's.
+
+    Raises:
+        ZooError: there is no command, it cannot be started, or `workers` is below 1.
+    """
+    command = _checked(workers, command)
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    processes: list[subprocess.Popen[bytes]] = []
+    threads: list[threading.Thread] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for index in range(workers):
+            processes.append(_start(command, addresses, index))
+            threads += _readers(processes[-1], index)
+        return _watch(processes)
+    finally:
+        _end(processes)
+        for reader in threads:
+            reader.join()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _checked(workers: int, command: Sequence[str]) -> list[str]:
+    if workers < 1:
+        raise ZooError(f"--workers must be at least 1. Received: {workers}.")
+    if not command:
+        raise ZooError("no command. Write it after --: zoo launch --workers 2 -- zoo train textcnn")
+    if command[0] == "zoo":
+        return [sys.executable, "-m", "zoo", *command[1:]]
+    return list(command)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody uses now; all are held until all are found."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+def _start(command: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen[bytes]:
+    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    cores = max(len(os.sched_getaffinity(0)) // len(addresses), 1)
+    environment = {
+        "TF_NUM_INTRAOP_THREADS": str(cores),
+        "OMP_NUM_THREADS": str(cores),
+        **os.environ,
+        "TF_CONFIG": json.dumps(config),
+        "PYTHONUNBUFFERED": "1",
+    }
+    try:
+        # A session of its own: Ctrl-C reaches it once, through `launch`.
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise ZooError(f"{command[0]}: cannot be started: {error.strerror}.") from error
+
+
+def _readers(process: subprocess.Popen[bytes], index: int) -> list[threading.Thread]:
+    pairs = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+    readers = [threading.Thread(target=_prefix, args=(index, *pair)) for pair in pairs]
+    for reader in readers:
+        reader.start()
+    return readers
+
+
+def _prefix(index: int, source: IO[bytes] | None, target: Any) -> None:
+    for line in source or ():
+        text = line.decode("utf-8", "replace").rstrip("\n")
+        target.write(f"[worker {index}] {text}\n")
+        target.flush()
+
+
+def _watch(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Return 0 when all have ended well, or the first failure after the others had their time."""
+    failed, deadline = 0, float("inf")
+    while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+        time.sleep(POLL)
+        codes = [process.poll() for process in processes]
+        if not failed and any(codes):
+            failed = next(code for code in codes if code)
+            deadline = time.monotonic() + GRACE
+    codes = [process.returncode for process in processes]
+    failed = failed or next((code for code in codes if code), 0)
+    return 128 - failed if failed < 0 else failed  # a signal's number, as shells say it
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

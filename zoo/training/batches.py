@@ -1,0 +1,61 @@
+"""What `fit` is given: batches, and how many there are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.errors import ZooError
+
+DATASETS = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
+
+
+def never_empty(*parts: Any) -> list[Any]:
+    """Return a batch without rows with one of zeros, other batches as they are.
+
+    A replica may get none of the last rows, and has to take part in the step all the same; what is
+    averaged over no rows would be NaN (https://github.com/tensorflow/tensorflow/issues/41657).
+    """
+    return [
+        part
+        if part is None
+        else tf.pad(
+            part,
+            [[0, tf.cast(tf.shape(part)[0] == 0, tf.int32)]] + [[0, 0]] * (part.shape.rank - 1),
+        )
+        for part in parts
+    ]
+
+
+def is_iterator(data: Any) -> bool:
+    """Return whether a step is given an iterator, as by `fit`, or something else."""
+    return isinstance(data, tf.data.Iterator | tf.distribute.DistributedIterator)
+
+
+def count_steps(x: Any, batch_size: int | None, validation_split: float) -> int:
+    """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
+    if isinstance(x, tf.distribute.DistributedDataset):
+        raise ZooError("the steps of a distributed dataset are not known: give steps_per_epoch.")
+    if isinstance(x, tf.data.Dataset):
+        steps = int(x.cardinality())
+        if steps == tf.data.INFINITE_CARDINALITY:
+            raise ZooError("the dataset does not end: give steps_per_epoch.")
+        if steps < 0:
+            steps = int(x.reduce(np.int64(0), lambda count, *_: count + 1))
+    elif isinstance(x, keras.utils.PyDataset):
+        steps = len(x)
+    else:
+        parts = [part for part in keras.tree.flatten(x) if hasattr(part, "__len__")]
+        if not parts:
+            raise ZooError(
+                f"fit takes arrays, a tf.data.Dataset or a keras PyDataset, not {type(x).__name__}."
+            )
+        rows = math.floor(len(parts[0]) * (1.0 - validation_split))
+        steps = math.ceil(rows / (batch_size or 32))
+    if steps == 0:
+        raise ZooError("there are no rows to train on.")
+    return steps
