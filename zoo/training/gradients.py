@@ -41,24 +41,60 @@ def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
         rows: their number, a scalar; 0 is fine.
     """
     context = tf.distribute.get_replica_context()
-    present = [gradient for gradient in gradients if gradient is not None]
-    *summed, total = context.all_reduce(
-        tf.distribute.ReduceOp.SUM, [*present, tf.cast(rows, tf.float32)]
+    dense = [each for each in gradients if isinstance(each, tf.Tensor)]
+    *dense, total = context.all_reduce(
+        tf.distribute.ReduceOp.SUM, [*dense, tf.cast(rows, tf.float32)]
     )
     total = tf.maximum(total, 1.0)
-    left = iter(summed)
-    return [
-        None if gradient is None else _divided(next(left), total, gradient)
-        for gradient in gradients
+    left = iter(dense)
+    gathered = iter(_gathered([each for each in gradients if isinstance(each, tf.IndexedSlices)]))
+    found: list[Any] = []
+    for gradient in gradients:
+        if isinstance(gradient, tf.IndexedSlices):
+            joined = sum_repeated_rows(next(gathered))
+            values = joined.values / tf.cast(total, joined.values.dtype)
+            found.append(tf.IndexedSlices(values, joined.indices, joined.dense_shape))
+        else:
+            found.append(None if gradient is None else next(left) / tf.cast(total, gradient.dtype))
+    return found
+
+
+def _gathered(gradients: list[tf.IndexedSlices]) -> list[tf.IndexedSlices]:
+    """Return the rows of all replicas, so that some come twice.
+
+    All in one message: over a network, and between processes too, the number of messages is what
+    costs. It holds how many rows there are of each, then their ids, then their values.
+    """
+    if not gradients:
+        return []
+    counts = [tf.size(each.indices) for each in gradients]
+    parts = [
+        tf.bitcast(tf.stack(counts), tf.float32),
+        *(tf.bitcast(tf.cast(each.indices, tf.int32), tf.float32) for each in gradients),
+        *(tf.reshape(tf.cast(each.values, tf.float32), [-1]) for each in gradients),
     ]
-
-
-def _divided(summed: Any, total: tf.Tensor, before: Any) -> Any:
-    if not isinstance(before, tf.IndexedSlices):
-        return summed / tf.cast(total, summed.dtype)
-    # A strategy joins the rows of all replicas, so that some come twice.
-    values = summed.values / tf.cast(total, summed.values.dtype)
-    return sum_repeated_rows(tf.IndexedSlices(values, summed.indices, before.dense_shape))
+    context = tf.distribute.get_replica_context()
+    message = context.all_gather(tf.concat(parts, axis=0), axis=0)
+    widths = [each.values.shape[1] for each in gradients]
+    rows: list[list[tf.Tensor]] = [[] for _ in gradients]
+    values: list[list[tf.Tensor]] = [[] for _ in gradients]
+    for _ in range(context.num_replicas_in_sync):
+        counts = tf.unstack(tf.bitcast(message[: len(gradients)], tf.int32), num=len(gradients))
+        sizes = [*counts, *(n * width for n, width in zip(counts, widths, strict=True))]
+        end = len(gradients) + tf.add_n(sizes)
+        pieces = tf.split(message[len(gradients) : end], sizes)
+        message = message[end:]
+        for i, width in enumerate(widths):
+            rows[i].append(tf.bitcast(pieces[i], tf.int32))
+            values[i].append(tf.reshape(pieces[len(widths) + i], [-1, width]))
+    return [
+        tf.IndexedSlices(
+            tf.cast(tf.concat(values[i], axis=0), each.values.dtype),
+            tf.cast(tf.concat(rows[i], axis=0), each.indices.dtype),
+            each.dense_shape,
+        )
+        for i, each in enumerate(gradients)
+    ]
 
 
 def clip_by_global_norm(gradients: list[Any], limit: float | None) -> tuple[list[Any], tf.Tensor]:
