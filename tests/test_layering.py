@@ -14,7 +14,7 @@ ROWS = [
     ["text", "layers"],
     ["models", "data"],
     ["training", "export", "baseline"],
-    ["builders", "evaluate", "run", "job"],
+    ["builders", "evaluate", "run", "request", "folder", "start", "job"],
     ["tuning", "show"],
     ["cli"],
     ["__main__"],

@@ -52,6 +52,9 @@ def train(
     classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
     drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with the interrupted run in --out, bit for bit.")
+    ] = False,
     note: Annotated[str, typer.Option(help="Why this run; kept in notes.yaml.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -75,6 +78,7 @@ def train(
         classes=classes.split(",") if classes else None,
         drop_missing=drop_missing,
         overwrite=overwrite,
+        resume=resume,
         note=note,
     )
     if as_json:

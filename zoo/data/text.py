@@ -22,7 +22,7 @@ from zoo.data.classes import (
     labelled_rows,
     rows_of_classes,
 )
-from zoo.data.pipeline import batches
+from zoo.data.pipeline import Place, batches
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows
@@ -56,10 +56,14 @@ class Data:
     settings: TextData
     seed: int
 
-    def dataset(self, part: str) -> tf.data.Dataset:
+    def dataset(self, part: str, place: Place | None = None) -> tf.data.Dataset:
         """Return the batches of `train`, `validation` or `test`; see `zoo.data.pipeline.batches`.
 
         Only the training part is shuffled and balanced.
+
+        Args:
+            part: name of the part.
+            place: where a training that goes on begins.
 
         Raises:
             ZooError: there is no such part.
@@ -76,6 +80,7 @@ class Data:
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
             num_classes=len(self.classes),
+            place=place,
         )
 
     def close(self) -> None:
@@ -104,6 +109,7 @@ def load_data(
     fraction: float = 1.0,
     classes: Sequence[Any] | None = None,
     drop_missing: bool = False,
+    tokenizer: Tokenizer | None = None,
 ) -> Data:
     """Read, check and split text data, and learn the tokenizer.
 
@@ -119,6 +125,7 @@ def load_data(
         fraction: share of the training part to keep, stratified, in (0, 1] (A30).
         classes: labels to keep; None keeps all (A31).
         drop_missing: leave out rows without a label instead of refusing them.
+        tokenizer: one that was learned before from the same data; None learns it.
 
     Returns:
         The data; `close` it.
@@ -147,7 +154,7 @@ def load_data(
         findings += checks.label_order(stores["train"])
         parts = _parts(stores, rows, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
-        return _finished(parts, findings, settings, vocabulary_size, seed)
+        return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer)
     except BaseException:
         for store in stores.values():
             store.close()
@@ -240,6 +247,7 @@ def _finished(
     settings: TextData,
     vocabulary_size: int,
     seed: int,
+    tokenizer: Tokenizer | None,
 ) -> Data:
     store, rows = parts["train"]
     present = np.flatnonzero(np.bincount(store.labels[rows]))
@@ -249,7 +257,8 @@ def _finished(
         splits[name], unknown_rows, labels = classified(each, some, classes)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(each, unknown_rows, labels, name))
-    tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
+    if tokenizer is None:
+        tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
     findings += _judged(splits, classes, tokenizer, settings, seed)
     findings += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     return Data(
