@@ -120,13 +120,13 @@ def test_a_loss_that_is_not_finite_stops_with_the_best_weights() -> None:
 
     class Break(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None) -> None:
-            if epoch == 2:
+            if epoch >= 2:
                 self.model.optimizer._learning_rate.scale.assign(float("nan"))
 
-    with pytest.raises(ZooError, match=r"not finite any more .*step 9, .*A166"):
+    with pytest.raises(ZooError, match=r"not finite any more .*step 15, .*A166"):
         model.fit(
             X, Y, batch_size=16, verbose=0, validation_data=(X, Y), callbacks=[Break(), notes]
         )
     assert model.best_epoch in (1, 2)
     assert same(model.get_weights(), notes.ends[model.best_epoch - 1])
-    assert len(notes.ends) == 3  # the callbacks of others saw the end of it
+    assert len(notes.ends) == 5  # two restarts; the callbacks of others saw the end of it

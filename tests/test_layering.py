@@ -14,7 +14,7 @@ ROWS = [
     ["text", "layers"],
     ["models", "data"],
     ["training", "distribute", "export", "baseline"],
-    ["builders", "evaluate", "run", "job"],
+    ["builders", "evaluate", "run", "request", "folder", "start", "verdict", "job"],
     ["tuning", "show"],
     ["cli"],
     ["__main__"],

@@ -53,6 +53,9 @@ def train(
     drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
     devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with the interrupted run in --out, bit for bit.")
+    ] = False,
     note: Annotated[str, typer.Option(help="Why this run; kept in notes.yaml.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -83,6 +86,7 @@ def train(
         drop_missing=drop_missing,
         devices=devices,
         overwrite=overwrite,
+        resume=resume,
         note=note,
     )
     if run is None:  # a worker that is not the first

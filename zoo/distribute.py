@@ -244,11 +244,8 @@ def _first_line(error: Exception) -> str:
 def distributed(
     strategy: tf.distribute.Strategy,
     make: Callable[[range, int], tf.data.Dataset],
-) -> tuple[tf.data.Dataset | tf.distribute.DistributedDataset, int | None]:
-    """Return a dataset whose global batches are shared out to the replicas by row, and its steps.
-
-    On several replicas it does not end, so that nobody has to ask the others at every step whether
-    they have a batch: `fit` needs the number of steps. On one it ends, and the number is None.
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Return a dataset whose global batches are shared out to the replicas by row.
 
     Args:
         strategy: that of the training.
@@ -258,12 +255,18 @@ def distributed(
     """
     total = strategy.num_replicas_in_sync
     if total == 1:
-        return make(range(1), 1), None
+        return make(range(1), 1)
 
     def here(context: tf.distribute.InputContext) -> tf.data.Dataset:
         local = total // context.num_input_pipelines
         first = local * context.input_pipeline_id
-        return make(range(first, first + local), total).repeat()
+        return make(range(first, first + local), total)
 
-    steps = int(make(range(1), total).cardinality())
-    return strategy.distribute_datasets_from_function(here), steps
+    dataset = strategy.distribute_datasets_from_function(here)
+    # Every replica gets a piece of every batch, so that nobody has to ask the others at each step
+    # whether they have one, which is what TensorFlow 2.21 does on several machines.
+    dataset._enable_get_next_as_optional = False
+    # Its length in batches, so that Keras does not try for one more: of a step without data,
+    # replicas would still do what needs none, such as counting it.
+    dataset._cardinality //= total // workers(strategy)
+    return dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -24,6 +25,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "command": " ".join(sys.argv),
         "commit": commit(),
+        "code": code(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
@@ -31,6 +33,16 @@ def environment() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Return the installed versions of the packages that decide a result."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def code() -> str:
+    """Return a checksum of the package's own source files."""
+    root = Path(__file__).resolve().parent
+    found = hashlib.blake2b(digest_size=8)
+    for path in sorted(root.rglob("*.py")):
+        found.update(path.relative_to(root).as_posix().encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def hardware() -> str:

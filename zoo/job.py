@@ -9,7 +9,10 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import random
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +23,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import scores
-from zoo.baseline import Baseline, fit_baseline
+from zoo.baseline import fit_baseline
 from zoo.builders import build
-from zoo.data import Data, bundled, load_data
+from zoo.data import Data, bundled
+from zoo.data.pipeline import Place
 from zoo.distribute import (
     check_agreement,
     distributed,
@@ -34,38 +37,45 @@ from zoo.distribute import (
 )
 from zoo.environment import environment
 from zoo.errors import ZooError
-from zoo.evaluate import split_logits, write_mistakes
-from zoo.files import read_json, write_json, write_text
+from zoo.files import write_json, write_text
 from zoo.finding import Finding
-from zoo.preset import Preset, load_preset
+from zoo.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
+from zoo.preset import Preset
+from zoo.request import Request, loaded, resolve
 from zoo.run import Classifier, Run
+from zoo.start import Start, check_fingerprint, check_same, load_start
 from zoo.text.vectors import read_vectors
+from zoo.training.interruption import Stop, Stopped, stop_signals
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
+from zoo.training.resume import Checkpoints, Unusable
+from zoo.verdict import against_baseline, notes, scored
+
+_NOTHING = "No epoch had ended: nothing is kept."
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What was asked for; kept in `environment.json`, so that the run can be repeated."""
+class _Task:
+    """One call of `train`."""
 
-    data: Any
-    validation: Any
-    test: Any
-    text: str | None
-    label: str | None
-    seed: int
-    fraction: float
-    classes: tuple[str, ...] | None
-    drop_missing: bool
+    preset: Preset
+    request: Request
+    folder: Path
+    started: float
+    note: str
+    verbose: bool
+    stop: Stop
+    strategy: tf.distribute.Strategy
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the request as JSON types; data in memory is named by its type only."""
-        document = dataclasses.asdict(
-            dataclasses.replace(self, data=None, validation=None, test=None)
-        )
-        for name in ("data", "validation", "test"):
-            document[name] = _described(getattr(self, name))
-        return document
+    @property
+    def resume_hint(self) -> str:
+        """What goes on from the checkpoint, or an empty string when there is none."""
+        if not can_resume(self.folder):
+            return ""
+        command = f"zoo train {self.folder / 'preset.yaml'} --out {self.folder} --resume"
+        if "<" in str(self.request.to_dict()["data"]):
+            command = f'zoo.train(..., out="{self.folder}", resume=True)'
+        return f"`{command}` goes on from its last checkpoint."
 
 
 def train(
@@ -85,6 +95,7 @@ def train(
     drop_missing: bool = False,
     devices: str = "auto",
     overwrite: bool = False,
+    resume: bool = False,
     note: str = "",
     verbose: bool = True,
 ) -> Run | None:
@@ -110,6 +121,8 @@ def train(
         devices: `auto`, `cpu`, `gpu`, `gpu:0,1`; see `zoo.distribute.strategy_for`. Several share
             each batch by row, and train as one would.
         overwrite: replace the run that is already in `out`.
+        resume: go on with the run in `out` that was interrupted, to the same weights as if it had
+            not been; begin where there is none, and return one that is finished.
         note: why this run (A27); kept in `notes.yaml`.
         verbose: whether progress is shown on stderr.
 
@@ -117,12 +130,13 @@ def train(
         The finished run; None on all workers but the first, which writes it.
 
     Raises:
-        ZooError: data, preset or folder are not usable; or training was interrupted (the best
-            model so far is kept), or its loss was no longer finite.
+        ZooError: data, preset or folder are not usable; the run to go on with had other settings,
+            data or versions; or training was interrupted by Ctrl-C or SIGTERM (`resume` goes on
+            with it), or its loss blew up.
     """
     started = time.perf_counter()
     strategy = strategy_for(devices)
-    resolved, repeated = _preset(model, preset, set)
+    resolved, repeated = resolve(model, preset, set)
     if data is None and repeated is not None:
         data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
     elif data is None:
@@ -131,40 +145,133 @@ def train(
         data, validation, test, text, label, seed, fraction,
         tuple(classes) if classes is not None else None, drop_missing,
     )  # fmt: skip
+    folder = _folder(resolved, out, overwrite, resume)
     # Before any graph is made: a seed set later would unload the tokenizer's model.
     keras.utils.set_random_seed(seed)
     chief = is_chief(strategy)
-    place = _run_folder(resolved, out, overwrite) if chief else _thrown_away()
-    with place as folder, _loaded(request, resolved) as loaded, others_watched(strategy):
-        run = _train(resolved, request, loaded, strategy, folder, started, note, verbose and chief)
+    with (
+        stop_signals() as stop,
+        others_watched(strategy),
+        _place(folder, strategy, overwrite, resume) as place,
+    ):
+        task = _Task(resolved, request, place, started, note, verbose and chief, stop, strategy)
+        try:
+            if resume and outcome(place) is not None and not can_resume(place):
+                run = _ended(task)
+            else:
+                run = _train(task, _begun(task) if resume else None)
+        except KeyboardInterrupt:
+            kept = task.resume_hint or "Nothing is kept."
+            raise ZooError(f"{place}: interrupted. {kept}") from None
         wait_for_all(strategy)
         return run if chief else None
 
 
-def _train(
-    preset: Preset,
-    request: Request,
-    data: Data,
-    strategy: tf.distribute.Strategy,
-    folder: Path,
-    started: float,
-    note: str,
-    verbose: bool,
-) -> Run:
-    """Train; only the chief scores, and what the others write is thrown away."""
-    findings = list(data.findings)
-    serious = [str(finding) for finding in findings if finding.level == "error"]
+@contextlib.contextmanager
+def _place(
+    folder: Path, strategy: tf.distribute.Strategy, overwrite: bool, resume: bool
+) -> Iterator[Path]:
+    """Yield the folder to work in: the run's for the chief, one to throw away for the others.
+
+    To resume, they begin with a copy of the run.
+    """
+    if is_chief(strategy):
+        with run_folder(folder, overwrite=overwrite, resume=resume) as made:
+            wait_for_all(strategy)  # now the others may look at it
+            wait_for_all(strategy)  # now they have
+            yield made
+        return
+    with tempfile.TemporaryDirectory(prefix="zoo-worker-") as name:
+        wait_for_all(strategy)
+        if resume and folder.is_dir():
+            shutil.copytree(folder, name, dirs_exist_ok=True)
+        wait_for_all(strategy)
+        yield Path(name)
+
+
+def _folder(preset: Preset, out: str | Path | None, overwrite: bool, resume: bool) -> Path:
+    if resume and overwrite:
+        raise ZooError("--resume and --overwrite: choose one. The first goes on, the other begins.")
+    if out is not None:
+        return Path(out)
+    if resume:
+        raise ZooError("--resume needs --out: the folder of the run to go on with.")
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{preset.model}-{Path(preset.name).stem}-{stamp}"
+
+
+def _ended(task: _Task) -> Run:
+    """Return a run there is nothing to go on with."""
+    folder = task.folder
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # a kill may have left them
+    check_same(folder, task.preset, task.request.to_dict(), None)
+    reason = (outcome(folder) or {}).get("stopped")
+    if reason is not None:
+        raise ZooError(
+            f"{folder}: has no checkpoint to go on from; its training ended before its time: "
+            f"{reason} Its best model is kept. To train again, pass --overwrite."
+        )
+    if task.verbose:
+        print(f"{folder}: is finished; there is nothing to resume.", file=sys.stderr)
+    return Run(folder)
+
+
+def _begun(task: _Task) -> Start | None:
+    """Return what the run in the folder began with, or None when it has to begin."""
+    start = load_start(task.folder / CHECKPOINTS / "start")
+    if start is not None:
+        check_same(task.folder, task.preset, task.request.to_dict(), environment())
+    return start
+
+
+def _train(task: _Task, start: Start | None) -> Run:
+    with loaded(task.request, task.preset, start.tokenizer if start else None) as data:
+        if start is None:
+            start = _start(task, data)
+        else:
+            check_fingerprint(task.folder, data.fingerprint)
+        try:
+            return _trained(task, start, data)
+        except ZooError as error:
+            raise ZooError(f"{error} {task.resume_hint}".rstrip()) from error
+
+
+def _start(task: _Task, data: Data) -> Start:
+    """Check the data, fit the baseline, and write down what the run begins with."""
+    serious = [str(finding) for finding in data.findings if finding.level == "error"]
     if serious:
         raise ZooError(" ".join(serious))
     if data.validation is None:
         raise ZooError("no validation part: give --validation, or a validation_fraction above 0.")
-    resolved = preset.override({"architecture.num_classes": len(data.classes)})
-    sized = preset.override(
-        {
-            "architecture.num_classes": len(data.classes),
-            "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
-        }
+    baseline: dict[str, Any] = {}
+    if is_chief(task.strategy):
+        baseline = fit_baseline(
+            data.train,
+            data.validation,
+            data.test,
+            num_classes=len(data.classes),
+            seed=task.request.seed,
+        ).to_dict()
+    start = Start(task.preset.name, data.classes, baseline, data.tokenizer)
+    resolved = task.preset.override({"architecture.num_classes": len(data.classes)})
+    write_text(task.folder / "preset.yaml", resolved.to_yaml())
+    write_json(
+        task.folder / "environment.json",
+        environment() | {"request": task.request.to_dict(), "fingerprint": data.fingerprint},
     )
+    start.save(task.folder / CHECKPOINTS / "start")
+    return start
+
+
+def _trained(task: _Task, start: Start, data: Data) -> Run:
+    folder, findings, strategy = task.folder, list(data.findings), task.strategy
+    sizes = {
+        "architecture.num_classes": len(start.classes),
+        "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
+    }
+    sized = task.preset.override(sizes)
+    kept = checkpoints(folder)
+    found, passed_over = kept.newest()
     about = environment()
     check_agreement(
         strategy,
@@ -173,46 +280,51 @@ def _train(
             "versions": str(about["versions"]),
             "preset": sized.to_yaml(),
             "data": data.fingerprint,
-            "seed": str(request.seed),
+            "seed": str(task.request.seed),
+            "checkpoint": str(found["step"] if found else None),
         },
     )
+    # The same first weights whether the tokenizer was just learned or read.
+    random.seed(task.request.seed)
+    np.random.seed(task.request.seed)
     with strategy.scope():
         model = build(sized)
-    if preset.data.vectors:
-        findings.append(_start_from_vectors(model, preset, data, request.seed))
-    write_text(folder / "preset.yaml", resolved.to_yaml())
+    if task.preset.data.vectors:
+        findings.append(_start_from_vectors(model, task.preset, data, task.request.seed))
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
-    write_json(
-        folder / "environment.json",
-        about | {"request": request.to_dict(), "fingerprint": data.fingerprint},
+    monitor = Monitor(task.started, folder / "history.csv", len(data.train), task.verbose)
+    alone = strategy.num_replicas_in_sync == 1
+    saved = Checkpoints(
+        kept, Place(), task.stop, found, writes=is_chief(strategy), within_epochs=alone
     )
-    monitor = Monitor(started, folder / "history.csv", len(data.train), verbose)
-    stopped = _fit(model, data, strategy, monitor)
+    stopped, failed = _fit(task, model, data, monitor, saved)
     if not is_chief(strategy):
         return Run(folder)
-    baseline = fit_baseline(
-        data.train, data.validation, data.test, num_classes=len(data.classes), seed=request.seed
-    )
-    classifier = Classifier(
-        _on_one_device(model, sized), data.tokenizer, data.classes, preset.data.max_length
-    )
+    network = _on_one_device(model, sized)
+    classifier = Classifier(network, data.tokenizer, start.classes, task.preset.data.max_length)
     classifier.save(folder / "model")
     metrics = {
-        "model": preset.model,
-        "preset": preset.name,
-        **_scored(classifier, data, baseline, folder),
+        "model": task.preset.model,
+        "preset": start.preset,
+        **scored(classifier, data, start.baseline, folder),
         "training": monitor.to_dict()
         | {
             "parameters": model.count_params(),
             "train_examples": len(data.train),
+            "checkpoint_seconds": saved.seconds,
             "interrupted": stopped is not None,
+            "stopped": stopped,
         },
-        "seconds": time.perf_counter() - started,
+        "seconds": monitor.seconds_in_all,
     }
-    findings += [*monitor.findings(), _against_baseline(metrics)]
+    findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
+    findings.append(against_baseline(metrics))
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
-    write_text(folder / "notes.yaml", _notes(note, findings[-1]))
+    write_text(folder / "notes.yaml", notes(task.note, findings[-1]))
     write_json(folder / "metrics.json", metrics)
+    if stopped is None or failed:
+        # A training that failed would fail again from its last checkpoint.
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if stopped is not None:
         raise ZooError(
             f"{stopped} The best model so far (epoch {monitor.best_epoch}) is kept: "
@@ -231,70 +343,38 @@ def _on_one_device(model: TrainingModel, preset: Preset) -> TrainingModel:
 
 
 def _fit(
-    model: TrainingModel, data: Data, strategy: tf.distribute.Strategy, monitor: Monitor
-) -> str | None:
-    """Train; return why it stopped early, if it did and left a best epoch in the model."""
-    train, steps = distributed(strategy, functools.partial(data.dataset, "train"))
-    validation, validation_steps = distributed(
-        strategy, functools.partial(data.dataset, "validation")
-    )
+    task: _Task, model: TrainingModel, data: Data, monitor: Monitor, saved: Checkpoints
+) -> tuple[str | None, bool]:
+    """Train; return why it stopped early, if it did with a best epoch, and whether it failed."""
+    task.stop.waits = True
     try:
         model.fit(
-            train,
-            validation_data=validation,
-            steps_per_epoch=steps,
-            validation_steps=validation_steps,
-            callbacks=[monitor],
+            distributed(task.strategy, functools.partial(data.dataset, "train", saved.place)),
+            validation_data=distributed(
+                task.strategy, functools.partial(data.dataset, "validation", None)
+            ),
+            callbacks=[monitor, saved],
+            initial_epoch=saved.initial_epoch,
+            epochs=saved.epochs,
             verbose=0,
         )
-    except KeyboardInterrupt:
-        reason = f"interrupted in epoch {monitor.epochs + 1}."
+    except KeyboardInterrupt as error:
+        reason, failed = f"interrupted in epoch {monitor.epochs + 1}.", False
+        if isinstance(error, Stopped) and error.number == signal.SIGTERM and task.resume_hint:
+            # Whoever sends it does not wait for scores.
+            raise ZooError(reason) from None
+    except Unusable:
+        raise
     except ZooError as error:
-        reason = str(error)
+        reason, failed = str(error), True
     else:
-        return None
+        return None, False
     finally:
+        task.stop.waits = False
         monitor.close()
     if model.best_epoch is None:
-        raise ZooError(f"{reason} No epoch had ended: nothing is kept.")
-    return reason
-
-
-def _scored(classifier: Classifier, data: Data, baseline: Baseline, folder: Path) -> dict[str, Any]:
-    """Score the kept weights on validation and test, and write the worst mistakes."""
-    found: dict[str, Any] = {"validation": None, "test": None}
-    for name, split in (("validation", data.validation), ("test", data.test)):
-        if split is None:
-            continue
-        logits = split_logits(
-            classifier.network, classifier.tokenizer, split, classifier.max_length
-        )
-        found[name] = scores.report(split.labels, logits, data.classes)
-        # the last one written wins: test, where there is a test part
-        found[name]["mistakes"] = write_mistakes(
-            folder / "mistakes.csv", split, logits, data.classes
-        )
-    return found | {"baseline": baseline.to_dict()}
-
-
-def _against_baseline(metrics: Mapping[str, Any]) -> Finding:
-    """Say by how much the network beats the linear model on the same split, or that it does not."""
-    part = "test" if metrics["test"] else "validation"
-    network, linear = metrics[part]["accuracy"], metrics["baseline"][part]["accuracy"]
-    points = 100 * (network - linear)
-    numbers = f"{100 * network:.1f} % against {100 * linear:.1f} % accuracy on {part}"
-    evidence = {"split": part, "network": network, "baseline": linear, "points": points}
-    if points > 0:
-        what = f"{metrics['model']} beats the linear baseline by {points:.1f} points: {numbers}."
-        return Finding("info", what, evidence, "")
-    what = (
-        f"{metrics['model']} does not beat the linear baseline ({points:+.1f} points): {numbers}."
-    )
-    advice = (
-        "Use the linear model, look at mistakes.csv, get more rows, or try other presets "
-        f"(`zoo presets {metrics['model']}`)."
-    )
-    return Finding("warning", what, evidence, advice)
+        raise ZooError(f"{reason} {'' if task.resume_hint else _NOTHING}".rstrip())
+    return reason, failed
 
 
 def _start_from_vectors(model: TrainingModel, preset: Preset, data: Data, seed: int) -> Finding:
@@ -315,110 +395,3 @@ def _start_from_vectors(model: TrainingModel, preset: Preset, data: Data, seed: 
         coverage,
         "" if coverage["share"] >= 0.5 else "Set data.tokenizer=words: vector files hold words.",
     )
-
-
-def _preset(
-    model: str | Path, preset: str | Path, changes: Mapping[str, Any] | None
-) -> tuple[Preset, tuple[Any, ...] | None]:
-    """Return the preset, and the data of the run when `model` is the preset file of a run."""
-    path = Path(model)
-    if path.suffix not in (".yaml", ".yml"):
-        return load_preset(str(model), preset, changes), None
-    loaded = load_preset(None, path, changes)
-    beside = path.parent / "environment.json"
-    if not beside.is_file():
-        return loaded, None
-    request = read_json(beside).get("request", {})
-    try:
-        return loaded, tuple(request[field.name] for field in dataclasses.fields(Request))
-    except (KeyError, TypeError) as error:
-        raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
-
-
-@contextlib.contextmanager
-def _loaded(request: Request, preset: Preset) -> Iterator[Data]:
-    data = load_data(
-        request.data,
-        validation=request.validation,
-        test=request.test,
-        text=request.text,
-        label=request.label,
-        settings=preset.data,
-        vocabulary_size=preset.architecture.vocabulary_size,
-        seed=request.seed,
-        fraction=request.fraction,
-        classes=list(request.classes) if request.classes is not None else None,
-        drop_missing=request.drop_missing,
-    )
-    try:
-        yield data
-    finally:
-        data.close()
-
-
-@contextlib.contextmanager
-def _thrown_away() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="zoo-worker-") as name:
-        yield Path(name)
-
-
-@contextlib.contextmanager
-def _run_folder(preset: Preset, out: str | Path | None, overwrite: bool) -> Iterator[Path]:
-    """Yield the run's folder; without a model in it at the end, what was there before is back."""
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path(out) if out else Path("runs") / f"{preset.model}-{Path(preset.name).stem}-{stamp}"
-    replaced: Path | None = None
-    try:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        if folder.exists():
-            replaced = _set_aside(folder, overwrite)
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise ZooError(f"{folder}: cannot be made: {error.strerror or error}.") from error
-    try:
-        yield folder
-    finally:
-        if not (folder / "metrics.json").is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            if replaced is not None:
-                replaced.rename(folder)
-        elif replaced is not None:
-            shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _set_aside(folder: Path, overwrite: bool) -> Path:
-    if not overwrite:
-        raise ZooError(f"{folder}: is already there. Choose another --out, or pass --overwrite.")
-    if not (folder / "preset.yaml").is_file():
-        raise ZooError(
-            f"{folder}: is not a run, so --overwrite leaves it alone. Choose another --out."
-        )
-    aside = folder.with_name(f".{folder.name}.replaced")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)
-    return aside
-
-
-def _notes(note: str, result: Finding) -> str:
-    """Return the text of notes.yaml: why this run, what it showed, what next (A27)."""
-    import json  # a JSON string is a YAML string
-
-    return (
-        "# Why this run, what it showed, what next: yours to edit.\n"
-        f"why: {json.dumps(note, ensure_ascii=False)}\n"
-        f"showed: {json.dumps(result.what, ensure_ascii=False)}\n"
-        f"next: {json.dumps(result.next, ensure_ascii=False)}\n"
-    )
-
-
-def _described(data: Any) -> Any:
-    if data is None or isinstance(data, str):
-        return data
-    if isinstance(data, Path):
-        return str(data)
-    if isinstance(data, list) and all(isinstance(part, str | Path) for part in data):
-        return [str(part) for part in data]
-    if isinstance(data, np.ndarray | tuple | list):
-        return f"<{type(data).__name__} in memory>"
-    return f"<{type(data).__module__}.{type(data).__name__} in memory>"

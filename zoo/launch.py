@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import IO, Any
 from zoo.errors import ZooError
 
 POLL = 0.2  # seconds between two looks at the workers
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 GRACE = 45.0  # seconds in which the others may say that one has ended, and end themselves
 
 
@@ -39,7 +41,10 @@ def launch(workers: int, command: Sequence[str]) -> int:
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[threading.Thread] = []
 
+    asked: list[int] = []
+
     def pass_on(number: int, _: FrameType | None) -> None:
+        asked.append(number)
         for process in processes:
             if process.poll() is None:
                 process.send_signal(number)
@@ -49,7 +54,7 @@ def launch(workers: int, command: Sequence[str]) -> int:
         for index in range(workers):
             processes.append(_start(command, addresses, index))
             threads += _readers(processes[-1], index)
-        return _watch(processes)
+        return _watch(processes, asked)
     finally:
         _end(processes)
         for reader in threads:
@@ -94,10 +99,16 @@ def _start(command: Sequence[str], addresses: list[str], index: int) -> subproce
         # A session of its own: Ctrl-C reaches it once, through `launch`.
         return subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_end_with_parent,
         )  # fmt: skip
     except OSError as error:
         raise ZooError(f"{command[0]}: cannot be started: {error.strerror}.") from error
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it has died."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _readers(process: subprocess.Popen[bytes], index: int) -> list[threading.Thread]:
@@ -115,14 +126,18 @@ def _prefix(index: int, source: IO[bytes] | None, target: Any) -> None:
         target.flush()
 
 
-def _watch(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Return 0 when all have ended well, or the first failure after the others had their time."""
+def _watch(processes: list[subprocess.Popen[bytes]], asked: list[int]) -> int:
+    """Return 0 when all have ended well, or the first failure after the others had their time.
+
+    So they have when all were asked to stop: TensorFlow 2.21 takes SIGTERM from a worker that does
+    not look for it itself.
+    """
     failed, deadline = 0, float("inf")
     while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
         time.sleep(POLL)
         codes = [process.poll() for process in processes]
-        if not failed and any(codes):
-            failed = next(code for code in codes if code)
+        if not failed and (any(codes) or asked):
+            failed = next((code for code in codes if code), -asked[0] if asked else 0)
             deadline = time.monotonic() + GRACE
     codes = [process.returncode for process in processes]
     failed = failed or next((code for code in codes if code), 0)

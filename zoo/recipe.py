@@ -138,6 +138,8 @@ class Recipe(Block):
         ema: decay of the moving average of weights that is validated and kept, or null.
         best: validation score that picks the epoch whose weights are kept.
         patience_epochs: epochs without a better score before training stops, or null for all.
+        deterministic: whether TensorFlow's ops are held to the same bits every time, at some speed;
+            without it a GPU may round otherwise from run to run.
     """
 
     epochs: Positive
@@ -150,6 +152,7 @@ class Recipe(Block):
     ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     best: Literal["loss", "accuracy", "macro_f1"]
     patience_epochs: Positive | None
+    deterministic: bool = False
 
     @model_validator(mode="after")
     def _adadelta_rate(self) -> Recipe:

@@ -7,7 +7,6 @@ length, every row comes once an epoch, and the number of batches is known before
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +22,26 @@ BLOCK_BYTES = 2 << 20  # of long texts a block holds fewer: the first batch come
 AHEAD = 2  # blocks tokenized at the same time, in order; the op uses several cores by itself
 
 
+class Place:
+    """Where the next reading of a dataset begins: an epoch's order, and the batches it leaves out.
+
+    Each reading takes the place and moves it to the beginning of the next epoch.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = self.batch = 0
+
+    def set(self, epoch: int, batch: int = 0) -> None:
+        """Begin the next reading at a batch of the order of an epoch, both from 0."""
+        self.epoch, self.batch = epoch, batch
+
+    def take(self) -> tuple[int, int]:
+        """Return epoch and batch, and move on to the next epoch."""
+        taken = self.epoch, self.batch
+        self.set(self.epoch + 1)
+        return taken
+
+
 def batches(
     split: Split,
     tokenizer: Tokenizer,
@@ -34,6 +53,7 @@ def batches(
     num_classes: int = 2,
     here: range = range(1),
     replicas: int = 1,
+    place: Place | None = None,
 ) -> tf.data.Dataset:
     """Return a dataset of int32 `(batch, time)` ids and int32 `(batch,)` labels.
 
@@ -51,6 +71,8 @@ def batches(
         here: numbers of the replicas that this dataset feeds: it yields the rows of each, one
             replica after the other, for every batch. They may be none.
         replicas: number of all replicas, which share each batch by row.
+        place: where to begin, for a training that goes on; what lies before is not tokenized. The
+            reading that begins within an epoch is shorter than the dataset's cardinality.
     """
     weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
@@ -58,10 +80,10 @@ def batches(
     signature = (
         tf.TensorSpec([None], tf.string),
         tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([2], tf.int64),
+        tf.TensorSpec([3], tf.int64),
     )
     source = tf.data.Dataset.from_generator(
-        _blocks(split, batch_size, seed, balance), output_signature=signature
+        _blocks(split, batch_size, seed, balance, place or Place()), output_signature=signature
     )
 
     # Plain TensorFlow calls: without autograph the graphs are made in a tenth of the time.
@@ -77,7 +99,8 @@ def batches(
         count = tf.cast(tf.math.ceil(tf.size(order) / batch_size), tf.int64)
         numbers = tf.range(count)
         if seed is not None:
-            numbers = tf.random.experimental.stateless_shuffle(numbers, key)
+            numbers = tf.random.experimental.stateless_shuffle(numbers, key[:2])
+        numbers = numbers[key[2] :]
 
         # Every batch is cut into a piece for each replica; those of the replicas here are kept.
         pieces = tf.reshape(numbers[:, None] * replicas + tf.constant(list(here), tf.int64), [-1])
@@ -95,22 +118,24 @@ def batches(
         return tf.data.Dataset.from_tensor_slices(pieces).map(piece)
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
-    return (
-        source.map(tokenize, num_parallel_calls=AHEAD, deterministic=True)
-        .prefetch(1)
-        .flat_map(cut)
-        .apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size) * len(here)))
-        .prefetch(8)
-    )
+    found = source.map(tokenize, num_parallel_calls=AHEAD, deterministic=True).prefetch(1)
+    return _at_most(found.flat_map(cut), -(-rows // batch_size) * len(here)).prefetch(8)
+
+
+def _at_most(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Give a dataset of unknown length a cardinality that a single reading may fall short of.
+
+    `assert_cardinality` is an error at the end of a reading that began within an epoch. What is
+    chained on here is endless by its form, and empty.
+    """
+    return dataset.concatenate(dataset.take(0).repeat()).take(count)
 
 
 def _blocks(
-    split: Split, batch_size: int, seed: int | None, balance: str
+    split: Split, batch_size: int, seed: int | None, balance: str, place: Place
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
-    epochs = itertools.count()
-
     def generate() -> Iterator[tuple[Any, ...]]:
-        epoch = next(epochs)
+        epoch, skipped = place.take()
         if seed is None:
             order = np.arange(len(split))
         else:
@@ -124,9 +149,12 @@ def _blocks(
                 # whole batches, or their number would not be known beforehand
                 full = int(np.searchsorted(filled, BLOCK_BYTES)) // batch_size
                 rows = rows[: max(full, 1) * batch_size]
-            texts = split.store.raw(split.rows[rows])
-            key = [(seed or 0) * 1_000_003 + epoch, start]
-            yield np.array(texts, dtype=object), split.labels[rows], key
+            count = -(-len(rows) // batch_size)
+            if skipped < count:
+                texts = split.store.raw(split.rows[rows])
+                key = [(seed or 0) * 1_000_003 + epoch, start, skipped]
+                yield np.array(texts, dtype=object), split.labels[rows], key
+            skipped = max(skipped - count, 0)
             start += len(rows)
 
     return generate

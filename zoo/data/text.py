@@ -22,7 +22,7 @@ from zoo.data.classes import (
     labelled_rows,
     rows_of_classes,
 )
-from zoo.data.pipeline import batches
+from zoo.data.pipeline import Place, batches
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows
@@ -56,11 +56,23 @@ class Data:
     settings: TextData
     seed: int
 
-    def dataset(self, part: str, here: range = range(1), replicas: int = 1) -> tf.data.Dataset:
+    def dataset(
+        self,
+        part: str,
+        place: Place | None = None,
+        here: range = range(1),
+        replicas: int = 1,
+    ) -> tf.data.Dataset:
         """Return the batches of `train`, `validation` or `test`; see `zoo.data.pipeline.batches`.
 
         Only the training part is shuffled and balanced. On several replicas, give this to
         `zoo.distribute.distributed`.
+
+        Args:
+            part: name of the part.
+            place: where a training that goes on begins.
+            here: numbers of the replicas that are fed.
+            replicas: number of all replicas.
 
         Raises:
             ZooError: there is no such part.
@@ -77,6 +89,7 @@ class Data:
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
             num_classes=len(self.classes),
+            place=place,
             here=here,
             replicas=replicas,
         )
@@ -107,6 +120,7 @@ def load_data(
     fraction: float = 1.0,
     classes: Sequence[Any] | None = None,
     drop_missing: bool = False,
+    tokenizer: Tokenizer | None = None,
 ) -> Data:
     """Read, check and split text data, and learn the tokenizer.
 
@@ -122,6 +136,7 @@ def load_data(
         fraction: share of the training part to keep, stratified, in (0, 1] (A30).
         classes: labels to keep; None keeps all (A31).
         drop_missing: leave out rows without a label instead of refusing them.
+        tokenizer: one that was learned before from the same data; None learns it.
 
     Returns:
         The data; `close` it.
@@ -150,7 +165,7 @@ def load_data(
         findings += checks.label_order(stores["train"])
         parts = _parts(stores, rows, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
-        return _finished(parts, findings, settings, vocabulary_size, seed)
+        return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer)
     except BaseException:
         for store in stores.values():
             store.close()
@@ -243,6 +258,7 @@ def _finished(
     settings: TextData,
     vocabulary_size: int,
     seed: int,
+    tokenizer: Tokenizer | None,
 ) -> Data:
     store, rows = parts["train"]
     present = np.flatnonzero(np.bincount(store.labels[rows]))
@@ -252,7 +268,8 @@ def _finished(
         splits[name], unknown_rows, labels = classified(each, some, classes)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(each, unknown_rows, labels, name))
-    tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
+    if tokenizer is None:
+        tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
     findings += _judged(splits, classes, tokenizer, settings, seed)
     findings += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     fingerprint = _fingerprint(splits)

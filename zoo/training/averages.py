@@ -37,6 +37,11 @@ class Averages:
         self._pending = local_variable(tf.constant(0, tf.int64))
         self._swapped = False
 
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """All that the average is made of, for a checkpoint."""
+        return [*self._averages, self._steps, self._pending]
+
     def restart(self) -> None:
         """Set the average to the present weights, and the count of steps to 0."""
         for average, value in zip(self._averages, self._variables, strict=True):

@@ -39,7 +39,10 @@ def is_iterator(data: Any) -> bool:
 def count_steps(x: Any, batch_size: int | None, validation_split: float) -> int:
     """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
     if isinstance(x, tf.distribute.DistributedDataset):
-        raise ZooError("the steps of a distributed dataset are not known: give steps_per_epoch.")
+        steps = int(x.cardinality)
+        if steps < 1:
+            raise ZooError("the distributed dataset cannot tell its steps: give steps_per_epoch.")
+        return steps
     if isinstance(x, tf.data.Dataset):
         steps = int(x.cardinality())
         if steps == tf.data.INFINITE_CARDINALITY:

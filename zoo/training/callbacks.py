@@ -1,4 +1,4 @@
-"""What the recipe does around the steps: keep the best weights, lower the rate, stop."""
+"""What the recipe does around the steps: average, keep the best weights, lower the rate."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import ZooError
 from zoo.recipe import Recipe
+from zoo.training.blowup import BlowUp
 from zoo.training.schedules import RecipeSchedule
-
-# Steps between two looks at the loss: a look waits for the device, so not at every step.
-LOOK_EVERY = 50
 
 
 class Averaged(keras.callbacks.Callback):
@@ -82,6 +79,15 @@ class KeepBest(keras.callbacks.Callback):
             if self.model.averages is not None:
                 self.model.averages.restart()
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on; the weights as the list that is kept."""
+        return {"best": self.best, "waited": self.waited, "weights": self.weights}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.best, self.waited = float(state["best"]), int(state["waited"])
+        self.weights = state["weights"]
+
 
 class Plateau(keras.callbacks.Callback):
     """Lower the learning rate when the validation loss stops falling (A38, A94).
@@ -111,40 +117,19 @@ class Plateau(keras.callbacks.Callback):
             self.schedule.scale.assign(self.schedule.scale * self.factor)
             self.waited = 0
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on; the scale is part of the schedule."""
+        return {"best": self.best, "waited": self.waited}
 
-class StopNotFinite(keras.callbacks.Callback):
-    """Stop when the loss is no longer finite (A161 to A166); `fit` then raises `error`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps = 0
-        self.error: ZooError | None = None
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss now and then."""
-        self.steps += 1
-        if self.steps % LOOK_EVERY == 0:
-            self._look(logs)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss of the epoch."""
-        self._look(logs)
-
-    def _look(self, logs: dict[str, Any] | None) -> None:
-        if self.error is None and not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self.model.stop_training = True
-            rate = float(np.asarray(self.model.optimizer.learning_rate))
-            self.error = ZooError(
-                f"the loss is not finite any more (seen at step {self.steps}, learning rate "
-                f"{rate:.3g}). Lower recipe.optimizer.learning_rate ten times (A166), or set "
-                "recipe.global_clipnorm to 1.0 (A02)."
-            )
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.best, self.waited = float(state["best"]), int(state["waited"])
 
 
 def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
     """Return the callbacks of a recipe, in the order in which they must run.
 
-    The last one is the `StopNotFinite`.
+    The last one is the `BlowUp`.
 
     Args:
         model: the `TrainingModel` they will work on.
@@ -159,7 +144,7 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         found.append(Plateau(model.schedule, block.factor, block.patience_epochs))
-    found.append(StopNotFinite())
+    found.append(BlowUp())
     for callback in found:
         callback.set_model(model)
     return found

@@ -4,7 +4,9 @@ What is not public in Keras was written against 3.15.1: `_loss_tracker`, the mea
 report as loss; `optimizer._learning_rate`, where the schedule itself is;
 `optimizer._all_reduce_sum_gradients`, with which it sums over replicas; `_maybe_symbolic_build`,
 `_compile_metrics` and `_compile_loss`, which `fit` builds under a strategy; `train_function` and
-`test_function`, which get a `tf.data` iterator from `fit` and a generator from `train_on_batch`.
+`test_function`, which get a `tf.data` iterator from `fit` and a generator from `train_on_batch`;
+`_get_metrics_result_or_logs`, what an epoch reports; `global_seed_generator`, where layers and ops
+without a seed take theirs from.
 """
 
 from __future__ import annotations
@@ -17,16 +19,21 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random import seed_generator
 
 from zoo.distribute import workers
 from zoo.errors import ZooError
+from zoo.finding import Finding
 from zoo.layers import NgramWeights
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import Preset, recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
-from zoo.training.batches import count_steps, is_iterator, never_empty
-from zoo.training.callbacks import StopNotFinite, recipe_callbacks
+from zoo.training.batches import DATASETS, count_steps, is_iterator, never_empty
+from zoo.training.blowup import BlowUp
+from zoo.training.callbacks import recipe_callbacks
+from zoo.training.determinism import deterministic_ops
 from zoo.training.gradients import clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.losses import MacroF1, make_loss
 from zoo.training.optimizers import (
@@ -37,6 +44,7 @@ from zoo.training.optimizers import (
     without_decay,
 )
 from zoo.training.prediction import predict_together
+from zoo.training.resume import Checkpoints
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.sparse import sparse_matmul
 from zoo.training.statistics import StepStatistics
@@ -56,6 +64,7 @@ class TrainingModel(keras.Model):
     batch_size: int | None = None
     averages: Averages | None = None
     best_epoch: int | None = None
+    findings: Sequence[Finding] = ()
     train_function: Any
     test_function: Any
 
@@ -219,6 +228,30 @@ class TrainingModel(keras.Model):
         """Seconds that steps spent waiting for their batch since the last `fit` began."""
         return tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
+    @property
+    def global_seed(self) -> list[int] | None:
+        """State of the generator of layers and ops without a seed; None before its first use."""
+        name = seed_generator.GLOBAL_SEED_GENERATOR
+        found = global_state.get_global_attribute(name)
+        return None if found is None else found.state.numpy().tolist()
+
+    @global_seed.setter
+    def global_seed(self, state: list[int] | None) -> None:
+        if state is None:
+            global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
+        else:
+            seed_generator.global_seed_generator().state.assign(state)
+
+    def build_metrics(self) -> None:
+        """Make the variables of the metrics, which Keras makes in the first step; reset."""
+        shape = [size or 1 for size in self.output_shape]
+        self.compute_metrics(None, np.zeros(shape[:-1], "int32"), np.zeros(shape, "float32"))
+        self.reset_metrics()
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        # An epoch that is resumed after its last step takes none, so it has no logs of its own.
+        return super()._get_metrics_result_or_logs(logs) if logs else self.get_metrics_result()
+
     def fit(
         self,
         x: Any = None,
@@ -251,8 +284,9 @@ class TrainingModel(keras.Model):
             Keras' history.
 
         Raises:
-            ZooError: there is no data, or no telling how much; or the loss is no longer finite, and
-                the best weights so far are in the model.
+            ZooError: there is no data, or no telling how much; or the loss blew up and did so again
+                at lower rates (`zoo.training.blowup`), and the best weights so far are in the
+                model.
         """
         if self.recipe is None:
             return super().fit(
@@ -260,9 +294,7 @@ class TrainingModel(keras.Model):
                 verbose=verbose, callbacks=callbacks, validation_split=validation_split,
                 validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
             )  # fmt: skip
-        if isinstance(
-            x, tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
-        ):
+        if isinstance(x, DATASETS):
             kwargs.setdefault("shuffle", False)  # they come shuffled; Keras warns otherwise
         elif batch_size is None:
             batch_size = self.batch_size
@@ -271,9 +303,12 @@ class TrainingModel(keras.Model):
         self._begin(steps * (epochs - kwargs.get("initial_epoch", 0)))
         validated = validation_data is not None or bool(validation_split)
         own = recipe_callbacks(self, self.recipe, validated)
+        for callback in callbacks or []:
+            if isinstance(callback, Checkpoints):
+                callback.watch([*own, *(callbacks or [])])
         ended = False
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), deterministic_ops(self.recipe.deterministic):
                 if steps_per_epoch is None:  # Keras says so of each dataset of unknown length
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
@@ -287,7 +322,7 @@ class TrainingModel(keras.Model):
                 for callback in own:
                     callback.on_train_end()
         watch = own[-1]
-        if isinstance(watch, StopNotFinite) and watch.error is not None:
+        if isinstance(watch, BlowUp) and watch.error is not None:
             raise watch.error
         return history
 
@@ -314,6 +349,7 @@ class TrainingModel(keras.Model):
             self.averages.restart()
         self.best_epoch = None
         self.statistics.restart()
+        self.findings = []
         self.seconds_waiting.assign(0.0)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from zoo.errors import ZooError
 from zoo.files import write_text
 from zoo.finding import Finding
 
@@ -36,6 +37,7 @@ class Monitor(keras.callbacks.Callback):
         self.seconds_to_first_step: float | None = None
         self.lines: list[dict[str, Any]] = []
         self._begun = time.perf_counter()
+        self._unwritten: str | None = None
         self._progress: Progress | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -76,7 +78,11 @@ class Monitor(keras.callbacks.Callback):
             writer = csv.DictWriter(stream, fieldnames=names)
             writer.writeheader()
             writer.writerows(self.lines)
-            write_text(self.history, stream.getvalue())
+            try:
+                write_text(self.history, stream.getvalue())
+                self._unwritten = None
+            except ZooError as error:  # the next epoch writes all lines again
+                self._unwritten = str(error)
         if self.show:
             self._show(line)
 
@@ -89,6 +95,36 @@ class Monitor(keras.callbacks.Callback):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on."""
+        now = time.perf_counter()
+        return {
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "seconds": now - self._begun,
+            "seconds_to_first_step": self.seconds_to_first_step,
+            "seconds_in_all": now - self.started,
+            "lines": self.lines,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state, the clocks too."""
+        self.epochs, self.steps = int(state["epochs"]), int(state["steps"])
+        self.seconds_to_first_step = state["seconds_to_first_step"]
+        self.lines = list(state["lines"])
+        self.seconds = float(state["seconds"])
+        self._begun -= self.seconds
+        self.started -= float(state["seconds_in_all"])
+        if self._progress is not None:
+            self._progress.update(
+                self._task, completed=self.steps, description=f"epoch {self.epochs + 1}"
+            )
+
+    @property
+    def seconds_in_all(self) -> float:
+        """Seconds since the command began, those of the processes gone on from included."""
+        return time.perf_counter() - self.started
 
     @property
     def best_epoch(self) -> int | None:
@@ -111,6 +147,9 @@ class Monitor(keras.callbacks.Callback):
     def findings(self) -> list[Finding]:
         """Return what the course of the training says."""
         planned = self.params["epochs"]
+        if self._unwritten is not None:
+            found = f"history.csv lacks the last epochs: {self._unwritten}"
+            return [Finding("warning", found, {}, "Free some space.")]
         if self.best_epoch == planned and planned > 1:
             return [
                 Finding(

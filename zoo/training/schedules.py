@@ -40,6 +40,11 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.begun = tf.Variable(int(begun), dtype=tf.int64, trainable=False)
         self.scale = tf.Variable(float(scale), dtype=tf.float32, trainable=False)
 
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """Where the schedule stands, for a checkpoint."""
+        return [self.total_steps, self.begun, self.scale]
+
     def begin(self, step: int, total_steps: int) -> None:
         """Start the schedule at an optimizer's step, for so many steps."""
         self.begun.assign(step)

@@ -1,0 +1,78 @@
+"""A small training that is interrupted and gone on with, shared by the tests of checkpoints."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from conftest import QUICK
+
+import zoo
+from zoo.training import resume
+
+# Every part that has a state: norms of an average, plateau, dropout, several blocks an epoch.
+SETTINGS = QUICK | {
+    "recipe.epochs": 3,
+    "recipe.schedule.name": "plateau",
+    "recipe.schedule.patience_epochs": 0,
+    "architecture.ngram_buckets": 64,
+    "data.batch_size": 8,
+}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+def write_always(monkeypatch) -> None:
+    """Write a checkpoint after every step."""
+    for name in ("WAIT_TIMES", "LEAST_SECONDS", "FIRST_SECONDS"):
+        monkeypatch.setattr(resume, name, 0)
+
+
+def kill_at(monkeypatch, owner, name: str, call: int) -> None:
+    """Raise `Killed` in the place of the call of that number, from 1."""
+    original, calls = getattr(owner, name), []
+
+    def killing(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == call:
+            raise Killed
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, killing)
+
+
+def train(data, out: Path, **arguments):
+    arguments = {"set": SETTINGS, "seed": 3, "verbose": False} | arguments
+    return zoo.train("textcnn", str(data), out=out, **arguments)
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open(newline="") as file:
+        return [
+            {key: value for key, value in line.items() if key != "seconds"}
+            for line in csv.DictReader(file)
+        ]
+
+
+def metrics(run: Path) -> dict:
+    found = json.loads((run / "metrics.json").read_text())
+    timed = ("seconds", "examples_per_second", "input_wait_share")
+    training = found["training"]
+    del found["baseline"]["seconds"]
+    found["training"] = {
+        key: value for key, value in training.items() if not any(word in key for word in timed)
+    }
+    return {key: value for key, value in found.items() if key != "seconds"}
+
+
+def assert_equal_runs(left: Path, right: Path) -> None:
+    """Weights bit for bit, history and metrics but for the times, and nothing left behind."""
+    weights = [zoo.load_run(run).classifier.network.get_weights() for run in (left, right)]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert history(left) == history(right)
+    assert metrics(left) == metrics(right)
+    assert {path.name for path in left.iterdir()} == {path.name for path in right.iterdir()}
+    assert not [path for path in right.parent.rglob("*") if ".part" in path.name]

@@ -1,0 +1,94 @@
+"""What a training is asked for: its data and what is done with them, and its preset."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data import Data, load_data
+from zoo.errors import ZooError
+from zoo.files import read_json
+from zoo.preset import Preset, load_preset
+from zoo.text.tokenizers import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What was asked for; kept in `environment.json`, so that the run can be repeated."""
+
+    data: Any
+    validation: Any
+    test: Any
+    text: str | None
+    label: str | None
+    seed: int
+    fraction: float
+    classes: tuple[str, ...] | None
+    drop_missing: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as JSON types; data in memory is named by its type only."""
+        document = dataclasses.asdict(
+            dataclasses.replace(self, data=None, validation=None, test=None)
+        )
+        for name in ("data", "validation", "test"):
+            document[name] = _described(getattr(self, name))
+        return document
+
+
+def resolve(
+    model: str | Path, preset: str | Path, changes: Mapping[str, Any] | None
+) -> tuple[Preset, tuple[Any, ...] | None]:
+    """Return the preset, and the data of the run when `model` is the preset file of a run."""
+    path = Path(model)
+    if path.suffix not in (".yaml", ".yml"):
+        return load_preset(str(model), preset, changes), None
+    found = load_preset(None, path, changes)
+    beside = path.parent / "environment.json"
+    if not beside.is_file():
+        return found, None
+    request = read_json(beside).get("request", {})
+    try:
+        return found, tuple(request[field.name] for field in dataclasses.fields(Request))
+    except (KeyError, TypeError) as error:
+        raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
+
+
+@contextlib.contextmanager
+def loaded(request: Request, preset: Preset, tokenizer: Tokenizer | None) -> Iterator[Data]:
+    """Yield the data of a request; the tokenizer is learned unless it is given."""
+    data = load_data(
+        request.data,
+        validation=request.validation,
+        test=request.test,
+        text=request.text,
+        label=request.label,
+        settings=preset.data,
+        vocabulary_size=preset.architecture.vocabulary_size,
+        seed=request.seed,
+        fraction=request.fraction,
+        classes=list(request.classes) if request.classes is not None else None,
+        drop_missing=request.drop_missing,
+        tokenizer=tokenizer,
+    )
+    try:
+        yield data
+    finally:
+        data.close()
+
+
+def _described(data: Any) -> Any:
+    if data is None or isinstance(data, str):
+        return data
+    if isinstance(data, Path):
+        return str(data)
+    if isinstance(data, list) and all(isinstance(part, str | Path) for part in data):
+        return [str(part) for part in data]
+    if isinstance(data, np.ndarray | tuple | list):
+        return f"<{type(data).__name__} in memory>"
+    return f"<{type(data).__module__}.{type(data).__name__} in memory>"

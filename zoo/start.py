@@ -1,0 +1,137 @@
+"""What a run began with, kept until it ends, so that it is gone on with as it was begun."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.dotted import values_of
+from zoo.errors import ZooError
+from zoo.files import read_json, write_json
+from zoo.preset import Preset, load_preset
+from zoo.text.tokenizers import Tokenizer, load_tokenizer
+
+# What of the environment changes the numbers; the rest may differ on another machine.
+VERSIONS = ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece", "numpy")
+REQUEST = ("seed", "fraction", "classes", "text", "label", "drop_missing")
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What was found before the first step.
+
+    Args:
+        preset: name of the preset.
+        classes: in the order of their ids.
+        baseline: the scores of the linear model.
+        tokenizer: learned from the training part.
+    """
+
+    preset: str
+    classes: list[Any]
+    baseline: dict[str, Any]
+    tokenizer: Tokenizer
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder.
+
+        Raises:
+            ZooError: a file cannot be written.
+        """
+        self.tokenizer.save(folder / "tokenizer")
+        document = {"preset": self.preset, "classes": self.classes, "baseline": self.baseline}
+        write_json(folder / "start.json", document)
+
+
+def load_start(folder: Path) -> Start | None:
+    """Return what `Start.save` wrote, or None when the run had not begun to train.
+
+    Raises:
+        ZooError: a file is damaged.
+    """
+    path = folder / "start.json"
+    if not path.is_file():
+        return None
+    document = read_json(path)
+    try:
+        preset, classes, baseline = (document[name] for name in ("preset", "classes", "baseline"))
+    except (KeyError, TypeError) as error:
+        raise ZooError(f"{path}: is damaged. Pass --overwrite to train again.") from error
+    return Start(preset, classes, baseline, load_tokenizer(folder / "tokenizer"))
+
+
+def check_same(
+    folder: Path, preset: Preset, request: Mapping[str, Any], about: Mapping[str, Any] | None
+) -> None:
+    """Refuse to go on with a run under other settings, versions or code (A65).
+
+    Args:
+        folder: of the run.
+        preset: what it would go on with; the number of classes, which the data decide, is left out.
+        request: the document of the request.
+        about: the present `zoo.environment.environment`; None for a run that is finished.
+
+    Raises:
+        ZooError: the message names each difference with the old and the new value.
+    """
+    recorded = _environment(folder)
+    try:
+        before = _settings(load_preset(None, folder / "preset.yaml"), recorded["request"])
+        now = _settings(preset, request)
+        if about is not None:
+            before |= _versions(recorded)
+            now |= _versions(about)
+    except (KeyError, TypeError) as error:
+        raise ZooError(
+            f"{folder / 'environment.json'}: is damaged: {error!r} is missing."
+        ) from error
+    different = [
+        f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
+    ]
+    if different:
+        raise ZooError(
+            f"{folder}: --resume would not go on with the same training: {'; '.join(different)}. "
+            "Set them back, or begin again with --overwrite."
+        )
+
+
+def check_fingerprint(folder: Path, fingerprint: str) -> None:
+    """Refuse to go on with a run on other data.
+
+    Raises:
+        ZooError: the message names both fingerprints.
+    """
+    before = _environment(folder).get("fingerprint")
+    if before != fingerprint:
+        raise ZooError(
+            f"{folder}: --resume would not go on with the same training: the fingerprint of the "
+            f"data was {before!r} and is {fingerprint!r}. Bring the data back, or begin again with "
+            "--overwrite."
+        )
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    document = read_json(folder / "environment.json")
+    if not isinstance(document, dict):
+        raise ZooError(f"{folder / 'environment.json'}: is damaged: an object was expected.")
+    return document
+
+
+def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
+    document = preset.document()
+    found = {"model": document["model"], **values_of(document)}
+    found.pop("architecture.num_classes", None)
+    # tuples as they come back from JSON
+    return found | {
+        name: list(request[name]) if isinstance(request[name], tuple) else request[name]
+        for name in REQUEST
+    }
+
+
+def _versions(about: Mapping[str, Any]) -> dict[str, Any]:
+    found = {f"the version of {name}": about["versions"][name] for name in VERSIONS}
+    return found | {"the code of zoo": about["code"]}

@@ -1,0 +1,81 @@
+"""All that decides how a training goes on, as arrays and JSON types, and back again."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+
+def variables(model: Any) -> list[Any]:
+    """Return the variables that a step reads or writes, always in the same order.
+
+    Weights, the state of norms and seeds, the optimizer's, the average's and the schedule's.
+    """
+    found = [*model.variables, *model.optimizer.variables]
+    if model.averages is not None:
+        found += model.averages.variables
+    if model.schedule is not None:
+        found += model.schedule.variables
+    return found
+
+
+def values(some: list[Any]) -> list[np.ndarray]:
+    """Return what variables hold."""
+    return [np.asarray(variable.numpy()) for variable in some]
+
+
+def assign(some: list[Any], arrays: list[np.ndarray]) -> None:
+    """Put arrays into variables.
+
+    Raises:
+        ZooError: number, shapes or types differ, and nothing was changed.
+    """
+    wanted = [(tuple(each.shape), np.dtype(each.numpy().dtype)) for each in some]
+    given = [(each.shape, each.dtype) for each in arrays]
+    if wanted != given:
+        raise ZooError(
+            f"the state does not fit the model: {len(given)} arrays for {len(wanted)} variables, "
+            "or other shapes or types."
+        )
+    for variable, array in zip(some, arrays, strict=True):
+        variable.assign(array)
+
+
+def are_finite(model: Any) -> bool:
+    """Whether every trainable weight is finite."""
+    # The sum of finite float32 values may overflow; in float64 it cannot.
+    return all(
+        bool(np.isfinite(np.sum(value, dtype=np.float64)))
+        for value in values(model.trainable_variables)
+    )
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of the generators of Python and numpy as JSON types."""
+    version, words, gauss = random.getstate()
+    found = np.random.get_state(legacy=False)
+    key = found["state"]["key"].tolist()
+    return {
+        "python": [version, list(words), gauss],
+        "numpy": found | {"state": {"key": key, "pos": int(found["state"]["pos"])}},
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Set the generators of Python and numpy to what `random_state` returned.
+
+    Raises:
+        ZooError: it is not such a state.
+    """
+    try:
+        version, words, gauss = state["python"]
+        random.setstate((version, tuple(words), gauss))
+        key = np.array(state["numpy"]["state"]["key"], np.uint32)
+        inner = state["numpy"]["state"] | {"key": key}
+        np.random.set_state(state["numpy"] | {"state": inner})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ZooError(f"a checkpoint's random state is damaged: {error}.") from error

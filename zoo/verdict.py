@@ -1,0 +1,64 @@
+"""What a training came to: scores, the linear model beside them, and words for both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo import scores
+from zoo.data import Data
+from zoo.evaluate import split_logits, write_mistakes
+from zoo.finding import Finding
+from zoo.run import Classifier
+
+
+def scored(
+    classifier: Classifier, data: Data, baseline: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Score the kept weights on validation and test, and write the worst mistakes."""
+    found: dict[str, Any] = {"validation": None, "test": None}
+    for name, split in (("validation", data.validation), ("test", data.test)):
+        if split is None:
+            continue
+        logits = split_logits(
+            classifier.network, classifier.tokenizer, split, classifier.max_length
+        )
+        found[name] = scores.report(split.labels, logits, data.classes)
+        # the last one written wins: test, where there is a test part
+        found[name]["mistakes"] = write_mistakes(
+            folder / "mistakes.csv", split, logits, data.classes
+        )
+    return found | {"baseline": baseline}
+
+
+def against_baseline(metrics: Mapping[str, Any]) -> Finding:
+    """Say by how much the network beats the linear model on the same split, or that it does not."""
+    part = "test" if metrics["test"] else "validation"
+    network, linear = metrics[part]["accuracy"], metrics["baseline"][part]["accuracy"]
+    points = 100 * (network - linear)
+    numbers = f"{100 * network:.1f} % against {100 * linear:.1f} % accuracy on {part}"
+    evidence = {"split": part, "network": network, "baseline": linear, "points": points}
+    if points > 0:
+        what = f"{metrics['model']} beats the linear baseline by {points:.1f} points: {numbers}."
+        return Finding("info", what, evidence, "")
+    what = (
+        f"{metrics['model']} does not beat the linear baseline ({points:+.1f} points): {numbers}."
+    )
+    advice = (
+        "Use the linear model, look at mistakes.csv, get more rows, or try other presets "
+        f"(`zoo presets {metrics['model']}`)."
+    )
+    return Finding("warning", what, evidence, advice)
+
+
+def notes(note: str, result: Finding) -> str:
+    """Return the text of notes.yaml: why this run, what it showed, what next (A27)."""
+    # a JSON string is a YAML string
+    return (
+        "# Why this run, what it showed, what next: yours to edit.\n"
+        f"why: {json.dumps(note, ensure_ascii=False)}\n"
+        f"showed: {json.dumps(result.what, ensure_ascii=False)}\n"
+        f"next: {json.dumps(result.next, ensure_ascii=False)}\n"
+    )
