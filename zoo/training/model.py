@@ -173,7 +173,7 @@ class TrainingModel(keras.Model):
             seed_generator.global_seed_generator().state.assign(state)
 
     def build_metrics(self) -> None:
-        """Make the variables of the metrics, which Keras makes in the first step; they are reset."""
+        """Make the variables of the metrics, as the first step would; they are reset."""
         shape = [size or 1 for size in self.output_shape]
         self.compute_metrics(None, np.zeros(shape[:-1], "int32"), np.zeros(shape, "float32"))
         self.reset_metrics()

@@ -38,8 +38,8 @@ def assign(some: list[Any], arrays: list[np.ndarray]) -> None:
     given = [(each.shape, each.dtype) for each in arrays]
     if wanted != given:
         raise ZooError(
-            f"the state does not fit the model: {len(given)} arrays for {len(wanted)} variables, or "
-            "other shapes or types."
+            f"the state does not fit the model: {len(given)} arrays for {len(wanted)} variables, "
+            "or other shapes or types."
         )
     for variable, array in zip(some, arrays, strict=True):
         variable.assign(array)
