@@ -30,7 +30,7 @@ from zoo.recipe import Recipe
 from zoo.training.averages import Averages
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
-from zoo.training.determinism import deterministic_ops
+from zoo.training.determinism import are_deterministic, deterministic_ops
 from zoo.training.losses import MacroF1, make_loss
 from zoo.training.optimizers import (
     LazyAdamW,
@@ -135,13 +135,15 @@ class TrainingModel(keras.Model):
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
         def step_on_iterator(iterator: Any) -> dict[str, Any]:
-            asked = tf.timestamp()
+            # Deterministic ops allow no clock: the waiting is not measured then.
+            asked = tf.constant(0.0, tf.float64) if are_deterministic() else tf.timestamp()
             with tf.control_dependencies([asked]):
                 data = next(iterator)
             # All of the step waits for its batch: else the one that finds the data at their end
             # would still count itself in the optimizer's iterations.
             with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
-                self.seconds_waiting.assign_add(tf.timestamp() - asked)
+                if not are_deterministic():
+                    self.seconds_waiting.assign_add(tf.timestamp() - asked)
                 return self.train_step(data)
 
         plain = self.train_function
