@@ -14,7 +14,7 @@ import sys
 
 from benchmarks import publish, results
 
-BENCHMARKS = ("quality", "ablation", "fidelity", "speed", "startup", "memory")
+BENCHMARKS = ("quality", "ablation", "fidelity", "speed", "startup", "memory", "resume")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,20 +1,29 @@
 """A training that was interrupted ends, bit for bit, as if it had not been."""
 
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import keras
 import pytest
 from conftest import sentences, write_csv
-from resume_parts import (
-    Killed,
-    assert_equal_runs,
-    kill_at,
-    train,
-    write_always,
-)
+from resume_parts import SETTINGS, Killed, assert_equal_runs, kill_at, train, write_always
 
+import zoo
+from zoo import ZooError, job
 from zoo.data import pipeline
 from zoo.training import checkpoint
 from zoo.training.callbacks import Averaged
+from zoo.training.interruption import Stopped, stop_signals
+from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
 from zoo.training.resume import Checkpoints
 
@@ -37,26 +46,271 @@ def small_blocks(monkeypatch) -> None:
     monkeypatch.setattr(pipeline, "BLOCK_BATCHES", 5)
 
 
-PLACES = {
-    "in the middle of an epoch": (Monitor, "on_train_batch_end", 36),
-    "after the last step of an epoch": (Monitor, "on_train_batch_end", 24),
-    "while a checkpoint is written": (checkpoint, "_write", 100),
-    "between the files of the first one": (checkpoint, "_write", 2),
-    "before a checkpoint gets its name": (checkpoint, "_sync", 41),
-    "when validation begins": (Averaged, "on_test_begin", 2),
-    "when validation ends": (Averaged, "on_test_end", 2),
-    "between epochs": (Monitor, "on_epoch_end", 2),
-    "at the end": (Checkpoints, "on_epoch_end", 3),
-}
+SLOW = pytest.mark.slow
+PLACES = [
+    pytest.param(Monitor, "on_train_batch_end", 36, id="in the middle of an epoch"),
+    pytest.param(Monitor, "on_train_batch_end", 24, id="after its last step", marks=SLOW),
+    pytest.param(checkpoint, "_write", 100, id="while a checkpoint is written"),
+    pytest.param(checkpoint, "_write", 2, id="while the first one is", marks=SLOW),
+    pytest.param(checkpoint, "_sync", 41, id="before it gets its name", marks=SLOW),
+    pytest.param(Averaged, "on_test_begin", 2, id="when validation begins", marks=SLOW),
+    pytest.param(Averaged, "on_test_end", 2, id="when validation ends"),
+    pytest.param(Monitor, "on_epoch_end", 2, id="between epochs", marks=SLOW),
+    pytest.param(Checkpoints, "on_epoch_end", 3, id="at the end", marks=SLOW),
+]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_ends_as_if_it_had_not_been_interrupted(place, rows, whole, tmp_path) -> None:
+@pytest.mark.parametrize(("owner", "name", "call"), PLACES)
+def test_ends_as_if_it_had_not_been_interrupted(owner, name, call, rows, whole, tmp_path) -> None:
     run = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
         write_always(patch)
-        kill_at(patch, *PLACES[place])
+        kill_at(patch, owner, name, call)
         with pytest.raises(Killed):
             train(rows, run)
     train(rows, run, resume=True)
     assert_equal_runs(whole, run)
+
+
+def test_after_the_last_epoch_only_the_scoring_is_repeated(
+    rows, whole, tmp_path, monkeypatch, capsys
+) -> None:
+    run = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, job, "split_logits", 1)
+        with pytest.raises(Killed):
+            train(rows, run)
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, TrainingModel, "train_step", 1)  # no step is taken any more
+        kill_at(patch, job, "fit_baseline", 1)
+        train(rows, run, resume=True)
+    assert_equal_runs(whole, run)
+    # And a run that is finished is returned as it is.
+    again = train(rows, run, resume=True, verbose=True)
+    assert again.metrics == zoo.load_run(run).metrics
+    assert "is finished" in capsys.readouterr().err
+    with pytest.raises(ZooError, match="seed was 3 and is 4"):
+        train(rows, run, resume=True, seed=4)
+
+
+def test_before_the_first_checkpoint_it_begins_again(rows, whole, tmp_path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".preset.yaml.xyz.part.yaml").write_text("half")
+    train(rows, run, resume=True)
+    assert_equal_runs(whole, run)
+
+
+# --- what else may happen to a run that was interrupted -------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stopped(rows, tmp_path_factory) -> Path:
+    """A run that was killed in its second epoch; tests take a copy."""
+    run = tmp_path_factory.mktemp("stopped") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "BLOCK_BATCHES", 5)
+        write_always(patch)
+        kill_at(patch, Monitor, "on_train_batch_end", 30)
+        with pytest.raises(Killed):
+            train(rows, run)
+    return run
+
+
+@pytest.fixture
+def copied(stopped, tmp_path) -> Path:
+    return Path(shutil.copytree(stopped, tmp_path / "run"))
+
+
+def test_a_damaged_checkpoint_is_passed_over(rows, whole, copied) -> None:
+    newest = max((copied / "checkpoints").glob("[0-9]*"), key=lambda path: int(path.name))
+    path = newest / "variables.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+    run = train(rows, copied, resume=True)
+    assert_equal_runs(whole, copied)
+    (finding,) = [each for each in run.findings if "passed over" in each.what]
+    assert finding.evidence == {"step": 29}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"set": SETTINGS | {"recipe.epochs": 5}}, "recipe.epochs was 3 and is 5"),
+        ({"seed": 4, "fraction": 0.5}, "seed was 3 and is 4; fraction was 1.0 and is 0.5"),
+        ({"classes": ["good", "bad"]}, r"classes was None and is \['good', 'bad'\]"),
+    ],
+)
+def test_other_settings_are_refused(arguments, message: str, rows, copied) -> None:
+    before = sorted(copied.rglob("*"))
+    with pytest.raises(ZooError, match=message):
+        train(rows, copied, resume=True, **arguments)
+    assert sorted(copied.rglob("*")) == before
+
+
+def test_other_data_are_refused(rows, copied, tmp_path) -> None:
+    other = write_csv(tmp_path / "other.csv", sentences(201))
+    with pytest.raises(ZooError, match="fingerprint of the data was .* and is "):
+        train(other, copied, resume=True)
+    assert (copied / "checkpoints").is_dir()
+
+
+@pytest.mark.parametrize("key", ["versions", "code"])
+def test_other_versions_and_other_code_are_refused(key: str, rows, copied) -> None:
+    path = copied / "environment.json"
+    about = json.loads(path.read_text())
+    if key == "versions":
+        about["versions"]["keras"] = "3.14.0"
+        message = f"the version of keras was '3.14.0' and is '{keras.__version__}'"
+    else:
+        about["code"], message = "0123", "the code of zoo was '0123' and is"
+    path.write_text(json.dumps(about))
+    with pytest.raises(ZooError, match=re.escape(message)):
+        train(rows, copied, resume=True)
+
+
+def test_without_resume_it_is_refused_and_not_lost(rows, copied) -> None:
+    with pytest.raises(ZooError, match=r"not finished\. Pass --resume .* --overwrite"):
+        train(rows, copied)
+    with pytest.raises(ZooError, match="--resume and --overwrite: choose one"):
+        train(rows, copied, resume=True, overwrite=True)
+    with pytest.raises(ZooError, match="--resume needs --out"):
+        train(rows, None, resume=True)
+    assert (copied / "checkpoints").is_dir()
+    with pytest.raises(ZooError, match="is not a finished run"):
+        zoo.load_run(copied)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_and_kept(rows, copied) -> None:
+    folder = checkpoint.Folder(copied / "checkpoints")
+    found, _ = folder.newest()
+    found["variables"] = found["variables"][1:]
+    folder.save(99, found)
+    with pytest.raises(ZooError, match=r"does not hold what it should.*arrays for"):
+        train(rows, copied, resume=True)
+    assert folder.steps() == [29, 99]
+    folder.save(99, {"epoch": "os.system('true')"})
+    with pytest.raises(ZooError, match="does not hold what it should"):
+        train(rows, copied, resume=True)
+
+
+def test_only_one_process_trains_in_a_folder(rows, copied) -> None:
+    handle = os.open(copied, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(ZooError, match="another process is training in it"):
+            train(rows, copied, resume=True)
+    finally:
+        os.close(handle)
+
+
+def test_an_old_run_that_a_killed_one_had_set_aside_comes_back(whole, rows, tmp_path) -> None:
+    aside = Path(shutil.copytree(whole, tmp_path / ".run.replaced"))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ZooError, match="already there"):
+        train(rows, tmp_path / "run")
+    assert zoo.load_run(tmp_path / "run").metrics
+    assert not aside.exists()
+
+
+def test_a_folder_that_cannot_be_written(rows, tmp_path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(tmp_path)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        with pytest.raises(ZooError, match="run: cannot be written: Read-only file system"):
+            train(rows, tmp_path / "run", resume=True)
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_finding(rows, whole, tmp_path) -> None:
+    """The disk is full for as long as checkpoints are written; training goes on."""
+    run = tmp_path / "run"
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.MonkeyPatch.context() as patch:
+        write_always(patch)
+        patch.setattr(checkpoint, "_write", full)
+        found = train(rows, run)
+    assert_equal_runs(whole, run)
+    (finding,) = [each for each in found.findings if "could not be written" in each.what]
+    assert "No space left" in finding.what
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+CHILD = """
+import sys
+from zoo.__main__ import main
+from zoo.training import resume
+resume.WAIT_TIMES = resume.LEAST_SECONDS = resume.FIRST_SECONDS = 0
+sys.argv = ["zoo", *sys.argv[1:]]
+main()
+"""
+
+
+def started(rows: Path, run: Path, *arguments: str) -> subprocess.Popen:
+    """Start `zoo train` and wait for a checkpoint."""
+    sets = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, "train", "textcnn", str(rows), "--out", str(run),
+         "--seed", "3", *sets, "--set", "recipe.epochs=400", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list((run / "checkpoints").glob("[0-9]*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process
+
+
+def test_kill_9_then_sigterm(rows, tmp_path) -> None:
+    run = tmp_path / "run"
+    process = started(rows, run)
+    process.kill()
+    process.communicate()
+    steps = checkpoint.Folder(run / "checkpoints").steps()
+    assert steps
+
+    process = started(rows, run, "--resume")
+    deadline = time.monotonic() + 120
+    while checkpoint.Folder(run / "checkpoints").steps()[-1] <= steps[-1] + 30:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"zoo train {run}/preset.yaml --out {run} --resume" in stderr
+    assert "Traceback" not in stderr
+    assert not [path for path in run.rglob("*") if ".part" in path.name]
+    found, findings = checkpoint.Folder(run / "checkpoints").newest()
+    assert found["step"] > steps[-1]
+    assert findings == []
+
+
+def test_handlers_are_put_back_and_a_second_signal_does_not_wait() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_signals() as stop:
+        with pytest.raises(Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        stop.asked, stop.waits = None, True
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Stopped):
+            stop.check()
+        with pytest.raises(Stopped):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.slow
+def test_thirty_kills() -> None:
+    code = "import json; from benchmarks.resume import killed; print(json.dumps(killed(30, 3, 0)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["kills"], found["runs_bit_equal"], found["files_left_behind"]) == (30, 3, 0)

@@ -90,6 +90,7 @@ def test_notes_and_environment(trained) -> None:
     assert about["request"]["seed"] == 1
     assert about["versions"]["keras"] == keras.__version__
     assert about["fingerprint"]
+    assert {"versions", "commit", "code", "hardware", "platform", "command", "date"} <= set(about)
 
 
 def test_the_same_seed_gives_the_same_weights(reviews, tmp_path) -> None:
@@ -179,6 +180,7 @@ def test_ctrl_c_keeps_the_best_so_far(reviews, tmp_path) -> None:
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "zoo predict" in stderr
+    assert f"--out {out} --resume" in stderr
     assert zoo.load_run(out).predict(["a great film"])
     assert zoo.load_run(out).metrics["training"]["interrupted"] is True
 

@@ -370,3 +370,26 @@ def test_private_names_of_keras_are_still_there() -> None:
     assert model.optimizer._learning_rate is model.schedule
     model.make_train_function()
     assert callable(model.train_function)
+    assert callable(keras.Model._get_metrics_result_or_logs)
+
+
+def test_the_seed_of_layers_without_one_is_put_back() -> None:
+    model = compiled()
+    keras.utils.set_random_seed(1)
+    assert model.global_seed is None
+    keras.random.uniform((2,))
+    state = model.global_seed
+    drawn = keras.random.uniform((2,))
+    model.global_seed = state
+    np.testing.assert_array_equal(keras.random.uniform((2,)), drawn)
+    model.global_seed = None
+    assert model.global_seed is None
+
+
+def test_metrics_are_built_as_the_first_step_would() -> None:
+    model, other = (compiled(**{"recipe.best": "macro_f1"}) for _ in range(2))
+    model.build_metrics()
+    other.train_on_batch(X[:16], Y[:16])
+    shapes = [[tuple(each.shape) for each in one.metrics_variables] for one in (model, other)]
+    assert shapes[0] == shapes[1]
+    assert not any(np.any(each.numpy()) for each in model.metrics_variables)

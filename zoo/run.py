@@ -143,7 +143,7 @@ def load_run(path: str | Path) -> Run:
     if missing:
         raise ZooError(
             f"{path}: is not a finished run: {', '.join(missing)} missing. "
-            "A run folder is what `zoo train` writes."
+            "A run folder is what `zoo train` writes; an interrupted one goes on with --resume."
         )
     return Run(path)
 

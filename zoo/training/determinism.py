@@ -14,7 +14,7 @@ from tensorflow.python.framework import config
 @contextlib.contextmanager
 def deterministic_ops(wanted: bool) -> Iterator[None]:
     """Run a block with deterministic ops if they are wanted; as before afterwards."""
-    if not wanted or config.is_op_determinism_enabled():
+    if not wanted or are_deterministic():
         yield
         return
     tf.config.experimental.enable_op_determinism()
@@ -22,3 +22,8 @@ def deterministic_ops(wanted: bool) -> Iterator[None]:
         yield
     finally:
         config.disable_op_determinism()
+
+
+def are_deterministic() -> bool:
+    """Whether TensorFlow's ops are deterministic now."""
+    return bool(config.is_op_determinism_enabled())

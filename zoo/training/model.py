@@ -33,7 +33,7 @@ from zoo.training.averages import Averages
 from zoo.training.batches import DATASETS, count_steps, is_iterator, never_empty
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
-from zoo.training.determinism import deterministic_ops
+from zoo.training.determinism import are_deterministic, deterministic_ops
 from zoo.training.gradients import clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.losses import MacroF1, make_loss
 from zoo.training.optimizers import (
@@ -196,13 +196,14 @@ class TrainingModel(keras.Model):
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
         def step_on_iterator(iterator: Any) -> dict[str, Any]:
-            asked = tf.timestamp()
+            # Deterministic ops allow no clock: the waiting is not measured then.
+            asked = tf.constant(0.0, tf.float64) if are_deterministic() else tf.timestamp()
             with tf.control_dependencies([asked]):
                 data = next(iterator)
             # All of the step waits for its batch: else the one that finds the data at their end
             # would still count itself in the optimizer's iterations.
             with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
-                if timed:
+                if timed and not are_deterministic():
                     self.seconds_waiting.assign_add(tf.timestamp() - asked)
                 logs = strategy.run(step, args=(data,))
             return {key: strategy.experimental_local_results(logs[key])[0] for key in logs}
@@ -243,7 +244,7 @@ class TrainingModel(keras.Model):
             seed_generator.global_seed_generator().state.assign(state)
 
     def build_metrics(self) -> None:
-        """Make the variables of the metrics, which Keras makes in the first step; reset."""
+        """Make the variables of the metrics, as the first step would; they are reset."""
         shape = [size or 1 for size in self.output_shape]
         self.compute_metrics(None, np.zeros(shape[:-1], "int32"), np.zeros(shape, "float32"))
         self.reset_metrics()

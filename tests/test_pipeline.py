@@ -1,0 +1,57 @@
+"""A dataset that begins within an epoch gives the rest of what it would have given."""
+
+import numpy as np
+import pytest
+from conftest import sentences, write_csv
+
+from zoo.data import load_data, pipeline
+from zoo.data.pipeline import Place
+from zoo.preset import load_preset
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK_BATCHES", 3)
+    settings = load_preset("textcnn", "default", {"data.batch_size": 8}).data
+    path = write_csv(tmp_path / "rows.csv", sentences(150))
+    with load_data(str(path), settings=settings, vocabulary_size=200, seed=1) as found:
+        yield found
+
+
+def read(dataset) -> list[tuple]:
+    return [tuple(part.numpy().tolist() for part in batch) for batch in dataset]
+
+
+def test_each_reading_is_the_next_epoch(data) -> None:
+    place = Place()
+    dataset = data.dataset("train", place)
+    plain = data.dataset("train")
+    for epoch in range(2):
+        assert place.epoch == epoch
+        assert read(dataset) == read(plain)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3, 4, 16, 17])
+def test_begins_at_a_batch_of_an_epoch(batch: int, data) -> None:
+    plain = data.dataset("train")
+    epochs = [read(plain) for _ in range(3)]
+    place = Place()
+    dataset = data.dataset("train", place)
+    assert int(dataset.cardinality()) == len(epochs[0]) == 17
+    place.set(1, batch)
+    assert read(dataset) == epochs[1][batch:]
+    assert read(dataset) == epochs[2]  # and goes on with whole epochs
+
+
+def test_what_is_left_out_is_not_read(data, monkeypatch) -> None:
+    texts = []
+    store = data.train.store
+    original = store.raw
+    monkeypatch.setattr(store, "raw", lambda rows: texts.extend(rows) or original(rows))
+    place = Place()
+    place.set(0, 13)
+    found = read(data.dataset("train", place))
+    assert len(found) == 4
+    # 12 batches are four whole blocks; the fifth holds the other five, of which one is left out
+    assert len(texts) == len(data.train) - 12 * 8
+    assert len(np.unique(texts)) == len(texts)
