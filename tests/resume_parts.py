@@ -30,14 +30,18 @@ def write_always(monkeypatch) -> None:
         monkeypatch.setattr(resume, name, 0)
 
 
-def kill_at(monkeypatch, owner, name: str, call: int) -> None:
-    """Raise `Killed` in the place of the call of that number, from 1."""
+def killed() -> None:
+    raise Killed
+
+
+def kill_at(monkeypatch, owner, name: str, call: int, kill=killed) -> None:
+    """Raise `Killed`, or do what is given, before the call of that number, from 1."""
     original, calls = getattr(owner, name), []
 
     def killing(*args, **kwargs):
         calls.append(name)
         if len(calls) == call:
-            raise Killed
+            kill()
         return original(*args, **kwargs)
 
     monkeypatch.setattr(owner, name, killing)

@@ -18,7 +18,7 @@ from conftest import sentences, write_csv
 from resume_parts import SETTINGS, Killed, assert_equal_runs, kill_at, train, write_always
 
 import zoo
-from zoo import ZooError, job
+from zoo import ZooError, job, verdict
 from zoo.data import pipeline
 from zoo.training import checkpoint
 from zoo.training.callbacks import Averaged
@@ -77,7 +77,7 @@ def test_after_the_last_epoch_only_the_scoring_is_repeated(
 ) -> None:
     run = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        kill_at(patch, job, "split_logits", 1)
+        kill_at(patch, verdict, "split_logits", 1)
         with pytest.raises(Killed):
             train(rows, run)
     with pytest.MonkeyPatch.context() as patch:
@@ -289,6 +289,27 @@ def test_kill_9_then_sigterm(rows, tmp_path) -> None:
     found, findings = checkpoint.Folder(run / "checkpoints").newest()
     assert found["step"] > steps[-1]
     assert findings == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "number"),
+    [
+        (Monitor, "on_train_batch_end", 40, signal.SIGINT),
+        (Checkpoints, "on_test_begin", 2, signal.SIGTERM),
+    ],
+    ids=["Ctrl-C in an epoch", "SIGTERM in a validation"],
+)
+def test_a_signal_loses_no_step(owner, name, call, number, rows, whole, tmp_path) -> None:
+    run, steps = tmp_path / "run", 46 if number == signal.SIGTERM else 40
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, owner, name, call, lambda: signal.raise_signal(number))
+        with pytest.raises(ZooError, match=f"interrupted in epoch 2.*--out {run} --resume"):
+            train(rows, run)
+    assert checkpoint.Folder(run / "checkpoints").steps()[-1] == steps
+    if number == signal.SIGINT:  # whoever waits at the keyboard also gets the best model so far
+        assert zoo.load_run(run).metrics["training"]["stopped"] == "interrupted in epoch 2."
+    train(rows, run, resume=True)
+    assert_equal_runs(whole, run)
 
 
 def test_handlers_are_put_back_and_a_second_signal_does_not_wait() -> None:

@@ -129,7 +129,7 @@ def _several_workers() -> tf.distribute.Strategy:
         ) from error
     except tf.errors.OpError as error:
         raise ZooError(
-            f"this worker cannot join the others: {_first_line(error)} Is its port in use, and can "
+            f"this worker cannot join the others ({_reason(error)}). Is its port in use, and can "
             "it reach the addresses in TF_CONFIG?"
         ) from error
 
@@ -228,14 +228,16 @@ def others_watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if workers(strategy) == 1:
             raise
         raise ZooError(
-            f"worker {worker(strategy)} lost another worker: {_first_line(error)} Start all again "
-            "with --resume."
+            f"worker {worker(strategy)} lost another worker, which has ended or cannot be reached "
+            f"({_reason(error)}). Start all again with --resume."
         ) from error
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """Return the line of TensorFlow's message that says most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0][:300] if lines else type(error).__name__).rstrip(".") + "."
+    telling = [line for line in lines if "aborted" in line or "onnect" in line]
+    return (telling or lines or [type(error).__name__])[0][:200].rstrip(".: ")
 
 
 # --- data ----------------------------------------------------------------------------------------
@@ -268,5 +270,6 @@ def distributed(
     dataset._enable_get_next_as_optional = False
     # Its length in batches, so that Keras does not try for one more: of a step without data,
     # replicas would still do what needs none, such as counting it.
-    dataset._cardinality //= total // workers(strategy)
+    if dataset._cardinality > 0:
+        dataset._cardinality //= total // workers(strategy)
     return dataset

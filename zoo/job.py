@@ -276,12 +276,12 @@ def _trained(task: _Task, start: Start, data: Data) -> Run:
     check_agreement(
         strategy,
         {
-            "code": str(about["commit"]),
+            "code": about["code"],
             "versions": str(about["versions"]),
             "preset": sized.to_yaml(),
             "data": data.fingerprint,
             "seed": str(task.request.seed),
-            "checkpoint": str(found["step"] if found else None),
+            "checkpoint": str(found.get("step") if found else None),
         },
     )
     # The same first weights whether the tokenizer was just learned or read.

@@ -88,7 +88,7 @@ class BlowUp(keras.callbacks.Callback):
         self.steps, self.retries, self._since = state["steps"], state["retries"], state["since"]
         self._first, self._batch = state["first"], state["batch"]
         self._seen, self._window = tuple(state["seen"]), tuple(state["window"])
-        self._snapshot = state["snapshot"]
+        self._snapshot = state.get("snapshot", [])  # none where training is over
         self.model.findings = [Finding(**each) for each in state["findings"]]
 
     def _look(self, logs: dict[str, Any] | None) -> bool:

@@ -7,12 +7,12 @@ is missing, cut or changed is passed over for the one before it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -203,19 +203,19 @@ def _read_arrays(path: Path, described: dict[str, Any]) -> list[np.ndarray]:
 
 def _write(path: Path, pieces: Sequence[Any]) -> str:
     """Write and sync a file; return its checksum."""
-    found = hashlib.blake2b(digest_size=16)
+    found = 0
     with path.open("wb") as file:
         for piece in pieces:
             file.write(piece)
-            found.update(piece)
+            found = zlib.crc32(piece, found)
         file.flush()
         os.fsync(file.fileno())
-    return found.hexdigest()
+    return f"{found:08x}"
 
 
 def _digest(content: str | bytes) -> str:
-    encoded = content.encode("utf-8") if isinstance(content, str) else content
-    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    # It finds accidents, at 3 GB/s; a cryptographic one takes a third of the time of writing.
+    return f"{zlib.crc32(content.encode() if isinstance(content, str) else content):08x}"
 
 
 def _sync(folder: Path) -> None:

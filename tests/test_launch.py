@@ -1,0 +1,147 @@
+"""`zoo launch`: several workers, their output, and their common end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import sentences, write_csv
+
+from zoo.errors import ZooError
+from zoo.launch import launch
+
+LAUNCH = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--"]
+SMALL = ["--set", "architecture.filters=8", "--set", "architecture.embedding_dim=8"]
+
+
+def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LAUNCH, *command], capture_output=True, text=True, timeout=240, **options
+    )
+
+
+def children(parent: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True)
+    return [int(number) for number in found.stdout.split()]
+
+
+def test_output_comes_with_the_worker_and_cores_are_shared() -> None:
+    code = (
+        "import json, os; config = json.loads(os.environ['TF_CONFIG']);"
+        "print(config['task']['index'], len(config['cluster']['worker']),"
+        "os.environ['TF_NUM_INTRAOP_THREADS'])"
+    )
+    done = run(sys.executable, "-c", code)
+    cores = max(len(os.sched_getaffinity(0)) // 2, 1)
+    assert done.returncode == 0
+    assert sorted(done.stdout.splitlines()) == [
+        f"[worker 0] 0 2 {cores}", f"[worker 1] 1 2 {cores}",
+    ]  # fmt: skip
+
+
+def test_the_first_failure_is_the_result() -> None:
+    done = run(sys.executable, "-c", "raise SystemExit(7)")
+    assert done.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("workers", "command", "message"),
+    [
+        (0, ["zoo"], "at least 1"),
+        (2, [], "no command"),
+        (1, ["/not/a/program"], "cannot be started"),
+    ],
+)
+def test_what_cannot_be_launched(workers, command, message) -> None:
+    with pytest.raises(ZooError, match=message):
+        launch(workers, command)
+
+
+def test_workers_end_with_the_launcher() -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)"
+    launcher = subprocess.Popen([*LAUNCH, sys.executable, "-c", code])
+    while len(workers := children(launcher.pid)) < 2:
+        time.sleep(0.1)
+    launcher.kill()
+    launcher.wait()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{number}/cmdline").exists() for number in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_killed_worker_ends_the_others_and_resume_goes_on(tmp_path) -> None:
+    data = write_csv(tmp_path / "rows.csv", sentences(400))
+    train = ["zoo", "train", "textcnn", str(data), "--out", str(tmp_path / "run"), *SMALL]
+    train += ["--set", "recipe.min_steps=0", "--set", "recipe.patience_epochs=null"]
+    command = [*LAUNCH, *train, "--set", "recipe.epochs=500"]
+    lines, killed_at = [], 0.0
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as launcher:
+        for line in launcher.stderr:
+            lines.append(line)
+            if "epoch 3/" in line and not killed_at:
+                os.kill(children(launcher.pid)[1], signal.SIGKILL)
+                killed_at = time.monotonic()
+        assert launcher.wait() != 0
+    assert time.monotonic() - killed_at < 60
+    said = [line for line in lines if "lost another worker" in line]
+    assert len(said) == 1 and "--resume" in said[0] and said[0].startswith("[worker 0] zoo: ")
+    assert (tmp_path / "run" / "checkpoints").is_dir()
+    refused = run(*train, "--set", "recipe.epochs=4", "--resume")
+    assert refused.returncode != 0 and "recipe.epochs" in refused.stderr
+
+
+def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> None:
+    """The same scores without dropout, whose draws differ from replica to replica."""
+    data = write_csv(tmp_path / "rows.csv", sentences(300))
+    off = ["dropout", "embedding_dropout", "word_dropout", "ngram_dropout", "path_dropout"]
+    options = [*SMALL, *(word for name in off for word in ("--set", f"architecture.{name}=0.0"))]
+    options += ["--set", "recipe.epochs=2", "--set", "recipe.min_steps=0"]
+    train = ["zoo", "train", "textcnn", str(data), *options]
+    done = run(*train, "--out", str(tmp_path / "two"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    alone = [sys.executable, "-m", *train, "--out", str(tmp_path / "one")]
+    subprocess.run(alone, check=True, capture_output=True, cwd=tmp_path)
+    import zoo
+
+    one, two = (zoo.load_run(tmp_path / name).metrics["validation"] for name in ("one", "two"))
+    for key in ("loss", "accuracy", "macro_f1"):
+        assert one[key] == pytest.approx(two[key], abs=1e-4)
+    assert {each.name for each in tmp_path.iterdir()} == {"rows.csv", "one", "two"}
+    files = [{each.name for each in (tmp_path / name).iterdir()} for name in ("one", "two")]
+    assert files[0] == files[1]
+
+
+def test_a_port_in_use_is_named(tmp_path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        cluster = {"worker": [address, "127.0.0.1:1"]}
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
+        done = subprocess.run(
+            [sys.executable, "-m", "zoo", "train", "textcnn", "--out", str(tmp_path / "run")],
+            capture_output=True, text=True, timeout=120, env={**os.environ, "TF_CONFIG": config},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "cannot join the others" in done.stderr and "port in use" in done.stderr
+
+
+def test_workers_that_differ_refuse_to_train() -> None:
+    code = (
+        "from zoo.distribute import check_agreement, strategy_for, worker\n"
+        "strategy = strategy_for('auto')\n"
+        "from zoo.errors import ZooError\n"
+        "try: check_agreement(strategy, {'data': 'a', 'code': f'version {worker(strategy)}'})\n"
+        "except ZooError as error: print(error)\n"
+    )
+    done = run(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    for number in (0, 1):
+        expected = f"worker 1 and worker 0 differ in code (code is version {number} here)"
+        assert f"[worker {number}] {expected}" in done.stdout
