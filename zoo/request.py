@@ -17,6 +17,7 @@ from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
 from zoo.text.tokenizers import Tokenizer
+from zoo.training.precision import chosen_policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,9 @@ def resolve(
 
 def _changed(preset: Preset, changes: Mapping[str, Any] | None) -> tuple[Preset, list[Finding]]:
     changed = preset.override(changes or {})
-    return changed, batch_finding(preset.values(), changed.values())
+    policy, findings = chosen_policy(changed.recipe.dtype_policy)
+    findings += batch_finding(preset.values(), changed.values())
+    return changed.override({"recipe.dtype_policy": policy}), findings
 
 
 @contextlib.contextmanager
