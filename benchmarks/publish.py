@@ -149,8 +149,8 @@ def scale_table() -> str:
     lines = ["| what | measured |", "|---|---|"]
     for entry in results.load("distribution"):
         if "largest_difference" in entry:
-            what = "largest difference of any score, two workers against one process"
-            lines.append(f"| {what}, {entry['id'].split(', ')[1]} | {_small(entry)} |")
+            what = "largest difference of a score, two workers / one process"
+            lines.append(f"| {what}, {entry['id'].split(', ', 1)[1]} | {_small(entry)} |")
         else:
             what = "examples/s of two workers with a core each / one process with two cores"
             lines.append(f"| {what}, {entry['id'].split(', ')[1]} | {_times(entry)} |")
@@ -169,7 +169,7 @@ def scale_table() -> str:
 
 
 def _small(entry: dict[str, Any]) -> str:
-    return f"{entry['largest_difference']:.0e}" if entry["largest_difference"] else "0"
+    return f"{entry['largest_difference']:.1e}"
 
 
 def _times(entry: dict[str, Any]) -> str:
