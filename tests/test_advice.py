@@ -60,7 +60,12 @@ def test_code_that_carries_advice_exists() -> None:
 
 
 def cited_by_presets() -> set[str]:
-    return {source for p in presets() for why in p.why.values() for source in why.sources}
+    """Also by what an override brings: another batch, under either kind of optimizer."""
+    found = presets()
+    for optimizer in ("adamw", "sgd"):
+        switched = found[0].override({"recipe.optimizer.name": optimizer})
+        found.append(switched.override({"data.batch_size": 7}))
+    return {source for p in found for why in p.why.values() for source in why.sources}
 
 
 def test_every_source_is_named_somewhere() -> None:

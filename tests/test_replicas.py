@@ -14,6 +14,8 @@ import tensorflow as tf
 from replica_parts import CASES, CLASSES, rows, small, trained
 
 from zoo.distribute import strategy_for
+from zoo.preset import load_preset
+from zoo.training.compilation import compile_model
 
 ONE = tf.distribute.get_strategy()
 
@@ -42,6 +44,42 @@ def assert_same(one: dict, other: dict) -> None:
 @pytest.mark.parametrize(("model", "optimizer"), CASES)
 def test_two_devices_train_as_one(two, model, optimizer) -> None:
     assert_same(trained(ONE, model, optimizer), trained(two, model, optimizer))
+
+
+def test_micro_batches_on_two_devices(two) -> None:
+    """Pieces of pieces; some have no row."""
+    case = ("textcnn", "lazy_adamw")
+    assert_same(trained(ONE, *case), trained(two, *case, **{"recipe.micro_batches": 3}))
+
+
+def test_a_scaled_loss_on_two_devices(two) -> None:
+    # Under SGD: an adaptive optimizer turns float16's rounding of nearly nothing into a step.
+    changes = {"recipe.dtype_policy": "mixed_float16"}
+    one, other = (trained(each, "fasttext", "sgd", **changes) for each in (ONE, two))
+    for left, right in zip(one["weights"], other["weights"], strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-4)
+    assert one["statistics"]["gradient_norm"] == pytest.approx(
+        other["statistics"]["gradient_norm"], rel=0.01
+    )
+
+
+@pytest.mark.parametrize("synchronized", [True, False])
+def test_batch_norm_is_of_the_replica_unless_synchronized(two, synchronized: bool) -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(3.0, 2.0, (32, 5)).astype("float32"), np.arange(32) % CLASSES
+    found = []
+    for strategy in (ONE, two):
+        with strategy.scope():
+            keras.utils.set_random_seed(0)
+            inputs = keras.Input((5,))
+            norm = keras.layers.BatchNormalization(synchronized=synchronized, momentum=0.5)
+            outputs = keras.layers.Dense(CLASSES)(norm(inputs))
+            preset = load_preset("fasttext", "default", {"recipe.epochs": 1, "data.batch_size": 8})
+            model = compile_model(keras.Model(inputs, outputs), preset)
+        model.fit(x, y, shuffle=False, verbose=0, epochs=2)
+        found.append(model.get_weights())
+    largest = max(np.abs(left - right).max() for left, right in zip(*found, strict=True))
+    assert (float(largest) < 1e-5) is synchronized
 
 
 def test_a_replica_without_rows_takes_part(two) -> None:

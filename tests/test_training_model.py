@@ -12,7 +12,8 @@ from training_parts import arrays, compiled, network
 from zoo.errors import ZooError
 from zoo.models import MODELS
 from zoo.preset import load_preset
-from zoo.training.model import TrainingModel, compile_model
+from zoo.training.compilation import compile_model
+from zoo.training.model import TrainingModel
 from zoo.training.optimizers import LazyAdamW
 
 X, Y = arrays(64)
@@ -258,27 +259,6 @@ def test_waiting_for_data_is_measured() -> None:
     model = compiled()
     model.fit(batches().map(slowly), epochs=1, verbose=0)
     assert 0.1 < float(model.seconds_waiting) < 2.0
-
-
-@pytest.fixture
-def policy():
-    before = keras.config.dtype_policy()
-    yield keras.config.set_dtype_policy
-    keras.config.set_dtype_policy(before)
-
-
-def test_mixed_bfloat16_trains(policy) -> None:
-    policy("mixed_bfloat16")
-    model = compiled(**MOVING)
-    losses = model.fit(X, Y, verbose=0, epochs=8).history["loss"]
-    assert losses[-1] < losses[0]
-    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
-
-
-def test_mixed_float16_is_refused(policy) -> None:
-    policy("mixed_float16")
-    with pytest.raises(ZooError, match=r"'mixed_float16' is not accepted.*mixed_bfloat16"):
-        compiled()
 
 
 # --- decay, before and after saving ---------------------------------------------------------------

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from zoo.preset import load_preset
-from zoo.training.model import TrainingModel, compile_model
+from zoo.training.compilation import compile_model
+from zoo.training.model import TrainingModel
 
 QUIET = {
     "recipe.epochs": 3,

@@ -8,7 +8,9 @@ from typing import Any
 
 from zoo.models import MODELS
 from zoo.preset import Preset, load_preset
-from zoo.training.model import TrainingModel, compile_model
+from zoo.training.compilation import compile_model
+from zoo.training.model import TrainingModel
+from zoo.training.precision import dtype_policy
 
 
 def build(preset: Preset) -> TrainingModel:
@@ -17,8 +19,9 @@ def build(preset: Preset) -> TrainingModel:
     Raises:
         ZooError: the values do not fit together.
     """
-    network = MODELS[preset.model](**dict(preset.architecture))
-    return compile_model(network, preset)
+    with dtype_policy(preset.recipe.dtype_policy):
+        network = MODELS[preset.model](**dict(preset.architecture))
+        return compile_model(network, preset)
 
 
 def textcnn(

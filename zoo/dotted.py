@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from zoo.batch_rule import RATE, follow_batch
 from zoo.errors import unknown
 from zoo.recipe import SGD, Adadelta, Adam, AdamW, LazyAdamW, RMSprop
 
@@ -57,7 +58,8 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
     """Set values of a preset's document in place; what they may be is checked elsewhere.
 
     Reasons of values that change go, since they are reasons of the old ones. The order of the
-    changes does not matter: another optimizer comes first, with its own values.
+    changes does not matter: another optimizer comes first, with its own values. Another batch size
+    brings another rate (`zoo.batch_rule`).
 
     Raises:
         ZooError: a key does not exist.
@@ -70,6 +72,12 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
         changes = {key: value for key, value in changes.items() if key != "recipe.optimizer.name"}
     else:
         switched = {}
+    if RATE not in switched:  # a usual rate is that of no batch size
+        block = document["recipe"]["optimizer"]
+        followed = follow_batch(values_of(document), changes, block["name"])
+        changes = {**changes, **{key: value for key, (value, _) in followed.items()}}
+    else:
+        followed = {}
     for key, value in changes.items():
         _assign(document, key, value)
     after = values_of(document)
@@ -79,6 +87,7 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
         if covers(key, after) and (key not in before or before[key] == after.get(key))
     }
     document["why"] |= {key: why for key, why in switched.items() if key not in changes}
+    document["why"] |= {key: why for key, (_, why) in followed.items()}
     document["search"] = {
         key: space
         for key, space in document["search"].items()

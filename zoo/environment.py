@@ -58,15 +58,21 @@ def hardware() -> str:
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout the package runs from, `-dirty` added, or None."""
+    """Return the commit of the checkout the package runs from, or None.
+
+    `-dirty` is added where files of the package or its presets differ from it.
+    """
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
+    said = []
+    for command in (["rev-parse", "--short=12", "HEAD"], ["status", "-s", "zoo", "presets"]):
+        try:
+            found = subprocess.run(
+                ["git", "-C", str(root), *command],
+                capture_output=True, text=True, timeout=10, check=True,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        said.append(found.stdout.strip())
+    return said[0] + ("-dirty" if said[1] else "")

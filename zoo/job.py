@@ -59,6 +59,7 @@ class _Task:
     """One call of `train`."""
 
     preset: Preset
+    findings: list[Finding]
     request: Request
     folder: Path
     started: float
@@ -136,7 +137,7 @@ def train(
     """
     started = time.perf_counter()
     strategy = strategy_for(devices)
-    resolved, repeated = resolve(model, preset, set)
+    resolved, about, repeated = resolve(model, preset, set)
     if data is None and repeated is not None:
         data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
     elif data is None:
@@ -154,7 +155,8 @@ def train(
         others_watched(strategy),
         _place(folder, strategy, overwrite, resume) as place,
     ):
-        task = _Task(resolved, request, place, started, note, verbose and chief, stop, strategy)
+        shown = verbose and chief
+        task = _Task(resolved, about, request, place, started, note, shown, stop, strategy)
         try:
             if resume and outcome(place) is not None and not can_resume(place):
                 run = _ended(task)
@@ -264,7 +266,7 @@ def _start(task: _Task, data: Data) -> Start:
 
 
 def _trained(task: _Task, start: Start, data: Data) -> Run:
-    folder, findings, strategy = task.folder, list(data.findings), task.strategy
+    folder, strategy, findings = task.folder, task.strategy, [*task.findings, *data.findings]
     sizes = {
         "architecture.num_classes": len(start.classes),
         "architecture.vocabulary_size": data.tokenizer.vocabulary_size,

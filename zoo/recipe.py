@@ -138,6 +138,12 @@ class Recipe(Block):
         ema: decay of the moving average of weights that is validated and kept, or null.
         best: validation score that picks the epoch whose weights are kept.
         patience_epochs: epochs without a better score before training stops, or null for all.
+        micro_batches: pieces a batch is cut into by row, whose gradients are summed before a step:
+            the same step in less memory (gradient accumulation). Statistics of a batch, as in
+            batch norm, are those of a piece.
+        dtype_policy: Keras' policy: `float32`; `mixed_bfloat16` or `mixed_float16`, which compute
+            in half precision and keep the weights in float32; or `auto`, the one that the device
+            gains from.
         deterministic: whether TensorFlow's ops are held to the same bits every time, at some speed;
             without it a GPU may round otherwise from run to run.
     """
@@ -152,6 +158,8 @@ class Recipe(Block):
     ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     best: Literal["loss", "accuracy", "macro_f1"]
     patience_epochs: Positive | None
+    micro_batches: Positive = 1
+    dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     deterministic: bool = False
 
     @model_validator(mode="after")

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from zoo.batch_rule import batch_finding
 from zoo.data import Data, load_data
 from zoo.errors import ZooError
 from zoo.files import read_json
+from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
 from zoo.text.tokenizers import Tokenizer
+from zoo.training.precision import chosen_policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,20 +46,31 @@ class Request:
 
 def resolve(
     model: str | Path, preset: str | Path, changes: Mapping[str, Any] | None
-) -> tuple[Preset, tuple[Any, ...] | None]:
-    """Return the preset, and the data of the run when `model` is the preset file of a run."""
+) -> tuple[Preset, list[Finding], tuple[Any, ...] | None]:
+    """Return the preset, findings on the changes, and a run's data.
+
+    The last when `model` is the preset file of a run, else None.
+    """
     path = Path(model)
     if path.suffix not in (".yaml", ".yml"):
-        return load_preset(str(model), preset, changes), None
-    found = load_preset(None, path, changes)
+        own = load_preset(str(model), preset)
+        return *_changed(own, changes), None
+    found = _changed(load_preset(None, path), changes)
     beside = path.parent / "environment.json"
     if not beside.is_file():
-        return found, None
+        return *found, None
     request = read_json(beside).get("request", {})
     try:
-        return found, tuple(request[field.name] for field in dataclasses.fields(Request))
+        return *found, tuple(request[field.name] for field in dataclasses.fields(Request))
     except (KeyError, TypeError) as error:
         raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
+
+
+def _changed(preset: Preset, changes: Mapping[str, Any] | None) -> tuple[Preset, list[Finding]]:
+    changed = preset.override(changes or {})
+    policy, findings = chosen_policy(changed.recipe.dtype_policy)
+    findings += batch_finding(preset.values(), changed.values())
+    return changed.override({"recipe.dtype_policy": policy}), findings
 
 
 @contextlib.contextmanager

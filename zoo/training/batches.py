@@ -31,6 +31,27 @@ def never_empty(*parts: Any) -> list[Any]:
     ]
 
 
+def micro_batch(number: int, count: int, parts: Any, after: Any) -> Any:
+    """Return one of `count` near-equal pieces of a batch by row; a piece may be empty.
+
+    Args:
+        number: which piece, from 0.
+        count: number of pieces.
+        parts: tensors `(rows, ...)`; None stays None.
+        after: tensors to wait for, so that only one piece is in memory at a time.
+    """
+    if count == 1:
+        return parts
+
+    def piece(part: Any) -> Any:
+        rows = tf.shape(part)[0]
+        return tf.identity(part[rows * number // count : rows * (number + 1) // count])
+
+    waited = [each for each in tf.nest.flatten(after, expand_composites=True) if each is not None]
+    with tf.control_dependencies(waited):
+        return tuple(None if part is None else piece(part) for part in parts)
+
+
 def is_iterator(data: Any) -> bool:
     """Return whether a step is given an iterator, as by `fit`, or something else."""
     return isinstance(data, tf.data.Iterator | tf.distribute.DistributedIterator)

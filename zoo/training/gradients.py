@@ -30,6 +30,23 @@ def sum_repeated_rows(gradient: Any) -> Any:
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
+def add(some: list[Any], others: list[Any]) -> list[Any]:
+    """Return sums of gradients; of `IndexedSlices` the rows of both, so that some come twice."""
+    if not some:
+        return others
+    return [_sum(one, other) for one, other in zip(some, others, strict=True)]
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    if isinstance(one, tf.IndexedSlices):
+        values = tf.concat([one.values, other.values], axis=0)
+        rows = tf.concat([one.indices, other.indices], axis=0)
+        return tf.IndexedSlices(values, rows, one.dense_shape)
+    return one + other
+
+
 def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
     """Return the gradients of the mean loss over the rows of all replicas, equal on each.
 
@@ -65,15 +82,15 @@ def _gathered(gradients: list[tf.IndexedSlices]) -> list[tf.IndexedSlices]:
     All in one message: over a network, and between processes too, the number of messages is what
     costs. It holds how many rows there are of each, then their ids, then their values.
     """
-    if not gradients:
-        return []
+    context = tf.distribute.get_replica_context()
+    if not gradients or context.num_replicas_in_sync == 1:
+        return gradients
     counts = [tf.size(each.indices) for each in gradients]
     parts = [
         tf.bitcast(tf.stack(counts), tf.float32),
         *(tf.bitcast(tf.cast(each.indices, tf.int32), tf.float32) for each in gradients),
         *(tf.reshape(tf.cast(each.values, tf.float32), [-1]) for each in gradients),
     ]
-    context = tf.distribute.get_replica_context()
     message = context.all_gather(tf.concat(parts, axis=0), axis=0)
     widths = [each.values.shape[1] for each in gradients]
     rows: list[list[tf.Tensor]] = [[] for _ in gradients]
@@ -97,14 +114,23 @@ def _gathered(gradients: list[tf.IndexedSlices]) -> list[tf.IndexedSlices]:
     ]
 
 
-def clip_by_global_norm(gradients: list[Any], limit: float | None) -> tuple[list[Any], tf.Tensor]:
+def clip_by_global_norm(
+    gradients: list[Any], limit: float | None, scale: Any = None
+) -> tuple[list[Any], tf.Tensor]:
     """Return gradients scaled so that their common norm is at most `limit`, and the norm before.
 
     All become NaN if the norm is not finite, so that the loss shows it.
 
+    Args:
+        gradients: tensors and `IndexedSlices` without repeated rows.
+        limit: largest norm, or None.
+        scale: what the loss, and so each gradient, was multiplied by. The gradients that are
+            returned still are; the norm is not.
+
     Source: Pascanu 2013, https://arxiv.org/abs/1211.5063.
     """
+    scale = tf.constant(1.0) if scale is None else tf.convert_to_tensor(scale)
     norm = tf.linalg.global_norm(gradients)
-    if limit is None:
-        return gradients, norm
-    return tf.clip_by_global_norm(gradients, limit, use_norm=norm)[0], norm
+    if limit is not None:
+        gradients = tf.clip_by_global_norm(gradients, limit * scale, use_norm=norm)[0]
+    return gradients, norm / scale

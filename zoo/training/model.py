@@ -22,27 +22,25 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
 
+import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.distribute import workers
-from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
 from zoo.layers.sparse import offer_matmul
-from zoo.preset import Preset, recipe_from
+from zoo.preset import recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages
-from zoo.training.batches import DATASETS, count_steps, is_iterator, never_empty
+from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
-from zoo.training.gradients import clip_by_global_norm, mean_over_replicas, sum_repeated_rows
-from zoo.training.losses import MacroF1, make_loss
-from zoo.training.optimizers import (
-    LazyAdamW,
-    embedding_tables,
-    kernels,
-    make_optimizer,
-    without_decay,
+from zoo.training.gradients import (
+    add,
+    clip_by_global_norm,
+    mean_over_replicas,
+    sum_repeated_rows,
 )
+from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
 from zoo.training.prediction import predict_together
 from zoo.training.resume import Checkpoints
 from zoo.training.schedules import RecipeSchedule
@@ -71,8 +69,13 @@ class TrainingModel(keras.Model):
     @property
     def schedule(self) -> RecipeSchedule | None:
         """The recipe's schedule in the optimizer; None once compiled with another one."""
-        schedule = getattr(self.optimizer, "_learning_rate", None)
+        schedule = getattr(self.inner_optimizer, "_learning_rate", None)
         return schedule if isinstance(schedule, RecipeSchedule) else None
+
+    @property
+    def inner_optimizer(self) -> Any:
+        """The optimizer; under `mixed_float16`, the one inside what scales the loss."""
+        return getattr(self.optimizer, "inner_optimizer", self.optimizer)
 
     def set_exemptions(self) -> None:
         """Tell the optimizer what does not decay and which gradients come as rows.
@@ -81,11 +84,12 @@ class TrainingModel(keras.Model):
         """
         if self.recipe is None:
             return
-        if getattr(self.optimizer, "weight_decay", None):
+        optimizer = self.inner_optimizer
+        if getattr(optimizer, "weight_decay", None):
             exempt = without_decay(self, self.recipe.decay_embeddings)
-            self.optimizer.exclude_from_weight_decay(var_list=exempt)
-        if isinstance(self.optimizer, LazyAdamW):
-            self.optimizer.set_tables(embedding_tables(self), embedding_tables(self, NgramWeights))
+            optimizer.exclude_from_weight_decay(var_list=exempt)
+        if isinstance(optimizer, LazyAdamW):
+            optimizer.set_tables(embedding_tables(self), embedding_tables(self, NgramWeights))
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile a loaded model as it was."""
@@ -110,45 +114,57 @@ class TrainingModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far.
 
-        On several replicas the step is that of the whole batch on one: the losses of all rows are
-        averaged, gradients are summed over replicas and over repeated rows, and then clipped.
+        On several replicas, or in micro-batches, the step is that of the whole batch at once: the
+        losses of all rows are averaged, gradients are summed over replicas and over repeated rows,
+        and then clipped.
         """
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        variables = self.trainable_variables
-        # The product is faster than dense gradients on a CPU, and XLA does not know it.
-        sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
-        with offer_matmul(sparse_matmul if sparse else None):
-            with tf.GradientTape() as tape:
-                logits, loss, rows = self._forward(x, y, weights, training=True)
-                if self._replicas > 1:
-                    loss *= tf.cast(rows, loss.dtype)
-                loss = self.optimizer.scale_loss(loss)
-            gradients = tape.gradient(loss, [variable.value for variable in variables])
-            gradients = [sum_repeated_rows(gradient) for gradient in gradients]
-            if self._replicas > 1:
-                gradients = mean_over_replicas(gradients, rows)
+        gradients, logits = self._gradients(x, y, weights)
         limit = None if self.recipe is None else self.recipe.global_clipnorm
-        gradients, norm = clip_by_global_norm(gradients, limit)
+        scale = getattr(self.optimizer, "dynamic_scale", None)
+        gradients, norm = clip_by_global_norm(gradients, limit, scale)
         before, rate = self.statistics.weights(), self.optimizer.learning_rate
-        self.optimizer._all_reduce_sum_gradients = list  # they are summed
-        self.optimizer.apply(gradients, variables)
+        self.inner_optimizer._all_reduce_sum_gradients = list  # they are summed
+        self.optimizer.apply(gradients, self.trainable_variables)
         self.statistics.record(norm, limit, rate, before)
         if self.averages is not None:
             self.averages.update()
         return self.compute_metrics(x, y, logits, sample_weight=weights)
 
+    def _gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], tf.Tensor]:
+        """Return the gradients of the mean loss over all rows, and the logits of the rows here."""
+        values = [variable.value for variable in self.trainable_variables]
+        gradients: list[Any] = []
+        logits, total = [], tf.constant(0)
+        # The product is faster than dense gradients on a CPU, and XLA does not know it.
+        sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
+        with offer_matmul(sparse_matmul if sparse else None):
+            for number in range(self._micro_batches):
+                part = micro_batch(number, self._micro_batches, (x, y, weights), after=gradients)
+                with tf.GradientTape() as tape:
+                    outputs, loss, rows = self._forward(part, training=True)
+                    if self._in_parts:
+                        loss *= tf.cast(rows, loss.dtype)
+                    loss = self.optimizer.scale_loss(loss)
+                found = [sum_repeated_rows(each) for each in tape.gradient(loss, values)]
+                gradients = add(gradients, found)
+                logits.append(outputs)
+                total += rows
+            if self._in_parts:
+                gradients = mean_over_replicas(gradients, total)
+        return gradients, tf.concat(logits, axis=0) if len(logits) > 1 else logits[0]
+
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a batch; return the metrics so far."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        logits, _, _ = self._forward(x, y, weights, training=False)
+        logits, _, _ = self._forward((x, y, weights), training=False)
         return self.compute_metrics(x, y, logits, sample_weight=weights)
 
-    def _forward(
-        self, x: Any, y: Any, weights: Any, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _forward(self, batch: Any, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return logits, mean loss over the rows here, and the number of these rows."""
+        x, y, weights = batch
         rows = tf.shape(y)[0]
-        if self._replicas > 1:
+        if self._in_parts:
             x, y, weights = never_empty(x, y, weights)
         logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
@@ -160,6 +176,14 @@ class TrainingModel(keras.Model):
     @property
     def _replicas(self) -> int:
         return int(self.distribute_strategy.num_replicas_in_sync)
+
+    @property
+    def _micro_batches(self) -> int:
+        return 1 if self.recipe is None else self.recipe.micro_batches
+
+    @property
+    def _in_parts(self) -> bool:
+        return self._replicas * self._micro_batches > 1
 
     @functools.cached_property
     def statistics(self) -> StepStatistics:
@@ -352,41 +376,3 @@ class TrainingModel(keras.Model):
         self.statistics.restart()
         self.findings = []
         self.seconds_waiting.assign(0.0)
-
-
-def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
-    """Return a network as a model compiled with the preset's optimizer, schedule and loss.
-
-    Args:
-        network: functional, from token ids to logits `(batch, classes)`; its weights are shared.
-        preset: what the recipe and the batch size are taken from.
-
-    Raises:
-        ZooError: the dtype policy is `mixed_float16`, whose scaled loss is not accounted for.
-    """
-    recipe = preset.recipe
-    model = TrainingModel(network.inputs[0], network.outputs[0], name=network.name)
-    model.recipe = recipe
-    model.batch_size = preset.data.batch_size
-    schedule = RecipeSchedule(
-        recipe.optimizer.learning_rate, recipe.schedule.model_dump(mode="json")
-    )
-    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    if recipe.best == "macro_f1":
-        metrics.append(MacroF1(network.output.shape[-1]))
-    model.compile(
-        optimizer=make_optimizer(recipe, schedule),
-        loss=make_loss(recipe.loss),
-        metrics=metrics,
-        jit_compile=False,  # XLA loses on these networks on a CPU
-    )
-    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-        # Keras wrapped it: the clipping would see scaled gradients, the schedule be out of reach.
-        raise ZooError(
-            f"dtype policy {keras.config.dtype_policy().name!r} is not accepted in training. "
-            "Use keras.config.set_dtype_policy('mixed_bfloat16'), or 'float32'."
-        )
-    # Its variables are saved with the model, also before the first step.
-    model.optimizer.build(model.trainable_variables)
-    model.set_exemptions()
-    return model

@@ -13,9 +13,10 @@ from zoo.errors import ZooError
 def variables(model: Any) -> list[Any]:
     """Return the variables that a step reads or writes, always in the same order.
 
-    Weights, the state of norms and seeds, the optimizer's, the average's and the schedule's.
+    Weights, the state of norms and seeds, the optimizer's, the average's and the schedule's, and
+    the figures of the steps so far.
     """
-    found = [*model.variables, *model.optimizer.variables]
+    found = [*model.variables, *model.optimizer.variables, *model.statistics.variables]
     if model.averages is not None:
         found += model.averages.variables
     if model.schedule is not None:

@@ -1,0 +1,34 @@
+"""Batches in pieces: the same step in less memory."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from replica_parts import rows, small
+
+from zoo.training.batches import micro_batch
+
+
+def test_pieces_are_the_batch() -> None:
+    x, y = tf.range(10)[:, None] * [[1, 1]], tf.range(10)
+    pieces = [micro_batch(number, 4, (x, y, None), after=[None]) for number in range(4)]
+    np.testing.assert_array_equal(np.concatenate([piece[0] for piece in pieces]), x)
+    np.testing.assert_array_equal(np.concatenate([piece[1] for piece in pieces]), y)
+    assert [len(piece[1]) for piece in pieces] == [2, 3, 2, 3]
+    assert all(piece[2] is None for piece in pieces)
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 8])  # the last batch has 5 rows: some of 8 are empty
+@pytest.mark.parametrize(("model", "optimizer"), [("textcnn", "lazy_adamw"), ("textrnn", "sgd")])
+def test_micro_batches_take_the_same_steps(model: str, optimizer: str, pieces: int) -> None:
+    x, y = rows()
+    found = []
+    for count in (1, pieces):
+        network = small(model, optimizer, **{"recipe.micro_batches": count})
+        history = network.fit(x, y, shuffle=False, verbose=0, validation_data=(x[:9], y[:9]))
+        found.append((history.history, network.statistics.to_dict(), network.get_weights()))
+    (whole, step, weights), (cut, cut_step, cut_weights) = found
+    for key, values in whole.items():
+        np.testing.assert_allclose(values, cut[key], atol=1e-5, err_msg=key)
+    assert step["gradient_norm"] == pytest.approx(cut_step["gradient_norm"], rel=1e-4)
+    for one, other in zip(weights, cut_weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

@@ -1,0 +1,69 @@
+"""The learning rate that goes with another batch size (decision D7).
+
+Under SGD the rate follows the batch linearly, after a warm-up (Goyal 2017,
+https://arxiv.org/abs/1706.02677); under the optimizers that divide by the gradient's own size, by
+its square root (Malladi 2022, https://arxiv.org/abs/2205.10287).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.finding import Finding
+
+BATCH, RATE, OPTIMIZER = "data.batch_size", "recipe.optimizer.learning_rate", "recipe.optimizer"
+WARMUP = "recipe.schedule.warmup_fraction"
+FURTHEST = 8  # times the preset's batch; beyond it the papers' own results get worse
+SHARE = 0.05  # warm-up of a larger SGD batch: Goyal's 5 epochs of 90, D8's twentieth
+
+
+def follow_batch(
+    before: Mapping[str, Any], changes: Mapping[str, Any], optimizer: str
+) -> dict[str, tuple[float, dict[str, Any]]]:
+    """Return the values that another batch size brings, each with its reason.
+
+    Args:
+        before: dotted key to value, with the rate of `optimizer`.
+        changes: what was asked for; a value that is in it stays as asked.
+        optimizer: name of the optimizer after the change.
+
+    Returns:
+        Dotted key to value and reason; empty when the batch stays, or is not a positive integer.
+    """
+    old, new = before[BATCH], changes.get(BATCH, before[BATCH])
+    if type(new) is not int or new < 1 or new == old or RATE in changes:
+        return {}
+    linear, rate = optimizer == "sgd", before[RATE]
+    scaled = float(f"{rate * (new / old if linear else math.sqrt(new / old)):.6g}")
+    rule = "in proportion" if linear else "by the square root"
+    note = f"{rate:g} at batch {old}, scaled {rule} to batch {new}"
+    source = "goyal2017" if linear else "malladi2022"
+    found: dict[str, tuple[float, dict[str, Any]]] = {
+        RATE: (scaled, {"sources": ["D7", source], "note": note})
+    }
+    if linear and new > old and WARMUP not in changes and before[WARMUP] < SHARE:
+        note = f"a rate for {new / old:g} times the batch is reached in a twentieth of the steps"
+        found[WARMUP] = (SHARE, {"sources": ["D7", "D8", source], "note": note})
+    return found
+
+
+def batch_finding(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Finding]:
+    """Return what was done about another batch size, as at most one finding.
+
+    Args:
+        before: dotted key to value, of the preset as it is.
+        after: the same, as it is used.
+    """
+    old, new = before[BATCH], after[BATCH]
+    if old == new:
+        return []
+    moved = [key for key in (RATE, WARMUP) if before[key] != after[key]]
+    said = ", ".join(f"{key} {before[key]:g} -> {after[key]:g}" for key in moved)
+    what = f"{BATCH} {old} -> {new}: {said or f'{RATE} stays {after[RATE]:g}'}."
+    evidence = {BATCH: [old, new]} | {key: [before[key], after[key]] for key in moved}
+    if new / old > FURTHEST:
+        what = f"{what} The batch is more than {FURTHEST} times the preset's."
+        return [Finding("warning", what, evidence, f"No rule holds that far: search {RATE}.")]
+    return [Finding("info", what, evidence, f"Set {RATE} to choose another.")]
