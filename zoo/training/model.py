@@ -362,15 +362,26 @@ class TrainingModel(keras.Model):
             return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
         return predict_together(self, x, batch_size or 32, **kwargs)
 
+    def _new_averages(self) -> Averages | None:
+        """Return the average of weights that the recipe asks for, None if it asks for none."""
+        if self.recipe is None or self.recipe.ema is None:
+            return None
+        return Averages(self.trainable_variables, self.recipe.ema)
+
+    @property
+    def further_variables(self) -> list[tf.Variable]:
+        """What a step reads or writes beside the variables of layers and optimizer."""
+        return []
+
     def _begin(self, total_steps: int) -> None:
         """Start schedule, average and clock of a training."""
         self.set_exemptions()  # the model may have been compiled anew
         if self.schedule is not None:
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
-        if self.recipe is not None and self.recipe.ema is not None:
-            if self.averages is None:
-                with self.distribute_strategy.scope():
-                    self.averages = Averages(self.trainable_variables, self.recipe.ema)
+        if self.averages is None:
+            with self.distribute_strategy.scope():
+                self.averages = self._new_averages()
+        if self.averages is not None:
             self.averages.restart()
         self.best_epoch = None
         self.statistics.restart()
