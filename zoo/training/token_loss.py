@@ -2,8 +2,7 @@
 
 The logits of a window, `(tokens, vocabulary)`, are the largest arrays of a language model: 0.9 GB
 for 64 x 70 tokens of 50,000 words, and a framework keeps several of them. Here logits are made and
-used up some rows at a time; the gradient goes to features, table and bias in the same go, and reads
-each logit three times: for the largest, for the exponentials, and in the two products.
+used up some rows at a time, and the gradients of features, table and bias come in the same go.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 LOGITS = 2**24  # in memory at once: 64 MiB, twice
+SMALLEST = 1e-38  # of a probability: a loss is at most 87 nats
 
 Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 Pieces = tuple[list[tf.Tensor], list[tf.Tensor]]
@@ -61,20 +61,16 @@ def token_losses_and_gradients(
 
     def piece(rows: slice) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         here, wanted, weight = features[rows], targets[rows], weights[rows]
-        logits = tf.cast(tf.matmul(here, narrow, transpose_b=True), tf.float32) + bias
-        top = tf.reduce_max(logits, axis=1, keepdims=True)
-        target = tf.gather(logits, wanted, batch_dims=1)
-        powers = tf.exp(logits - top)
-        total = tf.reduce_sum(powers, axis=1)
-        losses = tf.math.log(total) + top[:, 0] - target
-        # The softmax is powers / total: what divides is put to the small factor of each product.
-        share = (weight / total)[:, None]
-        powers_narrow = tf.cast(powers, features.dtype)
-        to_features = tf.cast(tf.matmul(powers_narrow, narrow), tf.float32) * share
-        to_features -= tf.gather(table, wanted) * weight[:, None]
-        scaled = tf.cast(tf.cast(here, tf.float32) * share, features.dtype)
-        to_table = tf.cast(tf.matmul(powers_narrow, scaled, transpose_a=True), tf.float32)
-        to_bias = tf.linalg.matvec(powers, share[:, 0], transpose_a=True)
+        logits = tf.cast(tf.matmul(here, narrow, transpose_b=True), tf.float32)
+        # One op of oneDNN for largest, exponentials, sum and quotient: half the time of the four.
+        shares = tf.nn.softmax(tf.nn.bias_add(logits, bias))
+        losses = -tf.math.log(tf.maximum(tf.gather(shares, wanted, batch_dims=1), SMALLEST))
+        products = tf.cast(shares, features.dtype)
+        to_features = tf.cast(tf.matmul(products, narrow), tf.float32)
+        to_features = (to_features - tf.gather(table, wanted)) * weight[:, None]
+        scaled = tf.cast(tf.cast(here, tf.float32) * weight[:, None], features.dtype)
+        to_table = tf.cast(tf.matmul(products, scaled, transpose_a=True), tf.float32)
+        to_bias = tf.linalg.matvec(shares, weight, transpose_a=True)
         return [losses, to_features], [to_table, to_bias]
 
     (losses, to_features), (to_table, to_bias) = _in_pieces(features, table, piece)
