@@ -94,6 +94,15 @@ class Vocabulary:
                 rows[-1].append(int(each))
         return "\n".join(map(self._line, rows))
 
+    def continued(self, prompt: str, ids: Sequence[int]) -> str:
+        """Return a prompt with the text of ids behind it."""
+        found = self.decode(ids)
+        apart = self.kind == "words" or (
+            self.kind == "sentencepiece" and bool(ids) and self.pieces[ids[0]].startswith("▁")
+        )
+        blank = " " if apart and prompt and not prompt[-1].isspace() and found[:1] != "\n" else ""
+        return prompt + blank + found
+
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json` into a folder.
 
