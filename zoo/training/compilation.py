@@ -36,11 +36,11 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         recipe.optimizer.learning_rate, recipe.schedule.model_dump(mode="json")
     )
     loss: Any = make_loss(recipe.loss)
-    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    metrics: Any = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if isinstance(model, LanguageModel):
         model.window = preset.data.window if preset.data.random_window else None
         # Of an array of texts; windows of a corpus have a loss of their own.
-        loss, metrics = keras.losses.SparseCategoricalCrossentropy(from_logits=True), []
+        loss, metrics = keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
     elif recipe.best == "macro_f1":
         metrics.append(MacroF1(network.output.shape[-1]))
     optimizer = make_optimizer(recipe, schedule)

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 LOGITS = 2**24  # in memory at once: 64 MiB, twice
-SMALLEST = 1e-38  # of a probability: a loss is at most 87 nats
+SMALLEST = 1e-37  # of a probability: a loss is at most 85 nats
 
 Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 Pieces = tuple[list[tf.Tensor], list[tf.Tensor]]
