@@ -209,7 +209,8 @@ def test_a_shorter_window_has_a_rate_in_proportion():
 
 def test_it_learns_a_stream_with_a_rule():
     quick = {"recipe.epochs": 12, "recipe.optimizer.learning_rate": 0.03}
-    model = build(**quick, **{"architecture.hidden_dim": 32, "architecture.embedding_dim": 32})
+    quick |= {"architecture.hidden_dim": 32, "architecture.embedding_dim": 32}
+    model = build(**quick, **{"architecture.projection_l2": None})
     history = model.fit(stream(), validation_data=stream(whole=True), verbose=0)
     assert history.history["loss"][0] > 2.5
     assert model.evaluate(stream(whole=True), verbose=0, return_dict=True)["loss"] < 1.0
