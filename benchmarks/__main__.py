@@ -14,7 +14,10 @@ import sys
 
 from benchmarks import publish, results
 
-BENCHMARKS = ("quality", "ablation", "fidelity", "speed", "startup", "memory", "resume")
+BENCHMARKS = (
+    "quality", "ablation", "fidelity", "speed", "overhead", "startup", "memory", "distribution",
+    "resume",
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ report as loss; `optimizer._learning_rate`, where the schedule itself is;
 `_compile_metrics` and `_compile_loss`, which `fit` builds under a strategy; `train_function` and
 `test_function`, which get a `tf.data` iterator from `fit` and a generator from `train_on_batch`;
 `_get_metrics_result_or_logs`, what an epoch reports; `global_seed_generator`, where layers and ops
-without a seed take theirs from.
+without a seed take theirs from; `TFDatasetAdapter`, which takes any `tf.distribute` dataset.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import numpy as np
 import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
+from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
 
 import zoo.training.losses  # noqa: F401  (a saved model names its loss)
-from zoo.distribute import workers
+from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
 from zoo.layers.sparse import offer_matmul
@@ -45,7 +46,7 @@ from zoo.training.prediction import predict_together
 from zoo.training.resume import Checkpoints
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.sparse import sparse_matmul
-from zoo.training.statistics import StepStatistics
+from zoo.training.statistics import StepStatistics, Totals
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -65,6 +66,7 @@ class TrainingModel(keras.Model):
     findings: Sequence[Finding] = ()
     train_function: Any
     test_function: Any
+    _totals: Totals | None = None
 
     @property
     def schedule(self) -> RecipeSchedule | None:
@@ -273,6 +275,17 @@ class TrainingModel(keras.Model):
         self.compute_metrics(None, np.zeros(shape[:-1], "int32"), np.zeros(shape, "float32"))
         self.reset_metrics()
 
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return what the metrics say of the rows of all replicas; in a step, of those here."""
+        in_step = tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
+        if self._replicas == 1 or in_step:
+            return super().get_metrics_result()
+        variables = [variable for metric in self.metrics for variable in metric.variables]
+        if self._totals is None or self._totals.variables != variables:
+            self._totals = Totals(self.distribute_strategy, variables)
+        with keras.StatelessScope(state_mapping=list(zip(variables, self._totals(), strict=True))):
+            return super().get_metrics_result()
+
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:
         # An epoch that is resumed after its last step takes none, so it has no logs of its own.
         return super()._get_metrics_result_or_logs(logs) if logs else self.get_metrics_result()
@@ -337,9 +350,10 @@ class TrainingModel(keras.Model):
                 if steps_per_epoch is None:  # Keras says so of each dataset of unknown length
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
-                    x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
+                    _read(x), y, batch_size=batch_size, epochs=epochs, verbose=verbose,
                     callbacks=[*own, *(callbacks or [])], validation_split=validation_split,
-                    validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
+                    validation_data=_read(validation_data), steps_per_epoch=steps_per_epoch,
+                    **kwargs,
                 )  # fmt: skip
             ended = True
         finally:
@@ -387,3 +401,8 @@ class TrainingModel(keras.Model):
         self.statistics.restart()
         self.findings = []
         self.seconds_waiting.assign(0.0)
+
+
+def _read(data: Any) -> Any:
+    """Return data as `fit` takes them; Keras 3.15.1 goes by the class of a dataset."""
+    return TFDatasetAdapter(data) if isinstance(data, OwnBatches) else data

@@ -21,6 +21,38 @@ def local_variable(value: Any) -> tf.Variable:
     )
 
 
+class Totals:
+    """Sums over the replicas of what each keeps by itself, such as the counts of a metric.
+
+    In one message: TensorFlow 2.21 reads such variables one by one, and on several machines each
+    takes as long as many steps.
+
+    Args:
+        strategy: that of the training; all workers must ask.
+        variables: `keras.Variable`s that are summed when they are read.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, variables: Sequence[Any]):
+        self.variables = list(variables)
+        self._sum = tf.function(lambda: strategy.run(self._here))
+        self._strategy = strategy
+
+    def __call__(self) -> list[tf.Tensor]:
+        """Return the sum of each variable, in its own shape and type."""
+        return [self._strategy.experimental_local_results(each)[0] for each in self._sum()]
+
+    def _here(self) -> list[tf.Tensor]:
+        values = [tf.convert_to_tensor(variable.value) for variable in self.variables]
+        flat = tf.concat([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in values], axis=0)
+        context = tf.distribute.get_replica_context()
+        flat = context.all_reduce(tf.distribute.ReduceOp.SUM, flat)
+        pieces = tf.split(flat, [each.shape.num_elements() for each in values])
+        return [
+            tf.cast(tf.reshape(piece, value.shape), value.dtype)
+            for piece, value in zip(pieces, values, strict=True)
+        ]
+
+
 class StepStatistics:
     """Norms and rates of the steps since the last `restart`.
 

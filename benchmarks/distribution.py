@@ -1,0 +1,88 @@
+"""Two workers on one machine against one process: the same scores, and how many examples a second.
+
+Both train with `zoo train textcnn`, the workers through `zoo launch`, which gives each one of two
+cores. Scores: without dropout, since workers draw other masks. Speed: defaults, one after the other
+in each round, from the seconds of all epochs but the first. Options: rounds=3 epochs=4
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets import files
+from zoo.files import read_json
+
+DRY = {
+    "architecture.dropout": 0.0,
+    "architecture.embedding_dropout": 0.0,
+    "architecture.word_dropout": 0.0,
+    "architecture.ngram_dropout": 0.0,
+    "architecture.path_dropout": 0.0,
+}
+SPEED = {
+    "sst2": 1.0,
+    "newsgroups20": 0.3,
+}  # short and long texts, and the share of them that is used
+WORKERS = 2
+
+
+def measure(rounds: str = "3", epochs: str = "4") -> Iterator[dict[str, Any]]:
+    """Yield the entry of the scores, then one a set on speed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = files("sst2", folder)
+        one = _train(folder / "one", parts, 1, DRY)
+        two = _train(folder / "two", parts, WORKERS, DRY)
+        scores = {}
+        for part in ("validation", "test"):
+            for key in ("loss", "accuracy", "macro_f1"):
+                mine, other = (read_json(run / "metrics.json")[part][key] for run in (one, two))
+                scores[f"{part}_{key}"] = abs(mine - other)
+        yield {"id": "scores, sst2", "largest_difference": max(scores.values()), **scores}
+        for data, fraction in SPEED.items():
+            yield _speed(folder, data, fraction, int(rounds), epochs)
+
+
+def _speed(folder: Path, data: str, fraction: float, rounds: int, epochs: str) -> dict[str, Any]:
+    parts = {key: value for key, value in files(data, folder).items() if key == "data"}
+    short = {"recipe.epochs": epochs, "recipe.min_steps": 0, "data.validation_fraction": 0.02}
+    rates: dict[int, list[float]] = {1: [], WORKERS: []}
+    for number in range(rounds):
+        for workers in rates:
+            out = folder / f"{data}-{number}-{workers}"
+            run = _train(out, parts, workers, short, "--fraction", str(fraction))
+            with (run / "history.csv").open(encoding="utf-8", newline="") as file:
+                seconds = [float(line["seconds"]) for line in csv.DictReader(file)]
+            rows = read_json(run / "metrics.json")["training"]["train_examples"]
+            rates[workers].append(rows * (len(seconds) - 1) / (seconds[-1] - seconds[0]))
+    ratios = [two / one for one, two in zip(rates[1], rates[WORKERS], strict=True)]
+    return {
+        "id": f"speed, {data}",
+        "rows": rows,
+        "one_process_examples_per_second": statistics.median(rates[1]),
+        "two_workers_examples_per_second": statistics.median(rates[WORKERS]),
+        "times_one_process": statistics.median(ratios),
+    }
+
+
+def _train(
+    out: Path, parts: dict[str, str], workers: int, changes: dict[str, Any], *more: str
+) -> Path:
+    command = [sys.executable, "-m", "zoo", "train", "textcnn", parts["data"], "--out", str(out)]
+    for part in ("validation", "test"):
+        if part in parts:
+            command += [f"--{part}", parts[part]]
+    for key, value in changes.items():
+        command += ["--set", f"{key}={value}"]
+    if workers > 1:
+        launch = [sys.executable, "-m", "zoo", "launch", "--workers", str(workers), "--"]
+        command = launch + command
+    subprocess.run([*command, *more], check=True, stdout=subprocess.DEVNULL, timeout=1200)
+    return out
