@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from zoo.recipe import LanguageRecipe, Recipe
 from zoo.training.statistics import local_variable
 
 # Steps between two updates of the average, each with the decay to that power: over the hundreds of
@@ -132,3 +133,12 @@ class TriggeredAverages(Averages):
 
     def _share(self) -> tf.Tensor:
         return tf.cast(self._pending, tf.float32) / tf.cast(self._steps + 1, tf.float32)
+
+
+def averages_of(recipe: Recipe | None, variables: list[Any]) -> Averages | None:
+    """Return the average of weights that a recipe asks for, None if it asks for none."""
+    if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
+        return TriggeredAverages(variables)
+    if recipe is None or recipe.ema is None:
+        return None
+    return Averages(variables, recipe.ema)

@@ -13,8 +13,6 @@ import keras
 import tensorflow as tf
 
 from zoo.models.lstm_lm import with_states
-from zoo.recipe import LanguageRecipe
-from zoo.training.averages import Averages, TriggeredAverages
 from zoo.training.batches import micro_batch
 from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
 from zoo.training.model import TrainingModel
@@ -78,14 +76,9 @@ class LanguageModel(TrainingModel):
             return StepStatistics(kernels)
 
     @property
-    def further_variables(self) -> list[tf.Variable]:
+    def carried_variables(self) -> list[tf.Variable]:
         """The states that a training goes on from within an epoch."""
         return self.carried[True]
-
-    def _new_averages(self) -> Averages | None:
-        if isinstance(self.recipe, LanguageRecipe) and self.recipe.nonmono is not None:
-            return TriggeredAverages(self.trainable_variables)
-        return super()._new_averages()
 
     def get_config(self) -> dict[str, Any]:
         """Return the config with the window in it."""

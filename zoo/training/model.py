@@ -30,7 +30,7 @@ from zoo.layers import NgramWeights
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import recipe_from
 from zoo.recipe import Recipe
-from zoo.training.averages import Averages
+from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
@@ -376,17 +376,6 @@ class TrainingModel(keras.Model):
             return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
         return predict_together(self, x, batch_size or 32, **kwargs)
 
-    def _new_averages(self) -> Averages | None:
-        """Return the average of weights that the recipe asks for, None if it asks for none."""
-        if self.recipe is None or self.recipe.ema is None:
-            return None
-        return Averages(self.trainable_variables, self.recipe.ema)
-
-    @property
-    def further_variables(self) -> list[tf.Variable]:
-        """What a step reads or writes beside the variables of layers and optimizer."""
-        return []
-
     def _begin(self, total_steps: int) -> None:
         """Start schedule, average and clock of a training."""
         self.set_exemptions()  # the model may have been compiled anew
@@ -394,7 +383,7 @@ class TrainingModel(keras.Model):
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
         if self.averages is None:
             with self.distribute_strategy.scope():
-                self.averages = self._new_averages()
+                self.averages = averages_of(self.recipe, self.trainable_variables)
         if self.averages is not None:
             self.averages.restart()
         self.best_epoch = None
