@@ -8,6 +8,7 @@ in the AWD-LSTM. The zoo also in mixed_bfloat16. Options: rounds=7 steps=4 shape
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -74,7 +75,7 @@ def _operations(name: str) -> float:
     """Return the multiplications and additions of the matrix products of a step."""
     layers, units, embedding, rows, time_steps = SHAPES[name]
     widths = [embedding, *[units] * (layers - 1), embedding]
-    weights = sum(4 * b * (a + b) for a, b in zip(widths, widths[1:], strict=False))
+    weights = sum(4 * b * (a + b) for a, b in itertools.pairwise(widths))
     # Forward, and backward to inputs and to weights: three products of each weight.
     return 6.0 * rows * time_steps * (weights + embedding * VOCABULARY)
 
@@ -150,7 +151,7 @@ def _pytorch(shape: tuple[int, ...]) -> Step:
     table = torch.nn.Embedding(VOCABULARY, embedding)
     bias = torch.nn.Parameter(torch.zeros(VOCABULARY))
     widths = [embedding, *[units] * (layers - 1), embedding]
-    lstms = [torch.nn.LSTM(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+    lstms = [torch.nn.LSTM(a, b) for a, b in itertools.pairwise(widths)]
     parameters = [*table.parameters(), bias, *(p for each in lstms for p in each.parameters())]
     optimizer = torch.optim.SGD(parameters, 1.0)
     ids = torch.from_numpy(_ids(rows, time_steps).astype(np.int64).T.copy())

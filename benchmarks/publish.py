@@ -168,8 +168,8 @@ def perplexity_table() -> str:
 def language_speed_table() -> str:
     """Return the table of the language models' training speeds."""
     lines = [
-        "| layers x units | zoo, ms a step | in bfloat16 | plain Keras | PyTorch | times plain Keras "
-        "(bfloat16) | times PyTorch (bfloat16) | share of the matrix rate |",
+        "| layers x units | zoo, ms a step | in bfloat16 | plain Keras | PyTorch | times plain "
+        "Keras (bfloat16) | times PyTorch (bfloat16) | share of the matrix rate |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for entry in results.load("language_speed"):
