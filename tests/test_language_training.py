@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import builders
+from zoo import ZooError, builders
 from zoo.data.windows import windows
 from zoo.preset import load_preset
 from zoo.training import token_loss
@@ -230,6 +230,14 @@ def test_a_saved_model_is_trained_on(tmp_path):
     x = STREAM[None, :9].astype("int32")
     np.testing.assert_array_equal(loaded(x), model(x))
     loaded.fit(stream(), verbose=0)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_ids_beyond_the_vocabulary_are_named_before_the_first_step(name):
+    ids = {"x": np.zeros((4, 6), int), "y": np.zeros((4, 6), int)}
+    ids[name][1, 2] = 30
+    with pytest.raises(ZooError, match=rf"{name}: id 30 at place 8 .*vocabulary of 30"):
+        build().fit(**ids, verbose=0)
 
 
 # --- averaging that starts by itself

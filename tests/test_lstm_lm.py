@@ -1,5 +1,11 @@
 """The language model's network: parity with PyTorch, state carried, parameters of the papers."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -139,3 +145,25 @@ def test_projection_is_regularised_and_tied_goes_through_it():
     assert float(network.losses[0]) == pytest.approx(0.25 * (dense.kernel.numpy() ** 2).sum())
     assert network.get_layer("lstms").units == (12, 12)
     assert dense.kernel.shape == (12, 8)
+
+
+def logits_of_numbered_weights():
+    """Return logits of weights that are the same on every backend."""
+    network = lstm_lm(**SMALL | {"projection_l2": 0.1})
+    for i, weight in enumerate(network.weights):
+        if "seed" not in weight.path:
+            weight.assign(np.random.default_rng(i).normal(size=weight.shape) * 0.3)
+    return keras.ops.convert_to_numpy(network(TOKENS))
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="needs PyTorch")
+def test_network_runs_on_another_backend(tmp_path):
+    path = tmp_path / "logits.npy"
+    code = (
+        "import numpy, test_lstm_lm as t; "
+        f"numpy.save({str(path)!r}, t.logits_of_numbered_weights())"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": paths}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(path), logits_of_numbered_weights(), rtol=1e-4, atol=1e-5)

@@ -10,8 +10,10 @@ import functools
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from zoo.data.tokens import check_ids
 from zoo.models.lstm_lm import with_states
 from zoo.training.batches import micro_batch
 from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
@@ -98,6 +100,18 @@ class LanguageModel(TrainingModel):
         """Return Keras' metrics and the perplexity, the exponential of the loss."""
         found = super().get_metrics_result()
         return {**found, "perplexity": tf.exp(found["loss"])}
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as `TrainingModel.fit`; ids of arrays are checked before the first step (A18).
+
+        Raises:
+            ZooError: an id is not in the vocabulary, or as in `TrainingModel.fit`.
+        """
+        vocabulary_size = int(self.output.shape[-1])
+        for name, ids in (("x", x), ("y", y)):
+            if isinstance(ids, np.ndarray):
+                check_ids(ids, vocabulary_size, name)
+        return super().fit(x, y, *args, **kwargs)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a window; return the metrics so far."""
