@@ -16,7 +16,8 @@ from benchmarks import publish, results
 
 BENCHMARKS = (
     "quality", "ablation", "fidelity", "speed", "overhead", "startup", "memory", "distribution",
-    "resume", "language_speed", "perplexity",
+    "resume", "language_speed", "language_memory",
+    "perplexity",
 )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def randoms(*shape, seed=0):
 # --- loss
 
 
-@pytest.mark.parametrize("logits", [2**24, 3 * 11, 1])
+@pytest.mark.parametrize("logits", [2**23, 3 * 11, 1])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_loss_in_pieces_and_its_gradients_are_those_of_the_whole(logits, dtype, monkeypatch):
     monkeypatch.setattr(token_loss, "LOGITS", logits)  # all at once, 3 rows, 1 row

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-LOGITS = 2**24  # in memory at once: 64 MiB, twice
+LOGITS = 2**23  # in memory at once: 32 MiB, twice; half as many gain little and cost time
 SMALLEST = 1e-37  # of a probability: a loss is at most 85 nats
 
 Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
