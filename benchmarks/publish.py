@@ -28,6 +28,7 @@ def publish() -> None:
         ("startup", startup_table()),
         ("perplexity", perplexity_table()),
         ("language_speed", language_speed_table()),
+        ("scale", scale_table()),
     ):
         marks = rf"(<!-- {name}: written by python -m benchmarks publish -->\n).*?(<!-- end -->)"
         text = re.sub(marks, lambda m, t=table: m[1] + t + m[2], text, flags=re.DOTALL)
@@ -184,6 +185,38 @@ def language_speed_table() -> str:
             f"| {entry['id']} | {times} | {ratios} | {100 * entry['share_of_matrix_rate']:.0f} % |"
         )
     return "\n".join(lines) + "\n"
+
+
+def scale_table() -> str:
+    """Return the table of several workers, of resuming and of what the training model costs."""
+    lines = ["| what | measured |", "|---|---|"]
+    for entry in results.load("distribution"):
+        if "largest_difference" in entry:
+            what = "largest difference of any score, two workers against one process"
+            lines.append(f"| {what}, {entry['id'].split(', ')[1]} | {_small(entry)} |")
+        else:
+            what = "examples/s of two workers with a core each / one process with two cores"
+            lines.append(f"| {what}, {entry['id'].split(', ')[1]} | {_times(entry)} |")
+    for entry in results.load("overhead"):
+        what = f"step on one device / plain Keras, {entry['id']}"
+        lines.append(f"| {what} | {entry['times_keras']:.2f} |")
+    for entry in results.load("resume"):
+        if "kills" in entry:
+            lines.append(
+                f"| runs that end bit-equal after {entry['kills']} `kill -9` | "
+                f"{entry['runs_bit_equal']} of {entry['runs']} |"
+            )
+        else:
+            lines.append(f"| share of a training spent on checkpoints | {entry['share']:.1%} |")
+    return "\n".join(lines) + "\n"
+
+
+def _small(entry: dict[str, Any]) -> str:
+    return f"{entry['largest_difference']:.0e}" if entry["largest_difference"] else "0"
+
+
+def _times(entry: dict[str, Any]) -> str:
+    return f"{entry['times_one_process']:.2f}"
 
 
 def _groups(*names: str) -> dict[tuple[str, str], list[dict[str, Any]]]:

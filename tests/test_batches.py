@@ -17,8 +17,11 @@ def test_pieces_are_the_batch() -> None:
     assert all(piece[2] is None for piece in pieces)
 
 
-@pytest.mark.parametrize("pieces", [2, 3, 8])  # the last batch has 5 rows: some of 8 are empty
-@pytest.mark.parametrize(("model", "optimizer"), [("textcnn", "lazy_adamw"), ("textrnn", "sgd")])
+@pytest.mark.parametrize(
+    ("model", "optimizer", "pieces"),
+    # The last batch has 5 rows: some of 8 pieces are empty.
+    [("textcnn", "lazy_adamw", 8), ("textrnn", "sgd", 3), ("fasttext", "adamw", 2)],
+)
 def test_micro_batches_take_the_same_steps(model: str, optimizer: str, pieces: int) -> None:
     x, y = rows()
     found = []

@@ -145,3 +145,28 @@ def test_workers_that_differ_refuse_to_train() -> None:
     for number in (0, 1):
         expected = f"worker 1 and worker 0 differ in code (code is version {number} here)"
         assert f"[worker {number}] {expected}" in done.stdout
+
+
+def test_slurm_names_the_workers() -> None:
+    """As `srun --ntasks-per-node 2` on one node would, on the ports that TensorFlow takes there."""
+    code = (
+        "from zoo.distribute import gathered, strategy_for, worker, workers\n"
+        "strategy = strategy_for('auto')\n"
+        "rows = gathered(strategy, [[worker(strategy) + 10]])\n"
+        "print(workers(strategy), worker(strategy), [int(row[0]) for row in rows])\n"
+    )
+    slurm = {
+        "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_TASKS_PER_NODE": "2",
+    }
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **slurm, "SLURM_PROCID": str(number), "SLURM_LOCALID": str(number)},
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    for number, task in enumerate(tasks):
+        said, errors = task.communicate(timeout=120)
+        assert said.splitlines() == [f"2 {number} [10, 11]"], errors[-2000:]

@@ -118,7 +118,7 @@ def _several_workers() -> tf.distribute.Strategy:
     resolver = (
         tf.distribute.cluster_resolver.TFConfigClusterResolver()
         if "TF_CONFIG" in os.environ
-        else tf.distribute.cluster_resolver.SlurmClusterResolver()
+        else _slurm()
     )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
@@ -132,6 +132,15 @@ def _several_workers() -> tf.distribute.Strategy:
             f"this worker cannot join the others ({_reason(error)}). Is its port in use, and can "
             "it reach the addresses in TF_CONFIG?"
         ) from error
+
+
+def _slurm() -> tf.distribute.cluster_resolver.ClusterResolver:
+    if tf.config.list_physical_devices("GPU"):
+        return tf.distribute.cluster_resolver.SlurmClusterResolver()
+    # TensorFlow 2.21 counts GPUs with nvidia-smi, and each task must have some.
+    return tf.distribute.cluster_resolver.SlurmClusterResolver(
+        gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]), gpus_per_task=1, auto_set_gpu=False
+    )
 
 
 def workers(strategy: tf.distribute.Strategy) -> int:
