@@ -29,7 +29,7 @@ setup(
     package_dir={"zoo._presets": "presets"},
     package_data={
         "zoo": ["py.typed"],
-        "zoo.data": ["bundled/*"],
+        "zoo.data": ["bundled/*", "bundled/*/*"],
         "zoo._presets": ["*.yaml"],
         **{f"zoo._presets.{model}": ["*.yaml"] for model in MODELS},
     },

@@ -16,7 +16,8 @@ from benchmarks import publish, results
 
 BENCHMARKS = (
     "quality", "ablation", "fidelity", "speed", "overhead", "startup", "memory", "distribution",
-    "resume",
+    "resume", "language_speed", "language_memory",
+    "perplexity",
 )  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         for name in BENCHMARKS:
             module = importlib.import_module(f"benchmarks.{name}")
-            print(f"{name:10} {(module.__doc__ or '').splitlines()[0]}")
+            print(f"{name:14} {(module.__doc__ or '').splitlines()[0]}")
         return 0
     verb, *rest = arguments
     if verb == "publish" and not rest:

@@ -26,6 +26,8 @@ def publish() -> None:
         ("fidelity", fidelity_table()),
         ("speed", speed_table()),
         ("startup", startup_table()),
+        ("perplexity", perplexity_table()),
+        ("language_speed", language_speed_table()),
         ("scale", scale_table()),
     ):
         marks = rf"(<!-- {name}: written by python -m benchmarks publish -->\n).*?(<!-- end -->)"
@@ -42,18 +44,21 @@ def publish() -> None:
 def measured() -> dict[str, list[dict[str, Any]]]:
     """Return the `measured:` block of every preset with results."""
     blocks: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (preset, data), entries in _groups().items():
+    groups = {**_groups(), **_groups("perplexity")}
+    for (preset, data), entries in groups.items():
         last = entries[-1]
-        accuracies = [entry["accuracy"] for entry in entries]
+        metric = "perplexity" if "perplexity" in last else "accuracy"
+        baseline = "bigrams" if metric == "perplexity" else "linear"
+        scores = [entry[metric] for entry in entries]
         blocks[preset].append(
             {
                 "data": data,
                 "split": "test",
-                "metric": "accuracy",
-                "mean": round(statistics.mean(accuracies), 4),
-                "std": round(_std(accuracies), 4),
+                "metric": metric,
+                "mean": round(statistics.mean(scores), 4),
+                "std": round(_std(scores), 4),
                 "seeds": len(entries),
-                "baseline": round(statistics.mean(entry["linear"] for entry in entries), 4),
+                "baseline": round(statistics.mean(entry[baseline] for entry in entries), 4),
                 "minutes": round(statistics.mean(entry["minutes"] for entry in entries), 1),
                 "parameters": last["parameters"],
                 "hardware": last["hardware"],
@@ -144,6 +149,44 @@ def startup_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def perplexity_table() -> str:
+    """Return the table of the language models' perplexities."""
+    lines = [
+        "| preset | data | test perplexity ± std (seeds) | published | bigrams | minutes |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (preset, data), entries in _groups("perplexity").items():
+        found = [entry["perplexity"] for entry in entries]
+        minutes = statistics.mean(entry["minutes"] for entry in entries)
+        lines.append(
+            f"| {preset} | {data} | {statistics.mean(found):.1f} ± {_std(found):.1f} "
+            f"({len(found)}) | {entries[0].get('published', '-')} | {entries[0]['bigrams']:.1f} | "
+            f"{minutes:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def language_speed_table() -> str:
+    """Return the table of the language models' training speeds."""
+    lines = [
+        "| layers x units | zoo, ms a step | in bfloat16 | plain Keras | PyTorch | times plain "
+        "Keras (bfloat16) | times PyTorch (bfloat16) | share of the matrix rate |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for entry in results.load("language_speed"):
+        peers = "zoo", "zoo_bfloat16", "keras", "pytorch"
+        times = " | ".join(f"{entry[f'{peer}_milliseconds']:.0f}" for peer in peers)
+        ratios = " | ".join(
+            f"{entry[f'zoo_faster_than_{peer}']:.2f} "
+            f"({entry[f'zoo_bfloat16_faster_than_{peer}']:.2f})"
+            for peer in ("keras", "pytorch")
+        )
+        lines.append(
+            f"| {entry['id']} | {times} | {ratios} | {100 * entry['share_of_matrix_rate']:.0f} % |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def scale_table() -> str:
     """Return the table of several workers, of resuming and of what the training model costs."""
     lines = ["| what | measured |", "|---|---|"]
@@ -176,9 +219,9 @@ def _times(entry: dict[str, Any]) -> str:
     return f"{entry['times_one_process']:.2f}"
 
 
-def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _groups(*names: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for entry in results.load("quality") + results.load("fidelity"):
+    for entry in [each for name in names or ("quality", "fidelity") for each in results.load(name)]:
         groups[entry["preset"], entry["data"]].append(entry)
     return dict(sorted(groups.items()))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import os
 import random
+import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("COLUMNS", "200")  # rich tables keep a row on a line
+os.environ["ZOO_CACHE"] = tempfile.mkdtemp(prefix="zoo-cache-")
 
 GOOD = ["great", "lovely", "moving", "funny", "brilliant"]
 BAD = ["dull", "awful", "tired", "clumsy", "boring"]

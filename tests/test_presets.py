@@ -13,6 +13,7 @@ from zoo.dotted import ADAMS, USUAL_RATES
 from zoo.models import MODELS
 from zoo.plain_yaml import parse_value
 from zoo.preset import load_preset, names, presets, presets_root, summaries
+from zoo.recipe import mean_form, rate_factor
 
 NAMES = names()
 EXPECTED = {
@@ -20,7 +21,11 @@ EXPECTED = {
     "rcnn": {"default", "lai2015", "thucnews"},
     "textrnn": {"default", "attention", "thucnews"},
     "fasttext": {"default", "joulin2016", "thucnews"},
-}
+    "lstm_lm": {
+        "default", "small", "char", "zaremba-small", "zaremba-medium", "zaremba-large",
+        "press-wolf-small", "pytorch-tied", "melis-10m", "awd-ptb", "awd-wikitext2",
+    },
+}  # fmt: skip
 
 
 def preset(name: str):
@@ -76,11 +81,13 @@ def test_a_preset_builds_and_measured_parameters_are_true(name: str) -> None:
     ):
         small["architecture.ngram_buckets"] = 64
     model = builders.build(loaded.override(small))
-    assert model.output_shape == (None, loaded.architecture.num_classes)
+    language = loaded.task == "language-modeling"
+    classes = (None, 50) if language else (loaded.architecture.num_classes,)
+    assert model.output_shape == (None, *classes)
     for entry in loaded.measured:
         assert entry.parameters > 0
         assert entry.seeds >= 1
-        assert 0 < entry.mean < 1
+        assert entry.mean > 1 if language else 0 < entry.mean < 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -287,6 +294,39 @@ PAPERS = {
         "architecture.cell": "lstm", "architecture.context_dim": 256, "architecture.dropout": 0.0,
     },
     "fasttext/thucnews": {"architecture.ngram_sizes": [2, 3], "architecture.hidden_dim": 256},
+    "lstm_lm/pytorch-tied": {
+        "architecture.embedding_dim": 200, "architecture.hidden_dim": 200,
+        "architecture.tied": True, "architecture.output_dropout": 0.2, "data.window": 35,
+        "data.batch_size": 20, "recipe.optimizer.learning_rate": 20.0, "recipe.epochs": 40,
+        "recipe.global_clipnorm": 0.25, "recipe.schedule.name": "plateau",
+        "recipe.schedule.factor": 0.25,
+    },
+    "lstm_lm/melis-10m": {
+        "architecture.num_layers": 1, "architecture.input_dropout": 0.5155,
+        "architecture.output_dropout": 0.338, "architecture.weight_dropout": 0.1842,
+        "data.batch_size": 64, "data.window": 35, "recipe.optimizer.beta_1": 0.0,
+        "recipe.optimizer.learning_rate": 0.0048308, "recipe.schedule.factor": 0.1,
+    },
+    "lstm_lm/awd-ptb": {
+        "architecture.num_layers": 3, "architecture.hidden_dim": 1150,
+        "architecture.embedding_dim": 400, "architecture.output_dropout": 0.4,
+        "architecture.hidden_dropout": 0.25, "architecture.input_dropout": 0.4,
+        "architecture.embedding_dropout": 0.1, "architecture.weight_dropout": 0.5,
+        "architecture.activation_penalty": 2.0, "architecture.change_penalty": 1.0,
+        "data.window": 70, "data.batch_size": 20, "data.random_window": True,
+        "recipe.epochs": 500, "recipe.optimizer.learning_rate": 30.0,
+        "recipe.optimizer.weight_decay": 1.2e-6, "recipe.global_clipnorm": 0.25,
+        "recipe.nonmono": 5, "recipe.decay_embeddings": True,
+    },
+    "lstm_lm/awd-wikitext2": {
+        "architecture.hidden_dropout": 0.2, "architecture.input_dropout": 0.65,
+        "data.batch_size": 80, "recipe.epochs": 750,
+    },
+    "lstm_lm/press-wolf-small": {
+        "architecture.tied": True, "architecture.hidden_dim": 200,
+        # .5 |P|^2 / (batch * 6.5) beside the loss summed over 20 steps, for Keras' c |P|^2.
+        "architecture.projection_l2": round(1 / (2 * 20 * 6.5 * 20), 7),
+    },
 }  # fmt: skip
 
 
@@ -294,6 +334,48 @@ PAPERS = {
 def test_presets_hold_the_numbers_of_their_papers(name: str) -> None:
     values = preset(name).values()
     assert {key: values[key] for key in PAPERS[name]} == PAPERS[name]
+
+
+ZAREMBA = {  # size: layers, units, range, dropout, steps, epochs, rate, clip, factor, decayed after
+    "small": (2, 200, 0.1, 0.0, 20, 13, 1.0, 5.0, 1 / 2, 4),
+    "medium": (2, 650, 0.05, 0.5, 35, 39, 1.0, 5.0, 1 / 1.2, 6),
+    "large": (2, 1500, 0.04, 0.65, 35, 55, 1.0, 10.0, 1 / 1.15, 14),
+}
+
+
+@pytest.mark.parametrize("size", ZAREMBA)
+def test_sums_over_time_are_converted_to_means(size: str) -> None:
+    layers, units, start, dropout, steps, epochs, rate, clip, factor, after = ZAREMBA[size]
+    loaded = load_preset("lstm_lm", f"zaremba-{size}")
+    architecture, recipe = loaded.architecture, loaded.recipe
+    assert (architecture.num_layers, architecture.hidden_dim) == (layers, units)
+    assert (architecture.kernel_range, architecture.output_dropout) == (start, dropout)
+    assert (loaded.data.window, loaded.data.batch_size, recipe.epochs) == (steps, 20, epochs)
+    assert not architecture.tied and not architecture.locked_dropout
+    assert (recipe.optimizer.learning_rate, recipe.global_clipnorm) == pytest.approx(
+        mean_form(rate, clip, steps), rel=1e-5
+    )
+    total = 1000 * epochs  # a step in the middle of each epoch
+    rates = [rate_factor(recipe.schedule, 1000 * epoch + 500, total) for epoch in range(epochs)]
+    wanted = [factor ** max(epoch + 1 - after, 0) for epoch in range(epochs)]
+    assert rates == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_recurrent_network_is_clipped_unless_said_twice() -> None:
+    with pytest.raises(ZooError, match=r"ends in NaN.*A02.*recipe\.unclipped"):
+        load_preset("lstm_lm", "default", {"recipe.global_clipnorm": None})
+    twice = {"recipe.global_clipnorm": None, "recipe.unclipped": True}
+    assert load_preset("lstm_lm", "default", twice).recipe.global_clipnorm is None
+
+
+def test_two_averages_are_refused() -> None:
+    with pytest.raises(ZooError, match="two averages"):
+        load_preset("lstm_lm", "awd-ptb", {"recipe.ema": 0.999})
+
+
+def test_dropping_everything_is_refused() -> None:
+    with pytest.raises(ZooError, match=r"dropout_scale times input_dropout must be below 1"):
+        load_preset("lstm_lm", "awd-ptb", {"architecture.dropout_scale": 2.5})
 
 
 def test_focal_loss_and_balance_are_never_both_on() -> None:

@@ -39,6 +39,9 @@ def test_commands_of_the_readme_exist() -> None:
     assert used <= known
 
 
-@pytest.mark.parametrize("table", ["quality", "fidelity", "speed", "startup", "scale"])
+@pytest.mark.parametrize(
+    "table",
+    ["quality", "fidelity", "speed", "startup", "scale", "perplexity", "language_speed"],
+)
 def test_tables_have_their_marks(table: str) -> None:
     assert f"<!-- {table}: written by python -m benchmarks publish -->" in README

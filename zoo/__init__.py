@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.builders import fasttext as fasttext
+    from zoo.builders import lstm_lm as lstm_lm
     from zoo.builders import rcnn as rcnn
     from zoo.builders import textcnn as textcnn
     from zoo.builders import textrnn as textrnn
@@ -31,6 +32,7 @@ _HOMES = {
     "rcnn": "zoo.builders",
     "textrnn": "zoo.builders",
     "fasttext": "zoo.builders",
+    "lstm_lm": "zoo.builders",
     "ZooError": "zoo.errors",
     "Finding": "zoo.finding",
     "Preset": "zoo.preset",

@@ -96,9 +96,49 @@ class FastTextArchitecture(TextArchitecture):
         return self
 
 
-ARCHITECTURES: dict[str, type[TextArchitecture]] = {
+class LSTMLMArchitecture(Block):
+    """LSTM language model (Zaremba 2014, Press and Wolf 2017, Merity 2017).
+
+    `vocabulary_size` is an upper bound for a preset: the corpus decides it. `projection_l2` null is
+    no layer between the last LSTM and the logits; `kernel_range` null is `1 / sqrt(hidden_dim)`;
+    `dropout_scale` multiplies the five dropouts.
+    """
+
+    vocabulary_size: Annotated[int, Field(ge=4)]
+    embedding_dim: Positive
+    num_layers: Annotated[int, Field(ge=1, le=16)]
+    hidden_dim: Annotated[int, Field(ge=1, le=10_000)]
+    tied: bool
+    projection_l2: Annotated[float, Field(ge=0.0, lt=0.1)] | None
+    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)]
+    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None
+    forget_bias: Annotated[float, Field(ge=-5.0, le=5.0)]
+    embedding_dropout: Fraction
+    input_dropout: Fraction
+    hidden_dropout: Fraction
+    output_dropout: Fraction
+    weight_dropout: Fraction
+    locked_dropout: bool
+    dropout_scale: Annotated[float, Field(ge=0.0, le=10.0)]
+    activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
+    change_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
+
+    @model_validator(mode="after")
+    def _some_dropout_is_left(self) -> LSTMLMArchitecture:
+        for name in ("embedding", "input", "hidden", "output", "weight"):
+            rate = getattr(self, f"{name}_dropout") * self.dropout_scale
+            if rate >= 1.0:
+                raise ValueError(
+                    f"dropout_scale times {name}_dropout must be below 1, and is {rate:.3g}"
+                )
+        return self
+
+
+ARCHITECTURES: dict[str, type[Block]] = {
     "textcnn": TextCNNArchitecture,
     "rcnn": RCNNArchitecture,
     "textrnn": TextRNNArchitecture,
     "fasttext": FastTextArchitecture,
+    "lstm_lm": LSTMLMArchitecture,
 }
+LANGUAGE_MODELS = ("lstm_lm",)

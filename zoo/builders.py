@@ -236,6 +236,71 @@ def fasttext(
     return _built("fasttext", preset, locals())
 
 
+def lstm_lm(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    embedding_dim: int | None = None,
+    num_layers: int | None = None,
+    hidden_dim: int | None = None,
+    tied: bool | None = None,
+    projection_l2: float | None = None,
+    embedding_range: float | None = None,
+    kernel_range: float | None = None,
+    forget_bias: float | None = None,
+    embedding_dropout: float | None = None,
+    input_dropout: float | None = None,
+    hidden_dropout: float | None = None,
+    output_dropout: float | None = None,
+    weight_dropout: float | None = None,
+    locked_dropout: bool | None = None,
+    dropout_scale: float | None = None,
+    activation_penalty: float | None = None,
+    change_penalty: float | None = None,
+) -> TrainingModel:
+    """LSTM language model with tied embeddings and the dropouts of the AWD-LSTM.
+
+    Args:
+        preset: name of an lstm_lm preset, or path of a preset file. The arguments below override
+            its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids.
+        embedding_dim: features of a token.
+        num_layers: LSTMs, one on the other.
+        hidden_dim: units of an LSTM; tied and without a projection, the last has `embedding_dim`.
+        tied: whether the logits use the table of the embedding.
+        projection_l2: L2 factor of a linear layer before the logits; a preset's null is no layer.
+        embedding_range: tables start uniform in [-range, range].
+        kernel_range: kernels start uniform in [-range, range]; a preset's null is
+            `1 / sqrt(hidden_dim)`.
+        forget_bias: start of the forget gates' biases.
+        embedding_dropout: fraction of the words of the vocabulary dropped whole, in [0, 1).
+        input_dropout: fraction of features dropped before the first LSTM, in [0, 1).
+        hidden_dropout: fraction dropped between LSTMs, in [0, 1).
+        output_dropout: fraction dropped after the last, in [0, 1).
+        weight_dropout: fraction of the recurrent kernels' weights dropped, in [0, 1).
+        locked_dropout: whether a feature is dropped for a whole window, or anew at every step.
+        dropout_scale: factor of the five rates.
+        activation_penalty: factor of the last output's mean square in the loss (AR).
+        change_penalty: factor of the mean square of its change in time in the loss (TAR).
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, time, vocabulary)` logits of the token after each. Its `fit` applies the preset's
+        recipe; `zoo.training.language.LanguageModel` says how a batch carries its state.
+
+    Raises:
+        ZooError: the preset does not exist, or a value is not accepted.
+
+    Example:
+        >>> zoo.lstm_lm(vocabulary_size=50)(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 16, 50])
+
+    Source: Merity 2017, https://arxiv.org/abs/1708.02182; Press and Wolf 2017,
+        https://arxiv.org/abs/1608.05859.
+    """
+    return _built("lstm_lm", preset, locals())
+
+
 def _built(model: str, preset: str | Path, arguments: dict[str, Any]) -> TrainingModel:
     changes = {
         f"architecture.{key}": value

@@ -30,7 +30,7 @@ Text = Annotated[
 Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
 DataPath = Annotated[
     list[str] | None,
-    typer.Argument(help="CSV, TSV, JSON lines or Parquet file(s), or a folder."),
+    typer.Argument(help="CSV, TSV, JSON lines, Parquet or text file(s), or a folder."),
 ]
 
 
@@ -111,18 +111,20 @@ def launch(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    data: Annotated[list[str], typer.Argument(help="Data with labels.")],
+    data: Annotated[list[str], typer.Argument(help="Data with labels, or a corpus.")],
     text: Text = None,
     label: Label = None,
     as_json: Json = False,
 ) -> None:
-    """Score a run on data with labels."""
+    """Score a run on data."""
     load_tensorflow()
     from zoo.run import load_run
 
     metrics = load_run(run).evaluate(_paths(data), text=text, label=label)
     if as_json:
         _print_json({"run": str(run), "metrics": metrics})
+    elif "perplexity" in metrics:
+        show.perplexity_line("data", metrics)
     else:
         show.scores_table("data", metrics)
 
@@ -144,18 +146,36 @@ def predict(
 
 
 @app.command()
+def generate(
+    run: Annotated[Path, typer.Argument(help="A run's folder, of a language model.")],
+    prompt: Annotated[str, typer.Argument(help="What the text begins with.")] = "",
+    length: Annotated[int, typer.Option(help="Tokens to draw.")] = 100,
+    temperature: Annotated[float, typer.Option(help="0 takes the most probable.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw from so many only.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed, the same text.")] = 0,
+) -> None:
+    """Write text with a language model."""
+    load_tensorflow()
+    from zoo.run import load_run
+
+    print(load_run(run).generate(prompt, length, temperature, top_k, seed))
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
 ) -> None:
-    """Write a SavedModel that takes raw strings."""
+    """Write a SavedModel for a server."""
     load_tensorflow()
     from zoo.run import load_run
 
-    written = load_run(run).export(folder)
-    print(
-        f"{written}: a SavedModel; its `serve` takes strings. Load it after import tensorflow_text."
-    )
+    loaded = load_run(run)
+    written = loaded.export(folder)
+    takes = "takes strings. Load it after import tensorflow_text"
+    if loaded.is_language_model:
+        takes = "takes token ids and the state, and gives logits and the state after them"
+    print(f"{written}: a SavedModel; its `serve` {takes}.")
 
 
 @app.command()

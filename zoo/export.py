@@ -1,8 +1,9 @@
-"""A trained classifier as a SavedModel that takes raw strings."""
+"""SavedModels: a trained classifier that takes raw strings, written whole or not at all."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,10 @@ def export_saved_model(classifier: StringClassifier, folder: Path) -> Path:
     """Write a SavedModel whose `serve` signature takes a vector of strings.
 
     A process that loads it needs `tensorflow` and `import tensorflow_text`, nothing of the zoo.
-    The SavedModel is written beside and renamed: an error leaves nothing half-written.
 
     Raises:
         ZooError: the folder exists and is not empty, or cannot be written.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ZooError(f"{folder}: is already there. Export to a new folder, or remove it first.")
     archive = keras.export.ExportArchive()
     archive.track(classifier.network)
     archive.track(classifier.tokenizer)
@@ -62,10 +59,31 @@ def export_saved_model(classifier: StringClassifier, folder: Path) -> Path:
         classifier.__call__,
         input_signature=[tf.TensorSpec([None], tf.string, name="texts")],
     )
+    return write_archive(archive, Path(folder))
+
+
+def write_archive(
+    archive: keras.export.ExportArchive,
+    folder: Path,
+    also: Callable[[Path], None] = lambda folder: None,
+) -> Path:
+    """Write a SavedModel beside and rename it: an error leaves nothing half-written.
+
+    Args:
+        archive: with its endpoints.
+        folder: a new or empty one.
+        also: what else writes into the folder.
+
+    Raises:
+        ZooError: the folder exists and is not empty, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ZooError(f"{folder}: is already there. Export to a new folder, or remove it first.")
     beside = folder.with_name(f".{folder.name}.part")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         archive.write_out(str(beside), verbose=False)
+        also(beside)
         if folder.exists():
             folder.rmdir()
         beside.replace(folder)

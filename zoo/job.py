@@ -1,4 +1,4 @@
-"""Train a text classifier: files in; a run folder with model, metrics and findings out.
+"""Train a model: files in; a run folder with model, metrics and findings out.
 
 The module is not called `train`: importing it would put it in the place of `zoo.train`.
 """
@@ -23,9 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.baseline import fit_baseline
 from zoo.builders import build
-from zoo.data import Data, bundled
 from zoo.data.pipeline import Place
 from zoo.distribute import (
     check_agreement,
@@ -41,21 +39,21 @@ from zoo.files import write_json, write_text
 from zoo.finding import Finding
 from zoo.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
 from zoo.preset import Preset
-from zoo.request import Request, loaded, resolve
-from zoo.run import Classifier, Run
+from zoo.request import Request, resolve
+from zoo.run import Run
 from zoo.start import Start, check_fingerprint, check_same, load_start
-from zoo.text.vectors import read_vectors
+from zoo.tasks import TASKS, Task
 from zoo.training.interruption import Stop, Stopped, stop_signals
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
 from zoo.training.resume import Checkpoints, Unusable
-from zoo.verdict import against_baseline, notes, scored
+from zoo.verdict import notes
 
 _NOTHING = "No epoch had ended: nothing is kept."
 
 
 @dataclasses.dataclass(frozen=True)
-class _Task:
+class _Job:
     """One call of `train`."""
 
     preset: Preset
@@ -67,6 +65,11 @@ class _Task:
     verbose: bool
     stop: Stop
     strategy: tf.distribute.Strategy
+
+    @property
+    def kind(self) -> Task:
+        """What the model is for."""
+        return TASKS[self.preset.task]
 
     @property
     def resume_hint(self) -> str:
@@ -141,7 +144,7 @@ def train(
     if data is None and repeated is not None:
         data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
     elif data is None:
-        data = bundled(resolved.model)
+        data = TASKS[resolved.task].bundled(resolved.model)
     request = Request(
         data, validation, test, text, label, seed, fraction,
         tuple(classes) if classes is not None else None, drop_missing,
@@ -156,14 +159,14 @@ def train(
         _place(folder, strategy, overwrite, resume) as place,
     ):
         shown = verbose and chief
-        task = _Task(resolved, about, request, place, started, note, shown, stop, strategy)
+        job = _Job(resolved, about, request, place, started, note, shown, stop, strategy)
         try:
             if resume and outcome(place) is not None and not can_resume(place):
-                run = _ended(task)
+                run = _ended(job)
             else:
-                run = _train(task, _begun(task) if resume else None)
+                run = _train(job, _begun(job) if resume else None)
         except KeyboardInterrupt:
-            kept = task.resume_hint or "Nothing is kept."
+            kept = job.resume_hint or "Nothing is kept."
             raise ZooError(f"{place}: interrupted. {kept}") from None
         wait_for_all(strategy)
         return run if chief else None
@@ -202,76 +205,61 @@ def _folder(preset: Preset, out: str | Path | None, overwrite: bool, resume: boo
     return Path("runs") / f"{preset.model}-{Path(preset.name).stem}-{stamp}"
 
 
-def _ended(task: _Task) -> Run:
+def _ended(job: _Job) -> Run:
     """Return a run there is nothing to go on with."""
-    folder = task.folder
+    folder = job.folder
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # a kill may have left them
-    check_same(folder, task.preset, task.request.to_dict(), None)
+    check_same(folder, job.preset, job.request.to_dict(), None)
     reason = (outcome(folder) or {}).get("stopped")
     if reason is not None:
         raise ZooError(
             f"{folder}: has no checkpoint to go on from; its training ended before its time: "
             f"{reason} Its best model is kept. To train again, pass --overwrite."
         )
-    if task.verbose:
+    if job.verbose:
         print(f"{folder}: is finished; there is nothing to resume.", file=sys.stderr)
     return Run(folder)
 
 
-def _begun(task: _Task) -> Start | None:
+def _begun(job: _Job) -> Start | None:
     """Return what the run in the folder began with, or None when it has to begin."""
-    start = load_start(task.folder / CHECKPOINTS / "start")
+    start = load_start(job.folder / CHECKPOINTS / "start")
     if start is not None:
-        check_same(task.folder, task.preset, task.request.to_dict(), environment())
+        check_same(job.folder, job.preset, job.request.to_dict(), environment())
     return start
 
 
-def _train(task: _Task, start: Start | None) -> Run:
-    with loaded(task.request, task.preset, start.tokenizer if start else None) as data:
+def _train(job: _Job, start: Start | None) -> Run:
+    tokenizer = start.tokenizer if start else None
+    with contextlib.closing(job.kind.load(job.request, job.preset, tokenizer)) as data:
         if start is None:
-            start = _start(task, data)
+            start = _start(job, data)
         else:
-            check_fingerprint(task.folder, data.fingerprint)
+            check_fingerprint(job.folder, data.fingerprint)
         try:
-            return _trained(task, start, data)
+            return _trained(job, start, data)
         except ZooError as error:
-            raise ZooError(f"{error} {task.resume_hint}".rstrip()) from error
+            raise ZooError(f"{error} {job.resume_hint}".rstrip()) from error
 
 
-def _start(task: _Task, data: Data) -> Start:
+def _start(job: _Job, data: Any) -> Start:
     """Check the data, fit the baseline, and write down what the run begins with."""
-    serious = [str(finding) for finding in data.findings if finding.level == "error"]
-    if serious:
-        raise ZooError(" ".join(serious))
-    if data.validation is None:
-        raise ZooError("no validation part: give --validation, or a validation_fraction above 0.")
-    baseline: dict[str, Any] = {}
-    if is_chief(task.strategy):
-        baseline = fit_baseline(
-            data.train,
-            data.validation,
-            data.test,
-            num_classes=len(data.classes),
-            seed=task.request.seed,
-        ).to_dict()
-    start = Start(task.preset.name, data.classes, baseline, data.tokenizer)
-    resolved = task.preset.override({"architecture.num_classes": len(data.classes)})
-    write_text(task.folder / "preset.yaml", resolved.to_yaml())
+    chief = is_chief(job.strategy)
+    start = job.kind.begin(data, job.preset, job.request.seed, chief)
+    resolved = job.preset.override(job.kind.decided(start))
+    write_text(job.folder / "preset.yaml", resolved.to_yaml())
     write_json(
-        task.folder / "environment.json",
-        environment() | {"request": task.request.to_dict(), "fingerprint": data.fingerprint},
+        job.folder / "environment.json",
+        environment() | {"request": job.request.to_dict(), "fingerprint": data.fingerprint},
     )
-    start.save(task.folder / CHECKPOINTS / "start")
+    start.save(job.folder / CHECKPOINTS / "start")
     return start
 
 
-def _trained(task: _Task, start: Start, data: Data) -> Run:
-    folder, strategy, findings = task.folder, task.strategy, [*task.findings, *data.findings]
-    sizes = {
-        "architecture.num_classes": len(start.classes),
-        "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
-    }
-    sized = task.preset.override(sizes)
+def _trained(job: _Job, start: Start, data: Any) -> Run:
+    folder, strategy = job.folder, job.strategy
+    findings = [*job.findings, *job.kind.judged(job.preset), *data.findings]
+    sized = job.preset.override(job.kind.sizes(start))
     kept = checkpoints(folder)
     found, passed_over = kept.newest()
     about = environment()
@@ -282,33 +270,30 @@ def _trained(task: _Task, start: Start, data: Data) -> Run:
             "versions": str(about["versions"]),
             "preset": sized.to_yaml(),
             "data": data.fingerprint,
-            "seed": str(task.request.seed),
+            "seed": str(job.request.seed),
             "checkpoint": str(found.get("step") if found else None),
         },
     )
     # The same first weights whether the tokenizer was just learned or read.
-    random.seed(task.request.seed)
-    np.random.seed(task.request.seed)
+    random.seed(job.request.seed)
+    np.random.seed(job.request.seed)
     with strategy.scope():
         model = build(sized)
-    if task.preset.data.vectors:
-        findings.append(_start_from_vectors(model, task.preset, data, task.request.seed))
+    findings += job.kind.prepare(model, job.preset, data, job.request.seed)
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
-    monitor = Monitor(task.started, folder / "history.csv", len(data.train), task.verbose)
+    monitor = Monitor(job.started, folder / "history.csv", len(data.train), job.verbose)
     alone = strategy.num_replicas_in_sync == 1
     saved = Checkpoints(
-        kept, Place(), task.stop, found, writes=is_chief(strategy), within_epochs=alone
+        kept, Place(), job.stop, found, writes=is_chief(strategy), within_epochs=alone
     )
-    stopped, failed = _fit(task, model, data, monitor, saved)
+    stopped, failed = _fit(job, model, data, monitor, saved)
     if not is_chief(strategy):
         return Run(folder)
     network = _on_one_device(model, sized)
-    classifier = Classifier(network, data.tokenizer, start.classes, task.preset.data.max_length)
-    classifier.save(folder / "model")
     metrics = {
-        "model": task.preset.model,
+        "model": job.preset.model,
         "preset": start.preset,
-        **scored(classifier, data, start.baseline, folder),
+        **job.kind.finish(network, job.preset, data, start, folder),
         "training": monitor.to_dict()
         | {
             "parameters": model.count_params(),
@@ -320,9 +305,9 @@ def _trained(task: _Task, start: Start, data: Data) -> Run:
         "seconds": monitor.seconds_in_all,
     }
     findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
-    findings.append(against_baseline(metrics))
+    findings.append(job.kind.verdict(metrics))
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
-    write_text(folder / "notes.yaml", notes(task.note, findings[-1]))
+    write_text(folder / "notes.yaml", notes(job.note, findings[-1]))
     write_json(folder / "metrics.json", metrics)
     if stopped is None or failed:
         # A training that failed would fail again from its last checkpoint.
@@ -345,15 +330,15 @@ def _on_one_device(model: TrainingModel, preset: Preset) -> TrainingModel:
 
 
 def _fit(
-    task: _Task, model: TrainingModel, data: Data, monitor: Monitor, saved: Checkpoints
+    job: _Job, model: TrainingModel, data: Any, monitor: Monitor, saved: Checkpoints
 ) -> tuple[str | None, bool]:
     """Train; return why it stopped early, if it did with a best epoch, and whether it failed."""
-    task.stop.waits = True
+    job.stop.waits = True
     try:
         model.fit(
-            distributed(task.strategy, functools.partial(data.dataset, "train", saved.place)),
+            distributed(job.strategy, functools.partial(data.dataset, "train", saved.place)),
             validation_data=distributed(
-                task.strategy, functools.partial(data.dataset, "validation", None)
+                job.strategy, functools.partial(data.dataset, "validation", None)
             ),
             callbacks=[monitor, saved],
             initial_epoch=saved.initial_epoch,
@@ -362,7 +347,7 @@ def _fit(
         )
     except KeyboardInterrupt as error:
         reason, failed = f"interrupted in epoch {monitor.epochs + 1}.", False
-        if isinstance(error, Stopped) and error.number == signal.SIGTERM and task.resume_hint:
+        if isinstance(error, Stopped) and error.number == signal.SIGTERM and job.resume_hint:
             # Whoever sends it does not wait for scores.
             raise ZooError(reason) from None
     except Unusable:
@@ -372,28 +357,8 @@ def _fit(
     else:
         return None, False
     finally:
-        task.stop.waits = False
+        job.stop.waits = False
         monitor.close()
     if model.best_epoch is None:
-        raise ZooError(f"{reason} {'' if task.resume_hint else _NOTHING}".rstrip())
+        raise ZooError(f"{reason} {'' if job.resume_hint else _NOTHING}".rstrip())
     return reason, failed
-
-
-def _start_from_vectors(model: TrainingModel, preset: Preset, data: Data, seed: int) -> Finding:
-    """Set the embedding tables from a vector file and report its coverage."""
-    matrix, coverage = read_vectors(
-        Path(str(preset.data.vectors)),
-        data.tokenizer.pieces(),
-        preset.architecture.embedding_dim,
-        seed=seed,
-    )
-    for layer in model.layers:
-        if layer.name in ("embedding", "embedding_static"):
-            layer.set_weights([matrix])
-    return Finding(
-        "info" if coverage["share"] >= 0.5 else "warning",
-        f"{preset.data.vectors}: vectors for {coverage['found']} of {coverage['pieces']} pieces "
-        f"({100 * coverage['share']:.1f} %).",
-        coverage,
-        "" if coverage["share"] >= 0.5 else "Set data.tokenizer=words: vector files hold words.",
-    )

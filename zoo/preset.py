@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
-from zoo.architecture import ARCHITECTURES, Block, Positive, TextArchitecture
+from zoo.architecture import ARCHITECTURES, LANGUAGE_MODELS, Block, Positive
 from zoo.dotted import BLOCKS, change, covers, leaves
 from zoo.errors import ZooError, did_you_mean, unknown
 from zoo.plain_yaml import read_sections, read_yaml, yaml_text
-from zoo.recipe import Recipe
+from zoo.recipe import LanguageRecipe, Recipe
 from zoo.schema_errors import readable
 
 
@@ -43,6 +43,29 @@ class TextData(Block):
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     balance: Literal["none", "oversample", "batches", "class-weights"] = "none"
     vectors: str | None = None
+
+
+class CorpusData(Block):
+    """How a corpus becomes windows of tokens.
+
+    Args:
+        tokenizer: `words` (split at blanks, `<unk>` for the rare), `sentencepiece` or `characters`;
+            learned from the training part. The end of a line is `<eos>`.
+        lowercase: whether case is folded.
+        window: tokens of a window; gradients do not flow from one to the next, states do.
+        random_window: whether lengths of training windows are drawn around `window`, with the
+            learning rate in proportion (AWD-LSTM).
+        batch_size: streams side by side, over all devices together.
+        validation_fraction: share at the end of the training file set aside when no validation
+            file is given.
+    """
+
+    tokenizer: Literal["sentencepiece", "words", "characters"]
+    lowercase: bool
+    window: Annotated[int, Field(ge=2, le=4096)]
+    random_window: bool
+    batch_size: Positive
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class Search(Block):
@@ -100,10 +123,10 @@ class Preset(Block):
 
     name: str
     model: str
-    task: Literal["text-classification"]
+    task: Literal["text-classification", "language-modeling"]
     summary: Annotated[str, Field(min_length=1)]
-    architecture: TextArchitecture
-    data: TextData
+    architecture: Any  # the schemas below say which block of ARCHITECTURES
+    data: Any  # TextData or CorpusData
     recipe: Recipe
     search: dict[str, Search]
     why: dict[str, Why]
@@ -111,7 +134,7 @@ class Preset(Block):
 
     @model_validator(mode="after")
     def _one_remedy_for_imbalance(self) -> Preset:
-        if self.recipe.loss.name == "focal" and self.data.balance != "none":
+        if self.recipe.loss.name == "focal" and getattr(self.data, "balance", "none") != "none":
             raise ValueError(
                 f"recipe.loss.name focal and data.balance {self.data.balance} are two remedies for "
                 "the same thing; use one (decision D24)"
@@ -164,11 +187,22 @@ class Preset(Block):
         return yaml_text(document)
 
 
-# One schema a model: the architecture block is the model's own.
-_SCHEMAS: dict[str, type[Preset]] = {
-    model: create_model(f"{model}_preset", __base__=Preset, architecture=(schema, ...))
-    for model, schema in ARCHITECTURES.items()
-}
+def _schema(model: str) -> type[Preset]:
+    """Return the schema of a model's presets: architecture, data and task are the model's own."""
+    language = model in LANGUAGE_MODELS
+    task: Any = Literal["language-modeling"] if language else Literal["text-classification"]
+    data: Any = CorpusData if language else TextData
+    return create_model(
+        f"{model}_preset",
+        __base__=Preset,
+        architecture=(ARCHITECTURES[model], ...),
+        data=(data, ...),
+        recipe=(LanguageRecipe if language else Recipe, ...),
+        task=(task, ...),
+    )
+
+
+_SCHEMAS: dict[str, type[Preset]] = {model: _schema(model) for model in ARCHITECTURES}
 
 
 def presets_root() -> Path:
@@ -264,8 +298,9 @@ def recipe_from(document: Mapping[str, Any]) -> Recipe:
     Raises:
         ZooError: a key or value is not accepted.
     """
+    schema = LanguageRecipe if "nonmono" in document else Recipe
     try:
-        return Recipe.model_validate(_tuples(document))
+        return schema.model_validate(_tuples(document))
     except ValidationError as error:
         raise ZooError(f"recipe: {' '.join(str(error).split())}") from error
 

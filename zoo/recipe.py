@@ -175,6 +175,37 @@ class Recipe(Block):
         return max(self.epochs, math.ceil(self.min_steps / max(steps_per_epoch, 1)))
 
 
+class LanguageRecipe(Recipe):
+    """How to train a language model.
+
+    Args:
+        nonmono: weights are averaged (plain mean, validated and kept in their place) from the epoch
+            on whose validation loss is not below the best of all but the last so many (NT-ASGD,
+            Merity 2017); null for never.
+        unclipped: whether training without `global_clipnorm` is meant: a recurrent network that is
+            not clipped ends in NaN sooner or later (A02), so it has to be said twice.
+    """
+
+    best: Literal["loss"] = "loss"
+    nonmono: Positive | None
+    unclipped: bool
+
+    @model_validator(mode="after")
+    def _one_average(self) -> LanguageRecipe:
+        if self.ema is not None and self.nonmono is not None:
+            raise ValueError("ema and nonmono are two averages of the weights; one must be null")
+        return self
+
+    @model_validator(mode="after")
+    def _clipped(self) -> LanguageRecipe:
+        if self.global_clipnorm is None and not self.unclipped:
+            raise ValueError(
+                "global_clipnorm null: a recurrent network that is not clipped ends in NaN sooner "
+                "or later (A02). If that is meant, set recipe.unclipped to true as well"
+            )
+        return self
+
+
 def rate_factor(schedule: Schedule, step: float, total_steps: int) -> float:
     """Return the factor on the learning rate at a step.
 
@@ -204,3 +235,17 @@ def rate_factor(schedule: Schedule, step: float, total_steps: int) -> float:
         passed = sum(step >= milestone * total for milestone in schedule.milestones)
         return float(schedule.factor**passed)
     return 1.0
+
+
+def mean_form(learning_rate: float, clipnorm: float, steps: int) -> tuple[float, float]:
+    """Return the rate and the clipping norm of a loss that is the mean over a window (D1).
+
+    Papers on recurrent language models add up the losses of a window's steps. The gradient of
+    their mean is smaller by the number of steps: the rate grows by it, the norm shrinks.
+
+    Args:
+        learning_rate: of plain SGD, for the sum over time of the mean over rows.
+        clipnorm: largest norm of that sum's gradient.
+        steps: of a window.
+    """
+    return learning_rate * steps, clipnorm / steps

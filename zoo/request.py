@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zoo.batch_rule import batch_finding
-from zoo.data import Data, load_data
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
-from zoo.text.tokenizers import Tokenizer
 from zoo.training.precision import chosen_policy
 
 
@@ -71,29 +68,6 @@ def _changed(preset: Preset, changes: Mapping[str, Any] | None) -> tuple[Preset,
     policy, findings = chosen_policy(changed.recipe.dtype_policy)
     findings += batch_finding(preset.values(), changed.values())
     return changed.override({"recipe.dtype_policy": policy}), findings
-
-
-@contextlib.contextmanager
-def loaded(request: Request, preset: Preset, tokenizer: Tokenizer | None) -> Iterator[Data]:
-    """Yield the data of a request; the tokenizer is learned unless it is given."""
-    data = load_data(
-        request.data,
-        validation=request.validation,
-        test=request.test,
-        text=request.text,
-        label=request.label,
-        settings=preset.data,
-        vocabulary_size=preset.architecture.vocabulary_size,
-        seed=request.seed,
-        fraction=request.fraction,
-        classes=list(request.classes) if request.classes is not None else None,
-        drop_missing=request.drop_missing,
-        tokenizer=tokenizer,
-    )
-    try:
-        yield data
-    finally:
-        data.close()
 
 
 def _described(data: Any) -> Any:

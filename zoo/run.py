@@ -13,11 +13,14 @@ import keras
 
 from zoo import scores
 from zoo.data import load_split
+from zoo.data.lines import content_digest, read_lines
+from zoo.data.tokens import cached_tokens
 from zoo.errors import ZooError
 from zoo.evaluate import predict_logits, split_logits
 from zoo.export import StringClassifier, export_saved_model
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
+from zoo.language import TrainedLanguageModel, load_language_model
 from zoo.preset import Preset, load_preset
 from zoo.text.tokenizers import Tokenizer, load_tokenizer
 
@@ -69,10 +72,49 @@ class Run:
         except TypeError as error:
             raise ZooError(f"{self.path / 'findings.json'}: is not a list of findings.") from error
 
+    @property
+    def is_language_model(self) -> bool:
+        """Whether the run is one of a language model."""
+        return self.preset.task == "language-modeling"
+
     @functools.cached_property
     def classifier(self) -> Classifier:
         """The trained network with its tokenizer and labels."""
+        if self.is_language_model:
+            raise ZooError(
+                f"{self.path}: is a language model, no classifier. Use generate or score."
+            )
         return load_classifier(self.path / "model")
+
+    @functools.cached_property
+    def language_model(self) -> TrainedLanguageModel:
+        """The trained network with its vocabulary."""
+        if not self.is_language_model:
+            raise ZooError(
+                f"{self.path}: is a classifier, no language model. Use predict or evaluate."
+            )
+        return load_language_model(self.path / "model", load_network)
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> str:
+        """Return a prompt with text of a language model behind it.
+
+        See `zoo.language.TrainedLanguageModel.generate`.
+        """
+        return self.language_model.generate(prompt, length, temperature, top_k, seed)
+
+    def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the log probability of every token of each text, by a language model.
+
+        See `zoo.language.TrainedLanguageModel.score`.
+        """
+        return self.language_model.score(texts)
 
     def predict(self, texts: Iterable[str]) -> list[dict[str, Any]]:
         """Return label and probabilities of each text.
@@ -105,11 +147,20 @@ class Run:
     def evaluate(
         self, data: Any, *, text: str | None = None, label: str | None = None
     ) -> dict[str, Any]:
-        """Return the scores on a file or table with labels, with the keys of `metrics.json`.
+        """Return the scores on a file or table, with the keys of `metrics.json`.
+
+        A classifier needs labels; a language model takes what it can be trained on, and gives loss
+        and perplexity a token.
 
         Raises:
             ZooError: the data cannot be read, or holds a label unknown to the run.
         """
+        if self.is_language_model:
+            vocabulary = self.language_model.vocabulary
+            tokens = cached_tokens(
+                f"{content_digest(data)} {text}", read_lines(data, text=text), vocabulary
+            )
+            return self.language_model.evaluate(tokens)
         classifier = self.classifier
         with load_split(data, classes=classifier.labels, text=text, label=label) as split:
             logits = split_logits(
@@ -118,7 +169,12 @@ class Run:
             return scores.report(split.labels, logits, classifier.labels)
 
     def export(self, folder: str | Path) -> Path:
-        """Write a SavedModel that takes raw strings; see `zoo.export.export_saved_model`."""
+        """Write a SavedModel that serves: a classifier's takes raw strings.
+
+        See `zoo.export.export_saved_model` and `zoo.language.TrainedLanguageModel.export`.
+        """
+        if self.is_language_model:
+            return self.language_model.export(Path(folder))
         served = StringClassifier(
             self.classifier.network,
             self.classifier.tokenizer,
@@ -169,24 +225,34 @@ def load_classifier(folder: Path) -> Classifier:
     Raises:
         ZooError: a file is missing, corrupt, or holds code such as a Lambda layer.
     """
-    import zoo.training.model  # its class is registered with Keras by the import
-
-    del zoo
     document = _document(folder / "labels.json")
     try:
         labels, max_length = list(document["labels"]), int(document["max_length"])
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{folder / 'labels.json'}: is damaged: labels and max_length.") from error
-    path = folder / "model.keras"
+    network = load_network(folder / "model.keras")
+    return Classifier(network, load_tokenizer(folder / "tokenizer"), labels, max_length)
+
+
+def load_network(path: Path) -> keras.Model:
+    """Read a `model.keras` of a run; no code in it is ever run (Keras' safe mode).
+
+    Raises:
+        ZooError: the file is missing, corrupt, or holds code such as a Lambda layer.
+    """
+    # Their classes are registered with Keras by the import.
+    import zoo.training.language
+    import zoo.training.model
+
+    del zoo
     if not path.is_file():
         raise ZooError(f"{path}: is missing.")
     try:
-        network = keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, AttributeError, ImportError) as error:
         raise ZooError(f"{path}: {_why_not(error)}") from error
     except zipfile.BadZipFile as error:
         raise ZooError(f"{path}: is damaged or not a Keras model file.") from error
-    return Classifier(network, load_tokenizer(folder / "tokenizer"), labels, max_length)
 
 
 def _why_not(error: Exception) -> str:

@@ -14,6 +14,7 @@ from zoo.preset import Explanation, Preset, Summary
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 METRICS = ("loss", "accuracy", "macro_f1", "weighted_f1")
+LANGUAGE_METRICS = ("loss", "perplexity")
 
 
 def console() -> Console:
@@ -51,23 +52,35 @@ def train_summary(run: Any) -> None:
     out = console()
     findings_lines(run.findings[:-1])
     table = Table(title=f"{metrics['model']}/{metrics['preset']}", title_justify="left")
-    for column in ("", *METRICS):
+    language = "perplexity" in metrics["validation"]
+    shown = LANGUAGE_METRICS if language else METRICS
+    baseline = "  bigrams" if language else "  linear"
+    for column in ("", *shown):
         table.add_column(column, justify="left" if not column else "right")
     for part in ("validation", "test"):
-        for name, scored in ((part, metrics[part]), ("  linear", metrics["baseline"][part])):
+        for name, scored in ((part, metrics[part]), (baseline, metrics["baseline"][part])):
             if scored:
-                table.add_row(name, *(_number(metric, scored[metric]) for metric in METRICS))
+                table.add_row(name, *(_number(metric, scored[metric]) for metric in shown))
     out.print(table)
     training = metrics["training"]
     out.print(
         f"{training['parameters']:,} parameters, best epoch {training['best_epoch']} of "
-        f"{training['epochs']}, {training['examples_per_second']:,.0f} examples/s, "
+        f"{training['epochs']}, {training['examples_per_second']:,.0f} "
+        f"{'tokens' if language else 'examples'}/s, "
         f"{metrics['seconds']:.0f} s in all, {100 * training['input_wait_share']:.1f} % of the "
         "training waiting for data"
     )
     findings_lines(run.findings[-1:])
     out.print(f"run: {run.path}", soft_wrap=True)
-    out.print(f"next: zoo predict {run.path} FILE    zoo export {run.path} DIR", soft_wrap=True)
+    use = f"generate {run.path} PROMPT" if language else f"predict {run.path} FILE"
+    out.print(f"next: zoo {use}    zoo export {run.path} DIR", soft_wrap=True)
+
+
+def perplexity_line(name: str, metrics: dict[str, Any]) -> None:
+    """Print the scores of a language model."""
+    scored = ", ".join(f"{each} {_number(each, metrics[each])}" for each in LANGUAGE_METRICS)
+    unknown = f"{100 * metrics['unknown_share']:.1f} % unknown"
+    console().print(f"{name}: {metrics['tokens']:,} tokens ({unknown}), {scored}")
 
 
 def scores_table(name: str, metrics: dict[str, Any]) -> None:
@@ -113,10 +126,7 @@ def presets_table(presets: Sequence[Summary]) -> None:
     """Print one line a preset with its measured results."""
     table = Table("preset", "what for", "measured")
     for preset in presets:
-        shown = ", ".join(
-            f"{entry.data} {100 * entry.mean:.1f} ± {100 * entry.std:.1f}"
-            for entry in preset.measured
-        )
+        shown = ", ".join(f"{entry.data} {_measured(entry)}" for entry in preset.measured)
         table.add_row(f"{preset.model}/{preset.name}", preset.summary, shown or "unmeasured")
     console().print(table)
 
@@ -170,23 +180,25 @@ def run_line(run: Any) -> dict[str, Any]:
     metrics = run.metrics
     part = metrics.get("test") or metrics.get("validation") or {}
     baseline = metrics["baseline"]["test" if metrics.get("test") else "validation"]
+    metric = "perplexity" if "perplexity" in part else "accuracy"
     return {
         "preset": f"{metrics['model']}/{metrics['preset']}",
         "split": "test" if metrics.get("test") else "validation",
-        "accuracy": part.get("accuracy"),
-        "baseline": baseline["accuracy"],
+        metric: part.get(metric),
+        "baseline": baseline[metric],
         "seconds": metrics["seconds"],
     }
 
 
 def runs_table(runs: Sequence[Any]) -> None:
     """Print one line a run."""
-    table = Table("run", "preset", "split", "accuracy", "baseline", "seconds")
+    table = Table("run", "preset", "split", "score", "baseline", "seconds")
     for run in runs:
         line = run_line(run)
+        metric = "perplexity" if "perplexity" in line else "accuracy"
         table.add_row(
             str(run.path), line["preset"], line["split"],
-            f"{100 * line['accuracy']:.1f}", f"{100 * line['baseline']:.1f}",
+            f"{metric} {_number(metric, line[metric])}", _number(metric, line["baseline"]),
             f"{line['seconds']:.0f}",
         )  # fmt: skip
     console().print(table)
@@ -195,7 +207,14 @@ def runs_table(runs: Sequence[Any]) -> None:
 def _number(metric: str, value: float | None) -> str:
     if value is None:
         return "-"
+    if metric == "perplexity":
+        return f"{value:.2f}"
     return f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
+
+
+def _measured(entry: Any) -> str:
+    factor = 1 if entry.metric == "perplexity" else 100
+    return f"{factor * entry.mean:.1f} ± {factor * entry.std:.1f}"
 
 
 def _search(search: Any) -> str:

@@ -12,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.preset import Preset, load_preset
 from zoo.text.tokenizers import Tokenizer, load_tokenizer
+from zoo.text.vocabulary import Vocabulary, load_vocabulary
 
 # What of the environment changes the numbers; the rest may differ on another machine.
 VERSIONS = ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece", "numpy")
@@ -32,7 +33,7 @@ class Start:
     preset: str
     classes: list[Any]
     baseline: dict[str, Any]
-    tokenizer: Tokenizer
+    tokenizer: Any  # Tokenizer or Vocabulary
 
     def save(self, folder: Path) -> None:
         """Write it into a folder.
@@ -59,7 +60,11 @@ def load_start(folder: Path) -> Start | None:
         preset, classes, baseline = (document[name] for name in ("preset", "classes", "baseline"))
     except (KeyError, TypeError) as error:
         raise ZooError(f"{path}: is damaged. Pass --overwrite to train again.") from error
-    return Start(preset, classes, baseline, load_tokenizer(folder / "tokenizer"))
+    found = folder / "tokenizer"
+    tokenizer: Tokenizer | Vocabulary = (
+        load_vocabulary(found) if (found / "vocabulary.json").is_file() else load_tokenizer(found)
+    )
+    return Start(preset, classes, baseline, tokenizer)
 
 
 def check_same(

@@ -87,13 +87,13 @@ def read_texts(source: str | Path | BinaryIO, *, text: str | None = None) -> Ite
         yield from _text_lines(Path("stream"), source)
     elif str(source) == "-":
         yield from _text_lines(Path("standard input"), sys.stdin.buffer)
-    elif Path(source).is_dir() or _kind(Path(source)):
+    elif Path(source).is_dir() or table_kind(Path(source)):
         for rows in read_rows(source, text=text, labelled=False):
             yield from map(mended, rows.texts)
     else:
         path = Path(source)
         try:
-            with _open(path) as file:
+            with open_file(path) as file:
                 yield from _text_lines(path, file)
         except FileNotFoundError as error:
             raise ZooError(f"{path}: no such file.") from error
@@ -144,7 +144,7 @@ def _matching(path: Path) -> list[Path]:
 def _folder(path: Path, wanted: Wanted) -> Iterator[Rows]:
     """Yield the rows of the tables in a folder, or of the texts in its class folders."""
     entries = sorted(entry for entry in path.iterdir() if entry.name[0] not in "._")
-    tables = [entry for entry in entries if entry.is_file() and _kind(entry)]
+    tables = [entry for entry in entries if entry.is_file() and table_kind(entry)]
     folders = [entry for entry in entries if entry.is_dir()]
     parts = [entry for entry in tables or folders if _part(entry)]
     if len({_part(entry) for entry in parts}) > 1:
@@ -190,7 +190,7 @@ def _text_files(label: str, files: list[Path]) -> Iterator[Rows]:
             raise ZooError(f"{path}: cannot be read: {error.strerror}.") from error
 
 
-def _kind(path: Path) -> str | None:
+def table_kind(path: Path) -> str | None:
     """Return the ending that says what a file is, without its compression; None if unknown."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
@@ -199,7 +199,7 @@ def _kind(path: Path) -> str | None:
 
 
 def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
-    kind = _kind(path)
+    kind = table_kind(path)
     if kind is None:
         raise ZooError(
             f"{path}: is no table. Accepted: {', '.join(TABLES)}, also with "
@@ -222,11 +222,11 @@ def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
 
 def _table(path: Path, kind: str, wanted: Wanted) -> Iterator[Rows]:
     if kind in (".csv", ".tsv"):
-        yield from read_csv(path, lambda: _open(path), "\t" if kind == ".tsv" else ",", wanted)
+        yield from read_csv(path, lambda: open_file(path), "\t" if kind == ".tsv" else ",", wanted)
     elif kind == ".parquet":
         yield from _parquet(path, wanted)
     else:
-        with _open(path) as file:
+        with open_file(path) as file:
             yield from read_json_lines(path, file, wanted)
 
 
@@ -242,7 +242,8 @@ def _parquet(path: Path, wanted: Wanted) -> Iterator[Rows]:
         yield from read_arrow(str(path), file.schema_arrow, read, wanted)
 
 
-def _open(path: Path) -> pa.NativeFile:
+def open_file(path: Path) -> pa.NativeFile:
+    """Return an open file, unpacked if its name ends as one of `COMPRESSIONS`."""
     compression = COMPRESSIONS.get(path.suffix.lower())
     if compression == "xz":
         return pa.PythonFile(lzma.open(path), mode="r")

@@ -1,6 +1,8 @@
 """The few layers that Keras lacks; `keras` only, so that they run on any of its backends."""
 
 from zoo.layers.filters import WordFilters as WordFilters
+from zoo.layers.lstm import LSTMStack as LSTMStack
+from zoo.layers.lstm import WeightDropLSTM as WeightDropLSTM
 from zoo.layers.ngrams import NgramHash as NgramHash
 from zoo.layers.paths import PathMix as PathMix
 from zoo.layers.pooling import AttentionPooling as AttentionPooling
@@ -9,3 +11,4 @@ from zoo.layers.pooling import ScaledSum as ScaledSum
 from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
 from zoo.layers.tokens import WordDropout as WordDropout
+from zoo.layers.vocabulary import VocabularyEmbedding as VocabularyEmbedding

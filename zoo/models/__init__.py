@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 
 from zoo.models.fasttext import fasttext
+from zoo.models.lstm_lm import lstm_lm
 from zoo.models.rcnn import rcnn
 from zoo.models.textcnn import textcnn
 from zoo.models.textrnn import textrnn
@@ -14,4 +15,5 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "rcnn": rcnn,
     "textrnn": textrnn,
     "fasttext": fasttext,
+    "lstm_lm": lstm_lm,
 }

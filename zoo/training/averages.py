@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from zoo.recipe import LanguageRecipe, Recipe
 from zoo.training.statistics import local_variable
 
 # Steps between two updates of the average, each with the decay to that power: over the hundreds of
@@ -57,13 +58,17 @@ class Averages:
         tf.cond(pending >= EVERY, self._take, lambda: tf.constant(False))
 
     def _take(self) -> tf.Tensor:
-        steps = tf.cast(self._steps, tf.float32)
-        decay = tf.minimum(self._decay, (1.0 + steps) / (10.0 + steps))
-        share = 1.0 - decay ** tf.cast(self._pending, tf.float32)
+        share = self._share()
         for average, value in zip(self._averages, self._variables, strict=True):
             average.assign_add(tf.cast(share, average.dtype) * (value - average))
         self._pending.assign(0)
         return tf.constant(True)
+
+    def _share(self) -> tf.Tensor:
+        """Return the share of the present weights in the new average, by the steps since."""
+        steps = tf.cast(self._steps, tf.float32)
+        decay = tf.minimum(self._decay, (1.0 + steps) / (10.0 + steps))
+        return 1.0 - decay ** tf.cast(self._pending, tf.float32)
 
     def swap(self) -> None:
         """Exchange weights and averages; twice is as before."""
@@ -79,3 +84,61 @@ class Averages:
         """Put the weights back in their place if they are swapped out."""
         if self._swapped:
             self.swap()
+
+
+class TriggeredAverages(Averages):
+    """Plain mean of the weights of all steps since it was started; before that, no average.
+
+    Args:
+        variables: the variables.
+
+    Source: Merity 2017, algorithm 1, https://arxiv.org/abs/1708.02182 (NT-ASGD). Differs: every
+        eighth step's weights are taken, as in `Averages`.
+    """
+
+    def __init__(self, variables: list[Any]):
+        super().__init__(variables, decay=1.0)
+        self._started = local_variable(tf.constant(0, tf.int64))
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """All that the average is made of, for a checkpoint."""
+        return [*super().variables, self._started]
+
+    @property
+    def started(self) -> bool:
+        """Whether there is an average."""
+        return bool(self._started.numpy())
+
+    def start(self) -> None:
+        """Begin to average, with the present weights."""
+        super().restart()
+        self._started.assign(1)
+
+    def restart(self) -> None:
+        """Have no average again."""
+        super().restart()
+        self._started.assign(0)
+
+    def update(self) -> None:
+        """Count a step, and take the weights into the average where it is due; a graph op."""
+        self._steps.assign_add(self._started)
+        pending = self._pending.assign_add(self._started)
+        tf.cond(pending >= EVERY, self._take, lambda: tf.constant(False))
+
+    def swap(self) -> None:
+        """Exchange weights and averages if there are any."""
+        if self._swapped or self.started:
+            super().swap()
+
+    def _share(self) -> tf.Tensor:
+        return tf.cast(self._pending, tf.float32) / tf.cast(self._steps + 1, tf.float32)
+
+
+def averages_of(recipe: Recipe | None, variables: list[Any]) -> Averages | None:
+    """Return the average of weights that a recipe asks for, None if it asks for none."""
+    if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
+        return TriggeredAverages(variables)
+    if recipe is None or recipe.ema is None:
+        return None
+    return Averages(variables, recipe.ema)

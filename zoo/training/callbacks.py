@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.recipe import Recipe
+from zoo.recipe import LanguageRecipe, Recipe
 from zoo.training.blowup import BlowUp
 from zoo.training.schedules import RecipeSchedule
 
@@ -126,6 +126,38 @@ class Plateau(keras.callbacks.Callback):
         self.best, self.waited = float(state["best"]), int(state["waited"])
 
 
+class StartAveraging(keras.callbacks.Callback):
+    """Begin to average the weights when the validation loss stops falling (NT-ASGD).
+
+    Args:
+        nonmono: epochs whose losses are left out when the best of the earlier ones is sought.
+
+    Source: Merity 2017, algorithm 1, https://arxiv.org/abs/1708.02182.
+    """
+
+    def __init__(self, nonmono: int):
+        super().__init__()
+        self.nonmono = nonmono
+        self.losses: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compare the loss with the lowest of all but the last `nonmono`."""
+        logs = logs or {}
+        loss = float(logs.get("val_loss", logs.get("loss", math.nan)))
+        before = self.losses[: -self.nonmono]
+        if before and not self.model.averages.started and loss > min(before):
+            self.model.averages.start()
+        self.losses.append(loss)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on."""
+        return {"losses": self.losses}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.losses = [float(each) for each in state["losses"]]
+
+
 def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
     """Return the callbacks of a recipe, in the order in which they must run.
 
@@ -144,6 +176,8 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         found.append(Plateau(model.schedule, block.factor, block.patience_epochs))
+    if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
+        found.append(StartAveraging(recipe.nonmono))
     found.append(BlowUp())
     for callback in found:
         callback.set_model(model)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from zoo.preset import Preset
+from zoo.training.language import LanguageModel
 from zoo.training.losses import MacroF1, make_loss
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
@@ -21,18 +22,26 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     https://arxiv.org/abs/1710.03740).
 
     Args:
-        network: functional, from token ids to logits `(batch, classes)`; its weights are shared.
+        network: functional, from token ids to logits `(batch, classes)`, or of a language model
+            `(batch, time, vocabulary)`; its weights are shared.
         preset: what the recipe and the batch size are taken from.
     """
     recipe = preset.recipe
-    model = TrainingModel(network.inputs[0], network.outputs[0], name=network.name)
+    language = preset.task == "language-modeling"
+    kind = LanguageModel if language else TrainingModel
+    model: TrainingModel = kind(network.inputs[0], network.outputs[0], name=network.name)
     model.recipe = recipe
     model.batch_size = preset.data.batch_size
     schedule = RecipeSchedule(
         recipe.optimizer.learning_rate, recipe.schedule.model_dump(mode="json")
     )
-    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    if recipe.best == "macro_f1":
+    loss: Any = make_loss(recipe.loss)
+    metrics: Any = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if isinstance(model, LanguageModel):
+        model.window = preset.data.window if preset.data.random_window else None
+        # Of an array of texts; windows of a corpus have a loss of their own.
+        loss, metrics = keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
+    elif recipe.best == "macro_f1":
         metrics.append(MacroF1(network.output.shape[-1]))
     optimizer = make_optimizer(recipe, schedule)
     if keras.config.dtype_policy().name == "mixed_float16":
@@ -40,7 +49,7 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer=optimizer,
-        loss=make_loss(recipe.loss),
+        loss=loss,
         metrics=metrics,
         jit_compile=False,  # XLA loses on these networks on a CPU
     )

@@ -30,7 +30,7 @@ from zoo.layers import NgramWeights
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import recipe_from
 from zoo.recipe import Recipe
-from zoo.training.averages import Averages
+from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
@@ -381,10 +381,10 @@ class TrainingModel(keras.Model):
         self.set_exemptions()  # the model may have been compiled anew
         if self.schedule is not None:
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
-        if self.recipe is not None and self.recipe.ema is not None:
-            if self.averages is None:
-                with self.distribute_strategy.scope():
-                    self.averages = Averages(self.trainable_variables, self.recipe.ema)
+        if self.averages is None:
+            with self.distribute_strategy.scope():
+                self.averages = averages_of(self.recipe, self.trainable_variables)
+        if self.averages is not None:
             self.averages.restart()
         self.best_epoch = None
         self.statistics.restart()

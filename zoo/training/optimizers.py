@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import ZooError
+from zoo.layers import VocabularyEmbedding
 from zoo.recipe import Recipe
 
 
@@ -137,7 +138,10 @@ def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optim
     return kinds[block.name](learning_rate=learning_rate, **settings)
 
 
-def embedding_tables(model: keras.Model, kind: Any = keras.layers.Embedding) -> list[Any]:
+TABLES = (keras.layers.Embedding, VocabularyEmbedding)
+
+
+def embedding_tables(model: keras.Model, kind: Any = TABLES) -> list[Any]:
     """Return the trainable tables of a model's embedding layers of a kind, nested ones too."""
     found: list[Any] = []
     layers: list[Any] = model.layers
@@ -146,6 +150,8 @@ def embedding_tables(model: keras.Model, kind: Any = keras.layers.Embedding) -> 
             found += embedding_tables(layer, kind)
         elif isinstance(layer, kind) and layer.trainable:
             found.append(layer.embeddings)
+            if getattr(layer, "tied", True) is False:
+                found.append(layer.output_embeddings)
     return found
 
 

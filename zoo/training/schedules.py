@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo.recipe import Schedule
+from zoo.training.statistics import local_variable
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -39,6 +40,8 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = tf.Variable(int(total_steps), dtype=tf.int64, trainable=False)
         self.begun = tf.Variable(int(begun), dtype=tf.int64, trainable=False)
         self.scale = tf.Variable(float(scale), dtype=tf.float32, trainable=False)
+        # Factor of the present step alone: a window shorter than the rate is meant for.
+        self.window = local_variable(1.0)
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -66,7 +69,7 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
             else:
                 rising = (step + 1) / (warmup + 1)
             factor = tf.where(step < warmup, rising, factor)
-        return self.learning_rate * self.scale * tf.cast(factor, tf.float32)
+        return self.learning_rate * self.scale * self.window * tf.cast(factor, tf.float32)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the schedule again, where it stands."""

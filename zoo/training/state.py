@@ -17,6 +17,7 @@ def variables(model: Any) -> list[Any]:
     the figures of the steps so far.
     """
     found = [*model.variables, *model.optimizer.variables, *model.statistics.variables]
+    found += getattr(model, "carried_variables", [])  # of a language model
     if model.averages is not None:
         found += model.averages.variables
     if model.schedule is not None:

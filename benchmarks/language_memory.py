@@ -1,0 +1,109 @@
+"""Peak memory of language models: a step over 50,000 words, and training on a large corpus.
+
+Each in a process of its own, measured by the operating system. The step: 2 x 256 tied, 64 rows of
+70 tokens, by the zoo and by plain Keras, whose logits take 0.9 GB. The corpora are WikiText-2's
+training text over and over, each time with a number of its own in every line.
+Options: small=50 large=5000 (megabytes)
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import DATA
+
+STEP = """
+import sys
+import numpy as np
+import tensorflow as tf
+import keras
+
+(peer,) = sys.argv[1:]
+ids = np.random.default_rng(0).integers(0, 50_000, (64, 70)).astype("int32")
+if peer == "zoo":
+    import zoo
+    changes = {"architecture.vocabulary_size": 50_000, "data.batch_size": 64}
+    from zoo.builders import build
+    model = build(zoo.load_preset("lstm_lm", "default", changes))
+    step = tf.function(model.train_step, autograph=False)
+    batch = ({"tokens": tf.constant(ids), "reset": tf.zeros(64, tf.bool)}, tf.constant(ids))
+else:
+    tokens = keras.Input((70,), batch_size=64, dtype="int32")
+    table = keras.layers.ReversibleEmbedding(50_000, 256)
+    features = table(tokens)
+    for _ in range(2):
+        features = keras.layers.LSTM(256, return_sequences=True, stateful=True)(features)
+    model = keras.Model(tokens, table(features, reverse=True))
+    model.compile(keras.optimizers.Adam(global_clipnorm=1.0),
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.optimizer.build(model.trainable_variables)
+    step = tf.function(model.train_step, autograph=False)
+    batch = (tf.constant(ids), tf.constant(ids))
+import resource
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+for _ in range(3):
+    float(step(batch)["loss"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def measure(small: str = "50", large: str = "5000") -> Iterator[dict[str, Any]]:
+    """Yield the peaks, what a step adds to model and optimizer, and the ratios."""
+    added = {}
+    for peer in ("zoo", "keras"):
+        command = [sys.executable, "-c", STEP, peer]
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        built, peak = (int(line) / 1024 for line in done.stdout.split()[-2:])
+        added[peer] = peak - built
+        yield {"id": f"step, {peer}", "peak_megabytes": peak, "built_megabytes": built}
+    yield {"id": "step, added by zoo / by keras", "ratio": added["zoo"] / added["keras"]}
+    found = []
+    for megabytes in (int(small), int(large)):
+        with tempfile.TemporaryDirectory() as name:
+            path = _grown(megabytes, Path(name))
+            command = [
+                sys.executable, "-m", "zoo", "train", "lstm_lm", str(path), "--preset", "small",
+                "--out", f"{name}/run", "--set", "recipe.epochs=1", "--set", "data.batch_size=256",
+                "--set", "data.window=512", "--set", "architecture.hidden_dim=16",
+                "--set", "architecture.embedding_dim=16", "--set", "data.validation_fraction=0.001",
+            ]  # fmt: skip
+            found.append(_peak(command, {"ZOO_CACHE": f"{name}/cache"}))
+        yield {"id": f"corpus, {megabytes} MB", "peak_megabytes": found[-1]}
+    yield {"id": "corpus, large / small", "ratio": found[1] / found[0]}
+
+
+def _peak(command: list[str], environment: dict[str, str] | None = None) -> float:
+    """Return the peak resident megabytes of a process."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | (environment or {}),
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"failed: {' '.join(command[-4:])}")
+    return usage.ru_maxrss / 1024
+
+
+def _grown(megabytes: int, folder: Path) -> Path:
+    (source,) = (DATA / "wikitext2").glob("train.txt*")
+    opener = gzip.open if source.suffix == ".gz" else open
+    with opener(source, "rt", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    path = folder / "grown.txt"
+    written = number = 0
+    with path.open("w", encoding="utf-8") as file:
+        while written < megabytes << 20:
+            text = "".join(f"{line} {number}\n" for line in lines)
+            file.write(text)
+            written += len(text.encode())
+            number += 1
+    return path

@@ -1,0 +1,67 @@
+"""Test perplexity of the lstm_lm presets on PTB, WikiText-2 and tiny Shakespeare.
+
+Options: preset=default data=ptb seeds=0
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import DATA
+
+# Published test perplexities of the papers behind the presets, on PTB.
+PUBLISHED = {
+    "zaremba-small": 114.5,
+    "zaremba-medium": 82.7,
+    "zaremba-large": 78.4,
+    "press-wolf-small": 100.9,
+    "melis-10m": 59.6,
+    "awd-ptb": 58.8,
+}
+
+
+def measure(
+    preset: str = "default", data: str = "ptb", seeds: str = "0"
+) -> Iterator[dict[str, Any]]:
+    """Yield one entry a preset, set and seed."""
+    for name in preset.split(","):
+        for each in data.split(","):
+            for seed in seeds.split(","):
+                yield _trained(name, each, int(seed))
+
+
+def _trained(preset: str, data: str, seed: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "run")
+        command = [
+            sys.executable, "-m", "zoo", "train", "lstm_lm", str(DATA / data), "--preset", preset,
+            "--seed", str(seed), "--out", out, "--json",
+        ]  # fmt: skip
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    document = json.loads(done.stdout)
+    test, training = document["metrics"]["test"], document["training"]
+    found = {
+        "id": f"lstm_lm/{preset} {data} {seed}",
+        "preset": f"lstm_lm/{preset}",
+        "data": data,
+        "seed": seed,
+        "perplexity": test["perplexity"],
+        "loss": test["loss"],
+        "validation_perplexity": document["metrics"]["validation"]["perplexity"],
+        "bigrams": document["baseline"]["test"]["perplexity"],
+        "epochs": training["epochs"],
+        "best_epoch": training["best_epoch"],
+        "parameters": training["parameters"],
+        "tokens_per_second": training["examples_per_second"],
+        "training_minutes": training["seconds"] / 60,
+        "minutes": document["seconds"] / 60,
+    }
+    if data == "ptb" and preset in PUBLISHED:
+        found["published"] = PUBLISHED[preset]
+    return found

@@ -1,0 +1,286 @@
+"""Language models from the command to the server: train, score, write, export, go on."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import sentences
+
+import zoo
+from zoo import ZooError
+from zoo.bigrams import fit_bigrams
+from zoo.preset import load_preset
+from zoo.tasks import TASKS
+
+QUICK = {
+    "architecture.hidden_dim": 16,
+    "architecture.embedding_dim": 16,
+    "architecture.num_layers": 1,
+    "data.batch_size": 8,
+    "data.window": 10,
+    "recipe.epochs": 3,
+    "recipe.optimizer.learning_rate": 0.02,
+}
+LINES = [text for text, _ in sentences(1200)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, lines in {
+        "train": LINES[:1000],
+        "valid": LINES[1000:1100],
+        "test": LINES[1100:],
+    }.items():
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "a"
+    return zoo.train("lstm_lm", corpus, set=QUICK, out=out, verbose=False)
+
+
+# --- training
+
+
+def test_a_run_holds_scores_baseline_and_findings(run) -> None:
+    metrics = run.metrics
+    for part in ("validation", "test"):
+        found = metrics[part]
+        assert found["perplexity"] == pytest.approx(np.exp(found["loss"]))
+        assert found["tokens"] == sum(len(line.split()) + 1 for line in LINES[1000:1100])
+        assert found["perplexity"] < 40  # of 45 words in no order, about 15 can be known
+        assert set(metrics["baseline"][part]) == {"loss", "perplexity"}
+    assert run.findings[-1].evidence["baseline"] == metrics["baseline"]["test"]["perplexity"]
+    assert metrics["training"]["train_examples"] == sum(len(x.split()) + 1 for x in LINES[:1000])
+    header = (run.path / "history.csv").read_text().splitlines()[0]
+    assert "val_perplexity" in header
+
+
+def test_perplexity_is_that_of_one_long_window(run) -> None:
+    ids = run.language_model.vocabulary.encode(LINES[1100:])
+    logits = run.language_model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy()
+    assert run.metrics["test"]["loss"] == pytest.approx(losses.mean(), rel=1e-4)
+
+
+def test_evaluate_gives_the_scores_of_the_training(run, corpus) -> None:
+    again = zoo.load_run(run.path).evaluate(corpus / "test.txt")
+    assert again == pytest.approx(run.metrics["test"])
+
+
+def test_an_interrupted_run_ends_as_one_that_was_not(run, corpus, tmp_path) -> None:
+    program = (
+        "import os, signal, sys, zoo, keras\n"
+        "from zoo.training.language import LanguageModel\n"
+        "fit = LanguageModel.fit\n"
+        "class Kill(keras.callbacks.Callback):\n"
+        "    def on_train_batch_end(self, batch, logs=None):\n"
+        "        self.steps = getattr(self, 'steps', 0) + 1\n"
+        "        if self.steps == 100: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "def stopped(self, *args, callbacks=(), **kwargs):\n"
+        "    return fit(self, *args, callbacks=[Kill(), *callbacks], **kwargs)\n"
+        "LanguageModel.fit = stopped\n"
+        "zoo.train('lstm_lm', sys.argv[1], set=eval(sys.argv[2]), out=sys.argv[3], verbose=False)\n"
+    )
+    out = tmp_path / "b"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(corpus), repr(QUICK), str(out)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "goes on from its last checkpoint" in done.stderr
+    resumed = zoo.train("lstm_lm", corpus, set=QUICK, out=out, resume=True, verbose=False)
+    assert resumed.metrics["test"] == run.metrics["test"]  # to the last bit
+
+
+def test_text_that_is_no_file_trains_too(tmp_path) -> None:
+    quick = QUICK | {"recipe.epochs": 1, "data.tokenizer": "characters"}
+    run = zoo.train(
+        "lstm_lm", np.array(LINES[:200], object), set=quick, out=tmp_path / "c", verbose=False
+    )
+    assert len(run.generate("the ", 12)) == len("the ") + 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"label": "x"}, "no labels: leave out `label`"),
+        ({"classes": ["a"]}, "no labels: leave out `classes`"),
+        ({"set": QUICK | {"data.max_length": 3}}, "unknown key 'data.max_length'"),
+        ({"set": {"recipe.global_clipnorm": None}}, "A02"),
+    ],
+)
+def test_what_language_models_do_not_have_is_told(arguments, message, corpus, tmp_path) -> None:
+    with pytest.raises(ZooError, match=message):
+        zoo.train("lstm_lm", corpus, out=tmp_path / "d", verbose=False, **arguments)
+
+
+# --- guards
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "advice"),
+    [
+        ("default", {}, None),
+        ("awd-ptb", {}, None),
+        ("zaremba-large", {}, None),
+        ("char", {}, None),
+        ("default", {"architecture.embedding_range": 0.5}, "A03"),
+        ("default", {"recipe.global_clipnorm": None, "recipe.unclipped": True}, "A03"),
+        ("default", {"architecture.embedding_range": 0.5, "architecture.tied": False}, None),
+        ("awd-ptb", {"recipe.optimizer.learning_rate": 40.0}, "A40"),
+        ("awd-ptb", {"data.window": 200}, "A40"),
+        ("default", {"recipe.optimizer.learning_rate": 0.05}, "A40"),
+    ],
+)
+def test_guides_guards(preset, changes, advice) -> None:
+    found = TASKS["language-modeling"].judged(load_preset("lstm_lm", preset, changes))
+    assert [advice in each.what for each in found] == ([True] if advice else [])
+    assert all(each.level == "warning" for each in found)
+
+
+# --- text out
+
+
+def test_the_same_seed_writes_the_same_text(run) -> None:
+    text = run.generate("the film", length=30, seed=1)
+    assert text.startswith("the film ")
+    assert run.generate("the film", length=30, seed=1) == text
+    assert run.generate("the film", length=30, seed=2) != text
+    assert "<unk>" not in run.generate(length=300, temperature=2.0)
+
+
+def test_temperature_zero_and_the_best_alone_take_the_most_probable(run) -> None:
+    greedy = run.generate("the", 20, temperature=0.0)
+    assert run.generate("the", 20, top_k=1, seed=5) == greedy
+    vocabulary = run.language_model.vocabulary
+    ids = np.concatenate([[0], vocabulary.encode(["the"], end=False)])
+    logits = run.language_model.network(ids[None].astype("int32"))[0, -1].numpy()
+    logits[1] = -np.inf
+    first = vocabulary.continued("the", [int(logits.argmax())])
+    assert greedy.startswith(first)
+
+
+def test_draws_follow_the_probabilities(run) -> None:
+    model = run.language_model
+    logits, _ = model._next(tf.constant([[0]]), model.zeros(1))
+    logits = logits[0].numpy()
+    logits[1] = -np.inf
+    expected = np.exp(logits - logits.max())
+    expected /= expected.sum()
+    drawn = [run.generate("", 1, seed=seed) for seed in range(400)]
+    most = int(expected.argmax())
+    share = np.mean([text == model.vocabulary.decode([most]) for text in drawn])
+    # 400 draws: the standard deviation of a share is at most 0.025.
+    assert share == pytest.approx(expected[most], abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"length": 0}, "`length` must be in"),
+        ({"temperature": -1.0}, "`temperature` must be 0 or more"),
+        ({"temperature": float("nan")}, "`temperature`"),
+        ({"top_k": 0}, "`top_k` must be at least 1"),
+    ],
+)
+def test_values_out_of_range_are_told(arguments, message, run) -> None:
+    with pytest.raises(ZooError, match=message):
+        run.generate("the", **arguments)
+
+
+# --- scores
+
+
+def test_scores_of_texts_are_log_probabilities_of_their_tokens(run) -> None:
+    first, second = run.score([LINES[0], "the film\nwas"])
+    assert second["tokens"] == ["the", "film", "<eos>", "was", "<eos>"]
+    assert second["loss"] == pytest.approx(-np.mean(second["log_probabilities"]), abs=1e-5)
+    assert second["perplexity"] == pytest.approx(np.exp(second["loss"]))
+    ids = run.language_model.vocabulary.encode([LINES[0]])
+    logits = run.language_model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
+    wanted = -tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy()[0]
+    np.testing.assert_allclose(first["log_probabilities"], wanted, atol=1e-5)
+    with pytest.raises(ZooError, match="takes a list of texts"):
+        run.score("one text")
+
+
+def test_a_language_model_is_no_classifier(run) -> None:
+    with pytest.raises(ZooError, match=r"no classifier\. Use generate or score"):
+        run.predict(["text"])
+
+
+# --- serving
+
+
+def test_exported_with_its_state_it_answers_token_by_token(run, tmp_path) -> None:
+    folder = run.export(tmp_path / "serving")
+    served = tf.saved_model.load(folder).signatures["serve"]
+    pieces = json.loads((folder / "vocabulary.json").read_text())["pieces"]
+    assert pieces == run.language_model.vocabulary.pieces
+    ids = np.concatenate([[0], run.language_model.vocabulary.encode([LINES[0]])])
+    expected = run.language_model.network(ids[None].astype("int32"))[0].numpy()
+    states = {"hidden_0": tf.zeros((1, 16)), "cell_0": tf.zeros((1, 16))}
+    for token, logits in zip(ids, expected, strict=True):
+        found = served(tokens=tf.constant([[token]], tf.int32), **states)
+        np.testing.assert_allclose(found["logits"][0], logits, rtol=1e-4, atol=1e-5)
+        states = {name: found[name] for name in states}
+    with pytest.raises(ZooError, match="is already there"):
+        run.export(folder)
+
+
+def test_a_network_of_another_vocabulary_is_refused(run, tmp_path) -> None:
+    import shutil
+
+    other = tmp_path / "other"
+    shutil.copytree(run.path, other)
+    vocabulary = zoo.load_run(other).language_model.vocabulary
+    shorter = type(vocabulary)("words", lowercase=False, pieces=vocabulary.pieces[:-1])
+    shorter.save(other / "model")
+    with pytest.raises(ZooError, match="do not belong together"):
+        zoo.load_run(other).generate("a")
+
+
+# --- commands
+
+
+def cli(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", *map(str, arguments)], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_generate_and_evaluate_from_the_command_line(run, corpus) -> None:
+    text = cli("generate", run.path, "the film", "--length", 5, "--seed", 3)
+    assert text.rstrip("\n") == run.generate("the film", 5, seed=3).rstrip("\n")
+    scored = json.loads(cli("evaluate", run.path, corpus / "test.txt", "--json"))
+    assert scored["metrics"]["perplexity"] == pytest.approx(run.metrics["test"]["perplexity"])
+
+
+# --- the baseline
+
+
+def test_bigrams_by_hand() -> None:
+    ids = np.array([1, 2, 1, 2, 1, 3])  # after <eos>: 01 12 21 12 21 13
+    bigrams = fit_bigrams(ids, 5)
+    # One pair came once and two twice: 01, 13 once; 12, 21 twice.
+    discount = 2 / (2 + 2 * 2)
+    assert bigrams.discount == pytest.approx(discount)
+    single = (np.array([0, 2, 1, 1, 0]) + 1) / 9
+    after_1 = discount * 2 / 3 * single
+    after_1[2] += (2 - discount) / 3
+    after_1[3] += (1 - discount) / 3
+    found = bigrams._probabilities(np.full(5, 1), np.arange(5))
+    np.testing.assert_allclose(found, after_1)
+    assert found.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(bigrams._probabilities(np.full(5, 4), np.arange(5)), single)
+    expected = -np.log(bigrams._probabilities(np.array([0, 1]), np.array([1, 3]))).mean()
+    assert bigrams.scores(np.array([1, 3]))["loss"] == pytest.approx(expected)

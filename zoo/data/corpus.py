@@ -1,0 +1,206 @@
+"""A corpus for a language model: parts, vocabulary of the training part, windows of token ids."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.data.lines import content_digest, is_in_memory, parts_of, read_lines
+from zoo.data.pipeline import Place
+from zoo.data.tokens import Tokens, cached_tokens, cached_vocabulary, check_ids
+from zoo.data.windows import windows
+from zoo.errors import ZooError, unknown
+from zoo.finding import Finding
+from zoo.preset import CorpusData
+from zoo.text.vocabulary import Vocabulary
+
+PARTS = ("train", "validation", "test")
+MANY_UNKNOWN = 0.1  # of the tokens, and this many times the training part's share
+TIMES_UNKNOWN = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Train, validation and test streams of token ids, with the facts the data decide.
+
+    `fingerprint` tells contents, split and vocabulary apart.
+    """
+
+    train: Tokens
+    validation: Tokens
+    test: Tokens | None
+    vocabulary: Vocabulary
+    findings: list[Finding]
+    fingerprint: str
+    settings: CorpusData
+    seed: int
+
+    def dataset(
+        self,
+        part: str,
+        place: Place | None = None,
+        here: range = range(1),
+        replicas: int = 1,
+    ) -> tf.data.Dataset:
+        """Return the windows of `train`, `validation` or `test`; see `zoo.data.windows.windows`.
+
+        The training part's may have random lengths, and leaves out fewer tokens than a batch has
+        rows; the others have every token once.
+
+        Args:
+            part: name of the part.
+            place: where a training that goes on begins.
+            here: numbers of the replicas that are fed.
+            replicas: number of all replicas.
+
+        Raises:
+            ZooError: there is no such part.
+        """
+        tokens = getattr(self, part) if part in PARTS else None
+        if tokens is None:
+            raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        training = part == "train"
+        return windows(
+            tokens.ids,
+            rows=self.settings.batch_size,
+            window=self.settings.window,
+            whole=not training,
+            seed=self.seed if training and self.settings.random_window else None,
+            here=here,
+            replicas=replicas,
+            place=place,
+        )
+
+    def close(self) -> None:
+        """Do nothing: the ids stay for the next training."""
+
+    def __enter__(self) -> Corpus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load_corpus(
+    source: Any,
+    *,
+    settings: CorpusData,
+    vocabulary_size: int,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+    seed: int = 0,
+    fraction: float = 1.0,
+    vocabulary: Vocabulary | None = None,
+) -> Corpus:
+    """Read a corpus, learn its vocabulary from the training part, and write its ids once.
+
+    Args:
+        source: text file, list of files, folder, or array of texts. A folder with a file `train`
+            and `valid` or `test` beside it (see `zoo.data.lines.parts_of`) gives these parts, where
+            none are given.
+        settings: the preset's data block.
+        vocabulary_size: number of token ids at the most.
+        validation: validation data; else the end of `source`.
+        test: test data, or None.
+        text: text column of a table.
+        seed: of random windows.
+        fraction: share of the training part to keep, from its beginning, in (0, 1] (A30).
+        vocabulary: one that was learned before from the same corpus; None learns it.
+
+    Raises:
+        ZooError: the corpus cannot be read or trained on.
+    """
+    if not 0.0 < fraction <= 1.0:
+        raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
+    sources = _sources(source, validation, test)
+    contents = {name: content_digest(each) for name, each in sources.items()}
+
+    def lines(name: str) -> Iterator[str]:
+        return read_lines(sources[name], text=text)
+
+    if vocabulary is None:
+        vocabulary = cached_vocabulary(
+            contents["train"], lines("train"), settings.tokenizer, vocabulary_size,
+            settings.lowercase,
+        )  # fmt: skip
+    parts = {
+        name: cached_tokens(f"{contents[name]} {text}", lines(name), vocabulary) for name in sources
+    }
+    train, findings = parts["train"], _size(vocabulary, vocabulary_size)
+    if "validation" not in parts:
+        held_out = max(int(len(train) * settings.validation_fraction), 1)
+        parts["validation"] = train.between(len(train) - held_out, len(train))
+        train = train.between(0, len(train) - held_out)
+    if fraction < 1.0:
+        train = train.between(0, int(len(train) * fraction))
+    _check_length(train, settings, source)
+    for name in ("validation", "test"):
+        if name in parts:
+            findings += _judged(name, parts[name], train)
+            check_ids(parts[name].ids, len(vocabulary), name)
+    return Corpus(
+        train=train,
+        validation=parts["validation"],
+        test=parts.get("test"),
+        vocabulary=vocabulary,
+        findings=findings,
+        fingerprint=" ".join([train.digest, *(each.digest for each in parts.values())]),
+        settings=settings,
+        seed=seed,
+    )
+
+
+def bundled_corpus() -> Path:
+    """Return the path of the corpus that comes with the package, a folder of three parts."""
+    return Path(__file__).parent / "bundled" / "tinyshakespeare"
+
+
+def _sources(source: Any, validation: Any, test: Any) -> dict[str, Any]:
+    found = {"train": source, "validation": validation, "test": test}
+    folder = not is_in_memory(source) and isinstance(source, str | Path) and Path(source).is_dir()
+    if folder and validation is None and test is None:
+        found |= parts_of(Path(source))
+    for name, each in found.items():
+        if is_in_memory(each) and not isinstance(each, list) and each is not None:
+            found[name] = list(each)  # it is read more than once
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _size(vocabulary: Vocabulary, asked: int) -> list[Finding]:
+    if len(vocabulary) >= asked:
+        return []
+    what = f"the corpus has {len(vocabulary):,} different tokens, fewer than the {asked:,} allowed."
+    evidence = {"vocabulary_size": len(vocabulary), "asked": asked}
+    return [Finding("info", what, evidence, "")]
+
+
+def _check_length(train: Tokens, settings: CorpusData, source: Any) -> None:
+    least = settings.batch_size * settings.window
+    if len(train) >= least:
+        return
+    where = source if isinstance(source, str | Path) else "the corpus"
+    raise ZooError(
+        f"{where}: {len(train):,} tokens are left for training, fewer than one window of "
+        f"{settings.batch_size} rows of {settings.window} tokens ({least:,}). Give more text, or "
+        "set data.batch_size or data.window lower."
+    )
+
+
+def _judged(name: str, part: Tokens, train: Tokens) -> list[Finding]:
+    if not len(part):
+        raise ZooError(f"the {name} part is empty. Give more text.")
+    share, usual = part.unknown_share, train.unknown_share
+    if share < max(MANY_UNKNOWN, TIMES_UNKNOWN * usual):
+        return []
+    what = (
+        f"{100 * share:.1f} % of the {name} tokens are unknown, of the training tokens "
+        f"{100 * usual:.1f} %: its perplexity is that of <unk>."
+    )
+    evidence = {"unknown_share": share, "training": usual}
+    advice = "Is it the same language, tokenized alike? data.tokenizer=sentencepiece knows all."
+    return [Finding("warning", what, evidence, advice)]

@@ -1,0 +1,159 @@
+"""Token ids of a corpus in memory-mapped files, written once and found again by their content."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.files import read_json, write_json, written_beside
+from zoo.text.vocabulary import UNKNOWN, Vocabulary, learn_vocabulary, load_vocabulary
+
+LINES = 20_000  # tokenized at once
+LINE_BYTES = 1 << 23  # and in characters: long lines come in smaller groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """The ids of a part of a corpus.
+
+    Args:
+        ids: one-dimensional, memory-mapped; integers below the size of the vocabulary.
+        unknown: how many of them are `<unk>`.
+        digest: differs where the ids do.
+    """
+
+    ids: np.ndarray
+    unknown: int
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of the tokens that are `<unk>`."""
+        return self.unknown / max(len(self.ids), 1)
+
+    def between(self, start: int, stop: int) -> Tokens:
+        """Return a stretch of the ids."""
+        ids = self.ids[start:stop]
+        unknown = sum(int((block == UNKNOWN).sum()) for block in _blocks(ids))
+        return Tokens(ids, unknown, f"{self.digest}[{start}:{stop}]")
+
+
+def cache_folder() -> Path:
+    """Return where ids are kept: `$ZOO_CACHE`, or `~/.cache/zoo`; all of it may be deleted."""
+    given = os.environ.get("ZOO_CACHE")
+    return Path(given) if given else Path.home() / ".cache" / "zoo"
+
+
+def cached_vocabulary(
+    content: str, lines: Iterable[str], kind: str, vocabulary_size: int, lowercase: bool
+) -> Vocabulary:
+    """Return the vocabulary of a corpus, learned or found.
+
+    Args:
+        content: digest of the corpus.
+        lines: the corpus; read only if the vocabulary is not there.
+        kind: of the tokenizer.
+        vocabulary_size: most ids.
+        lowercase: whether case is folded.
+    """
+    key = _key(content, kind, str(vocabulary_size), str(lowercase))
+    folder = cache_folder() / "vocabularies" / key
+    if (folder / "vocabulary.json").is_file():
+        try:
+            return load_vocabulary(folder)
+        except ZooError:
+            pass  # damaged: learned anew
+    found = learn_vocabulary(kind, lines, vocabulary_size=vocabulary_size, lowercase=lowercase)
+    found.save(folder)
+    return found
+
+
+def cached_tokens(content: str, lines: Iterable[str], vocabulary: Vocabulary) -> Tokens:
+    """Return the ids of a corpus, tokenized or found.
+
+    Args:
+        content: digest of the corpus.
+        lines: the corpus; read only if the ids are not there.
+        vocabulary: the vocabulary.
+
+    Raises:
+        ZooError: the ids cannot be written.
+    """
+    key = _key(content, vocabulary.digest)
+    path = cache_folder() / "tokens" / f"{key}.ids"
+    kind = np.dtype(np.uint16 if len(vocabulary) <= 1 << 16 else np.int32)
+    facts = _facts(path, kind)
+    if facts is None:
+        unknown = count = 0
+        with written_beside(path) as temporary, temporary.open("wb") as file:
+            for group in _groups(lines):
+                ids = vocabulary.encode(group)
+                unknown += int((ids == UNKNOWN).sum())
+                count += len(ids)
+                file.write(ids.astype(kind).tobytes())
+        facts = {"tokens": count, "unknown": unknown}
+        write_json(path.with_suffix(".json"), facts)
+    if not facts["tokens"]:
+        return Tokens(np.zeros(0, kind), 0, key)
+    ids = np.memmap(path, kind, mode="r", shape=(facts["tokens"],))
+    return Tokens(ids, facts["unknown"], key)
+
+
+def check_ids(ids: np.ndarray, vocabulary_size: int, where: str) -> None:
+    """Refuse ids that the model has no row for (A18).
+
+    Raises:
+        ZooError: an id is negative or not below the size; the message names it and its place.
+    """
+    for number, block in enumerate(_blocks(ids)):
+        wrong = np.flatnonzero((block < 0) | (block >= vocabulary_size))
+        if len(wrong):
+            at = number * LINE_BYTES + int(wrong[0])
+            raise ZooError(
+                f"{where}: id {block[wrong[0]]} at place {at:,} is not in the vocabulary of "
+                f"{vocabulary_size:,}. Ids must be in [0, {vocabulary_size:,}): in training it "
+                "would end in NaN."
+            )
+
+
+def _facts(path: Path, kind: np.dtype[Any]) -> dict[str, int] | None:
+    """Return what is known of a file of ids; None if it is not there, or not whole."""
+    if not path.is_file() or not path.with_suffix(".json").is_file():
+        return None
+    try:
+        facts = read_json(path.with_suffix(".json"))
+        whole = path.stat().st_size == facts["tokens"] * kind.itemsize
+        return {name: int(facts[name]) for name in ("tokens", "unknown")} if whole else None
+    except (ZooError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _groups(lines: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(lines)
+    while group := list(islice(remaining, 100)):
+        size = sum(map(len, group))
+        while size < LINE_BYTES and len(group) < LINES and (more := list(islice(remaining, 100))):
+            group += more
+            size += sum(map(len, more))
+        yield group
+
+
+def _blocks(ids: np.ndarray) -> Iterator[np.ndarray]:
+    flat = ids.reshape(-1)
+    for start in range(0, len(flat), LINE_BYTES):
+        yield flat[start : start + LINE_BYTES]
+
+
+def _key(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,236 @@
+"""A trained language model: exact scores, text out of it, and a SavedModel with its state."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data.tokens import Tokens
+from zoo.data.windows import windows
+from zoo.errors import ZooError
+from zoo.export import write_archive
+from zoo.files import written_beside
+from zoo.models.lstm_lm import with_states
+from zoo.text.vocabulary import END, UNKNOWN, Vocabulary, load_vocabulary
+from zoo.training.token_loss import token_losses
+
+WINDOW = 512  # tokens scored at once
+LONGEST = 100_000  # tokens of a text that is made
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedLanguageModel:
+    """Network and vocabulary.
+
+    Args:
+        network: int32 `(batch, time)` ids to logits `(batch, time, vocabulary)`.
+        vocabulary: what the ids stand for.
+    """
+
+    network: keras.Model
+    vocabulary: Vocabulary
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras` and `vocabulary.json` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_beside(folder / "model.keras") as temporary:
+            self.network.save(temporary)
+        self.vocabulary.save(folder)
+
+    @functools.cached_property
+    def windowed(self) -> keras.Model:
+        """The network with its state in and out."""
+        return with_states(self.network)
+
+    @property
+    def _embedding(self) -> Any:
+        return self.network.get_layer("embedding")
+
+    def zeros(self, rows: int) -> list[tf.Tensor]:
+        """Return the state before the first token."""
+        return [tf.zeros((rows, each.shape[1])) for each in self.windowed.inputs[1:]]
+
+    @functools.cached_property
+    def _losses(self) -> Any:
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def losses(tokens: Any, targets: Any, states: Any) -> Any:
+            features, *after = self.windowed([tokens, *states], training=False)
+            flat = tf.reshape(features, [-1, features.shape[-1]])
+            table, bias = self._embedding.output_embeddings.value, self._embedding.bias.value
+            return token_losses(flat, table, bias, tf.reshape(tf.transpose(targets), [-1])), after
+
+        return losses
+
+    @functools.cached_property
+    def _next(self) -> Any:
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def following(tokens: Any, states: Any) -> Any:
+            features, *after = self.windowed([tokens, *states], training=False)
+            return self._embedding(features[-1], reverse=True), after
+
+        return following
+
+    def losses(self, ids: np.ndarray) -> np.ndarray:
+        """Return the loss of each token of a stream in nats, from `<eos>` and a state of zeros.
+
+        The state is carried from the first token to the last: this is the exact perplexity.
+        """
+        states, found = self.zeros(1), []
+        for x, targets, _ in windows(ids, rows=1, window=WINDOW, whole=True):
+            losses, states = self._losses(x["tokens"], targets, states)
+            found.append(losses.numpy())
+        return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+    def evaluate(self, tokens: Tokens) -> dict[str, Any]:
+        """Return loss and perplexity a token, each scored once, and what they are taken over."""
+        if not len(tokens):
+            raise ZooError("there are no tokens to score.")
+        loss = float(self.losses(tokens.ids).astype(np.float64).mean())
+        return {
+            "loss": loss,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "tokens": len(tokens),
+            "unknown_share": tokens.unknown_share,
+        }
+
+    def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the log probability of every token of each text, `<eos>` included.
+
+        Returns:
+            A list of `{"tokens": [...], "log_probabilities": [...], "loss": ..., "perplexity":
+            ...}`, one a text; nats a token.
+        """
+        if isinstance(texts, str):
+            raise ZooError("score takes a list of texts. Received one string: wrap it in [].")
+        found = []
+        for text in texts:
+            ids = self.vocabulary.encode(text.split("\n"))
+            losses = self.losses(ids)
+            loss = float(losses.astype(np.float64).mean())
+            found.append(
+                {
+                    "tokens": [self.vocabulary.pieces[each] for each in ids],
+                    "log_probabilities": [round(-float(each), 6) for each in losses],
+                    "loss": loss,
+                    "perplexity": math.exp(min(loss, 700.0)),
+                }
+            )
+        return found
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> str:
+        """Return the prompt with `length` tokens more, drawn one after the other.
+
+        `<unk>` is never drawn.
+
+        Args:
+            prompt: what the text begins with; "" begins after `<eos>`.
+            length: tokens to draw.
+            temperature: what logits are divided by; 0 takes the most probable token.
+            top_k: only so many of the most probable tokens are drawn from; None is all.
+            seed: the same seed gives the same text.
+
+        Raises:
+            ZooError: a value is out of range.
+        """
+        _check(length, temperature, top_k)
+        random = np.random.default_rng(seed)
+        ids = np.concatenate([[END], self.vocabulary.encode(prompt.split("\n"))[:-1]])
+        logits, states = self._next(tf.constant(ids[None], tf.int32), self.zeros(1))
+        drawn: list[int] = []
+        for _ in range(length):
+            drawn.append(_draw(logits[0].numpy(), temperature, top_k, random))
+            logits, states = self._next(tf.constant([[drawn[-1]]], tf.int32), states)
+        return self.vocabulary.continued(prompt, drawn)
+
+    def export(self, folder: Path) -> Path:
+        """Write a SavedModel whose `serve` takes ids and the state, and gives logits and state.
+
+        Inputs are `tokens`, int32 `(batch, time)`, and `hidden_0`, `cell_0` and so on, float32
+        `(batch, units)`, zeros before the first token; outputs are `logits` `(batch, vocabulary)`
+        of the token after the last, and the states under the same names. `vocabulary.json` beside
+        it names the ids.
+
+        Raises:
+            ZooError: the folder exists and is not empty, or cannot be written.
+        """
+        names = [each.name for each in self.windowed.inputs[1:]]
+
+        def serve(tokens: Any, *states: Any) -> dict[str, tf.Tensor]:
+            features, *after = self.windowed([tokens, *states], training=False)
+            logits = self._embedding(features[-1], reverse=True)
+            return {"logits": logits, **dict(zip(names, after, strict=True))}
+
+        archive = keras.export.ExportArchive()
+        archive.track(self.windowed)
+        archive.add_endpoint(
+            "serve",
+            serve,
+            input_signature=[
+                tf.TensorSpec([None, None], tf.int32, name="tokens"),
+                *(
+                    tf.TensorSpec([None, each.shape[1]], tf.float32, name=each.name)
+                    for each in self.windowed.inputs[1:]
+                ),
+            ],
+        )
+        return write_archive(archive, Path(folder), self.vocabulary.save)
+
+
+def load_language_model(folder: Path, load_network: Any) -> TrainedLanguageModel:
+    """Read what `TrainedLanguageModel.save` wrote.
+
+    Args:
+        folder: where.
+        load_network: from the path of `model.keras` to the network.
+
+    Raises:
+        ZooError: a file is missing or damaged.
+    """
+    network = load_network(folder / "model.keras")
+    vocabulary = load_vocabulary(folder)
+    if int(network.output.shape[-1]) != len(vocabulary):
+        raise ZooError(
+            f"{folder}: network and vocabulary do not belong together: "
+            f"{network.output.shape[-1]} and {len(vocabulary)} tokens."
+        )
+    return TrainedLanguageModel(network, vocabulary)
+
+
+def _check(length: int, temperature: float, top_k: int | None) -> None:
+    if not 0 < length <= LONGEST:
+        raise ZooError(f"`length` must be in [1, {LONGEST:,}]. Received: {length}.")
+    if not (temperature >= 0.0 and math.isfinite(temperature)):
+        raise ZooError(f"`temperature` must be 0 or more. Received: {temperature}.")
+    if top_k is not None and top_k < 1:
+        raise ZooError(f"`top_k` must be at least 1. Received: {top_k}.")
+
+
+def _draw(
+    logits: np.ndarray, temperature: float, top_k: int | None, random: np.random.Generator
+) -> int:
+    """Return a token drawn from logits `(vocabulary,)`, never `<unk>`."""
+    logits = logits.astype(np.float64)
+    logits[UNKNOWN] = -np.inf
+    if temperature == 0.0:
+        return int(logits.argmax())
+    if top_k is not None and top_k < len(logits):
+        logits[logits < np.partition(logits, -top_k)[-top_k]] = -np.inf
+    shares = np.exp((logits - logits.max()) / temperature)
+    return int(random.choice(len(shares), p=shares / shares.sum()))

@@ -1,0 +1,59 @@
+"""What `zoo.job` asks of a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from zoo.finding import Finding
+from zoo.preset import Preset
+from zoo.request import Request
+from zoo.start import Start
+from zoo.training.model import TrainingModel
+
+
+class Task(Protocol):
+    """Data, sizes, scores and files of one kind of model.
+
+    Data have `train` (its length is the examples of an epoch), `findings`, `fingerprint`,
+    `dataset(part, place, here, replicas)` and `close()`.
+    """
+
+    def bundled(self, model: str) -> Path:
+        """Return the path of the data that come with the package."""
+
+    def load(self, request: Request, preset: Preset, tokenizer: Any) -> Any:
+        """Return the data of a request; the tokenizer is learned unless it is given.
+
+        Raises:
+            ZooError: the data cannot be read, or an option is not for this task.
+        """
+
+    def begin(self, data: Any, preset: Preset, seed: int, chief: bool) -> Start:
+        """Check the data and fit the baseline; return what the run begins with.
+
+        Raises:
+            ZooError: the data cannot be trained on.
+        """
+
+    def decided(self, start: Start) -> dict[str, Any]:
+        """Return the values that the data decided for good, for the run's `preset.yaml`."""
+
+    def sizes(self, start: Start) -> dict[str, Any]:
+        """Return the sizes that the data decided, for the network."""
+
+    def judged(self, preset: Preset) -> list[Finding]:
+        """Return what there is to say of a preset's values before training."""
+
+    def prepare(self, model: TrainingModel, preset: Preset, data: Any, seed: int) -> list[Finding]:
+        """Set weights that do not start at random; return what there is to say of it."""
+
+    def finish(
+        self, model: TrainingModel, preset: Preset, data: Any, start: Start, folder: Path
+    ) -> dict[str, Any]:
+        """Save the trained model in a run's folder; return its scores, `validation`, `test` and
+        `baseline` of metrics.json.
+        """  # noqa: D205
+
+    def verdict(self, metrics: dict[str, Any]) -> Finding:
+        """Say what the scores are beside the baseline's."""
