@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from zoo import ZooError, builders
 from zoo.data.windows import windows
+from zoo.distribute import distributed, strategy_for
 from zoo.preset import load_preset
 from zoo.training import token_loss
 from zoo.training.averages import TriggeredAverages
@@ -129,13 +130,11 @@ def test_micro_batches_take_the_same_step_and_carry_the_same_states():
 
 
 def test_two_replicas_train_as_one():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = strategy_for("cpu:0,1")
     alone = build()
     keras.utils.set_random_seed(3)
     with strategy.scope():
         shared = builders.build(load_preset("lstm_lm", "default", SIZES))
-    from zoo.distribute import distributed
-
     made = distributed(strategy, lambda here, total: stream(here=here, replicas=total))
     alone.fit(stream(), verbose=0)
     shared.fit(made, verbose=0)
