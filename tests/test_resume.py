@@ -18,8 +18,9 @@ from conftest import sentences, write_csv
 from resume_parts import SETTINGS, Killed, assert_equal_runs, kill_at, train, write_always
 
 import zoo
-from zoo import ZooError, job, verdict
+from zoo import ZooError, verdict
 from zoo.data import pipeline
+from zoo.tasks import classification
 from zoo.training import checkpoint
 from zoo.training.callbacks import Averaged
 from zoo.training.interruption import Stopped, stop_signals
@@ -82,7 +83,7 @@ def test_after_the_last_epoch_only_the_scoring_is_repeated(
             train(rows, run)
     with pytest.MonkeyPatch.context() as patch:
         kill_at(patch, TrainingModel, "train_step", 1)  # no step is taken any more
-        kill_at(patch, job, "fit_baseline", 1)
+        kill_at(patch, classification, "fit_baseline", 1)
         train(rows, run, resume=True)
     assert_equal_runs(whole, run)
     # And a run that is finished is returned as it is.
