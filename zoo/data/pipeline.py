@@ -1,7 +1,7 @@
 """Batches of token ids, padded to their own longest text, bucketed by length.
 
-An epoch is a seeded permutation cut into blocks of some batches. A block is tokenized in one graph
-op, sorted by length, cut into batches, and its batches are shuffled: a batch holds texts of like
+An epoch is a seeded permutation cut into blocks of some batches. A block is tokenized at once,
+sorted by length, cut into batches, and its batches are shuffled: a batch holds texts of like
 length, every row comes once an epoch, and the number of batches is known beforehand.
 """
 
@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.ids import TokenIds
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
-from zoo.data.store import Split
-from zoo.text.tokenizers import Tokenizer
 
 BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
 BLOCK_BYTES = 2 << 20  # of long texts a block holds fewer: the first batch comes within a second
-AHEAD = 2  # blocks tokenized at the same time, in order; the op uses several cores by itself
 
 
 class Place:
@@ -43,10 +41,8 @@ class Place:
 
 
 def batches(
-    split: Split,
-    tokenizer: Tokenizer,
+    ids: TokenIds,
     *,
-    max_length: int,
     batch_size: int,
     seed: int | None,
     balance: str = "none",
@@ -61,9 +57,7 @@ def batches(
     dataset gives the order of the next epoch; a dataset made again starts from the first.
 
     Args:
-        split: the rows.
-        tokenizer: strings to ids.
-        max_length: tokens of a text that are read.
+        ids: those of the rows.
         batch_size: rows of a batch of all replicas; the last one of an epoch may be smaller.
         seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
         balance: the preset's `data.balance`.
@@ -74,28 +68,27 @@ def batches(
         place: where to begin, for a training that goes on; what lies before is not tokenized. The
             reading that begins within an epoch is shorter than the dataset's cardinality.
     """
+    split = ids.split
     weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
     bucketed = balance != "batches"
     signature = (
-        tf.TensorSpec([None], tf.string),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None], tf.int64),
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([3], tf.int64),
     )
     source = tf.data.Dataset.from_generator(
-        _blocks(split, batch_size, seed, balance, place or Place()), output_signature=signature
+        _blocks(ids, batch_size, seed, balance, place or Place()), output_signature=signature
     )
 
     # Plain TensorFlow calls: without autograph the graphs are made in a tenth of the time.
     @tf.autograph.experimental.do_not_convert
-    def tokenize(texts: Any, labels: Any, key: Any) -> tuple[Any, ...]:
-        return tokenizer(texts)[:, :max_length], labels, key
-
-    @tf.autograph.experimental.do_not_convert
-    def cut(ids: tf.RaggedTensor, labels: tf.Tensor, key: tf.Tensor) -> tf.data.Dataset:
-        order = tf.range(ids.nrows(tf.int32))
+    def cut(flat: Any, lengths: Any, labels: tf.Tensor, key: tf.Tensor) -> tf.data.Dataset:
+        block = tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False)
+        order = tf.range(tf.size(lengths))
         if bucketed:
-            order = tf.argsort(ids.row_lengths(), stable=True)
+            order = tf.argsort(lengths, stable=True)
         count = tf.cast(tf.math.ceil(tf.size(order) / batch_size), tf.int64)
         numbers = tf.range(count)
         if seed is not None:
@@ -112,14 +105,14 @@ def batches(
             count, replica = tf.size(rows, tf.int64), number % replicas
             rows = rows[replica * count // replicas : (replica + 1) * count // replicas]
             chosen = tf.gather(labels, rows)
-            found = (tf.gather(ids, rows).to_tensor(), chosen)
+            found = (tf.gather(block, rows).to_tensor(), chosen)
             return found if weights is None else (*found, tf.gather(weights, chosen))
 
         return tf.data.Dataset.from_tensor_slices(pieces).map(piece)
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
-    found = source.map(tokenize, num_parallel_calls=AHEAD, deterministic=True).prefetch(1)
-    return _at_most(found.flat_map(cut), -(-rows // batch_size) * len(here)).prefetch(8)
+    found = source.prefetch(1).flat_map(cut)
+    return _at_most(found, -(-rows // batch_size) * len(here)).prefetch(8)
 
 
 def _at_most(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
@@ -132,8 +125,10 @@ def _at_most(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
 
 
 def _blocks(
-    split: Split, batch_size: int, seed: int | None, balance: str, place: Place
+    ids: TokenIds, batch_size: int, seed: int | None, balance: str, place: Place
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
+    split = ids.split
+
     def generate() -> Iterator[tuple[Any, ...]]:
         epoch, skipped = place.take()
         if seed is None:
@@ -151,9 +146,8 @@ def _blocks(
                 rows = rows[: max(full, 1) * batch_size]
             count = -(-len(rows) // batch_size)
             if skipped < count:
-                texts = split.store.raw(split.rows[rows])
                 key = [(seed or 0) * 1_000_003 + epoch, start, skipped]
-                yield np.array(texts, dtype=object), split.labels[rows], key
+                yield *ids.read(rows), split.labels[rows], key
             skipped = max(skipped - count, 0)
             start += len(rows)
 

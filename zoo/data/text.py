@@ -22,6 +22,7 @@ from zoo.data.classes import (
     labelled_rows,
     rows_of_classes,
 )
+from zoo.data.ids import TokenIds
 from zoo.data.pipeline import Place, batches
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
@@ -55,6 +56,7 @@ class Data:
     fingerprint: str
     settings: TextData
     seed: int
+    _ids: dict[str, TokenIds] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def dataset(
         self,
@@ -80,11 +82,11 @@ class Data:
         split = getattr(self, part) if part in PARTS else None
         if split is None:
             raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        if part not in self._ids:
+            self._ids[part] = TokenIds(split, self.tokenizer, self.settings.max_length)
         training = part == "train"
         return batches(
-            split,
-            self.tokenizer,
-            max_length=self.settings.max_length,
+            self._ids[part],
             batch_size=self.settings.batch_size,
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
@@ -95,7 +97,9 @@ class Data:
         )
 
     def close(self) -> None:
-        """Remove the temporary files of the rows."""
+        """Remove the temporary files of the rows and their ids."""
+        for ids in self._ids.values():
+            ids.close()
         for split in (self.train, self.validation, self.test):
             if split is not None:
                 split.store.close()

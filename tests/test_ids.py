@@ -1,0 +1,67 @@
+"""Token ids of rows: the same as the tokenizer's, tokenized once, with or without a place to be."""
+
+import os
+from contextlib import closing
+
+import numpy as np
+import pytest
+from conftest import sentences, write_csv
+
+from zoo.data import load_data
+from zoo.data.ids import TokenIds
+from zoo.preset import load_preset
+
+LENGTH = 6
+
+
+@pytest.fixture(params=["sentencepiece", "words", "characters"])
+def data(tmp_path, request):
+    settings = load_preset("textcnn", "default", {"data.tokenizer": request.param}).data
+    path = write_csv(tmp_path / "rows.csv", sentences(60))
+    with load_data(str(path), settings=settings, vocabulary_size=200, seed=1) as found:
+        yield found
+
+
+@pytest.fixture
+def ids(data):
+    with closing(TokenIds(data.train, data.tokenizer, LENGTH)) as found:
+        yield found
+
+
+def expected(data, positions) -> list[list[int]]:
+    rows = data.tokenizer(data.train.texts(positions)).to_list()
+    return [row[:LENGTH] for row in rows]
+
+
+def rows(ids: TokenIds, positions) -> list[list[int]]:
+    flat, lengths = ids.read(np.asarray(positions))
+    assert flat.dtype == np.int32 and lengths.dtype == np.int64
+    return [each.tolist() for each in np.split(flat, np.cumsum(lengths)[:-1])]
+
+
+def test_each_row_is_tokenized_once(data, ids, monkeypatch) -> None:
+    readings = [[5, 2, 9], [2, 30, 5, 5], [30, 9]]
+    wanted = [expected(data, each) for each in readings]
+    assert [rows(ids, each) for each in readings] == wanted
+    monkeypatch.setattr(type(data.tokenizer), "__call__", lambda *_: pytest.fail("tokenized"))
+    assert [rows(ids, each) for each in reversed(readings)] == wanted[::-1]
+
+
+def test_a_full_disk_costs_time_alone(data, ids, monkeypatch) -> None:
+    assert rows(ids, [1, 2]) == expected(data, [1, 2])
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        assert rows(ids, [3, 1]) == rows(ids, [3, 1]) == expected(data, [3, 1])
+    assert rows(ids, [3, 4]) == expected(data, [3, 4])
+    assert rows(ids, [4, 2, 3]) == expected(data, [4, 2, 3])
+
+
+def test_a_write_may_be_in_pieces(data, ids, monkeypatch) -> None:
+    original = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, blob, at: original(file, blob[:3], at))
+    for _ in range(2):
+        assert rows(ids, range(40)) == expected(data, range(40))
