@@ -31,23 +31,12 @@ SMALLER = {"fasttext": {"architecture.ngram_buckets": 16384}}
 
 
 def measure(rounds: str = "7", steps: str = "60") -> Iterator[dict[str, Any]]:
-    """Yield one entry a model: medians in milliseconds a step, and their ratio."""
+    """Yield one entry a model, and one of deterministic ops: milliseconds a step, and ratios."""
     import keras
-    import tensorflow as tf
-
-    from zoo.models import MODELS
-    from zoo.preset import load_preset
-    from zoo.training.compilation import compile_model
 
     for model, (batch, length) in SHAPES.items():
-        preset = load_preset(model, "default", SETTINGS | SMALLER.get(model, {}))
-        generator = np.random.default_rng(0)
-        rows = int(steps) * batch
-        x = generator.integers(2, preset.architecture.vocabulary_size, (rows, length), "int32")
-        y = generator.integers(0, 2, rows).astype("int32")
-        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch).prefetch(2)
-        ours = compile_model(MODELS[model](**dict(preset.architecture)), preset)
-        network = MODELS[model](**dict(preset.architecture))
+        ours = _ours(model)
+        network = _ours(model)
         plain = keras.Model(network.inputs, network.outputs)
         plain.compile(
             keras.optimizers.Adam(1e-3),  # AdamW without decay, which is what ours becomes
@@ -55,17 +44,50 @@ def measure(rounds: str = "7", steps: str = "60") -> Iterator[dict[str, Any]]:
             metrics=["accuracy"],
             jit_compile=False,
         )
-        seconds: dict[str, list[float]] = {"zoo": [], "keras": []}
-        for turn in range(int(rounds) + 1):
-            for name, each in (("zoo", ours), ("keras", plain)):
-                started = time.perf_counter()
-                each.fit(data, epochs=1, verbose=0)
-                if turn:  # the first compiles, allocates, warms up
-                    seconds[name].append((time.perf_counter() - started) / int(steps))
-        ratios = [zoo / keras for zoo, keras in zip(seconds["zoo"], seconds["keras"], strict=True)]
+        found = _in_turn({"zoo": ours, "keras": plain}, model, int(rounds), int(steps))
         yield {
             "id": f"{model}, batch {batch} x {length}",
-            "zoo_milliseconds": 1000 * statistics.median(seconds["zoo"]),
-            "keras_milliseconds": 1000 * statistics.median(seconds["keras"]),
-            "times_keras": statistics.median(ratios),
+            "zoo_milliseconds": 1000 * statistics.median(found["zoo"]),
+            "keras_milliseconds": 1000 * statistics.median(found["keras"]),
+            "times_keras": _ratio(found["zoo"], found["keras"]),
         }
+    sure = {"same": _ours("textcnn", **{"recipe.deterministic": True}), "any": _ours("textcnn")}
+    found = _in_turn(sure, "textcnn", int(rounds), int(steps))
+    yield {
+        "id": "textcnn, deterministic",
+        "milliseconds": 1000 * statistics.median(found["same"]),
+        "times_not_deterministic": _ratio(found["same"], found["any"]),
+    }
+
+
+def _ours(model: str, **changes: Any) -> Any:
+    from zoo.models import MODELS
+    from zoo.preset import load_preset
+    from zoo.training.compilation import compile_model
+
+    preset = load_preset(model, "default", SETTINGS | SMALLER.get(model, {}) | changes)
+    return compile_model(MODELS[model](**dict(preset.architecture)), preset)
+
+
+def _in_turn(models: dict[str, Any], shape: str, rounds: int, steps: int) -> dict[str, list[float]]:
+    """Return the seconds a step of each, by round."""
+    import tensorflow as tf
+
+    batch, length = SHAPES[shape]
+    generator = np.random.default_rng(0)
+    ids = min(int(model.get_layer("embedding").input_dim) for model in models.values())
+    x = generator.integers(2, ids, (steps * batch, length), "int32")
+    y = generator.integers(0, 2, steps * batch).astype("int32")
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch).prefetch(2)
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(rounds + 1):
+        for name, each in models.items():
+            started = time.perf_counter()
+            each.fit(data, epochs=1, verbose=0)
+            if turn:  # the first compiles, allocates, warms up
+                seconds[name].append((time.perf_counter() - started) / steps)
+    return seconds
+
+
+def _ratio(some: list[float], others: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(some, others, strict=True))
