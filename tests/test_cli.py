@@ -29,6 +29,7 @@ def test_train_prints_one_json_document_on_stdout(reviews, tmp_path) -> None:
     assert set(document["metrics"]) == {"validation", "test"}
     assert document["metrics"]["test"] is None
     assert "epoch" in done.stderr
+    assert "E0000" not in done.stderr and "W0000" not in done.stderr  # nothing of TensorFlow's
 
 
 def test_the_bundled_data_train(tmp_path) -> None:
