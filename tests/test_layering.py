@@ -22,10 +22,11 @@ ROWS = [
     ],
     ["text", "layers"],
     ["models", "data"],
-    ["training", "distribute", "export", "baseline", "bigrams"],
+    ["training", "distribute", "export", "baseline", "bigrams", "image_baseline"],
     [
         "builders",
         "evaluate",
+        "image_classifier",
         "language",
         "run",
         "request",

@@ -58,7 +58,7 @@ class KeyedSeeds(keras.random.SeedGenerator):
     """
 
     def __init__(self, key: tf.Tensor):
-        super().__init__(seed=0)
+        # Not Keras' own beginning: it makes a variable, which a graph of `tf.data` cannot.
         self._key = tf.cast(tf.math.floormod(key, 2**31), tf.int32)
         self._drawn = 0
 
