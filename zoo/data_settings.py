@@ -100,7 +100,7 @@ class ImageData(Block):
     randaugment_magnitude: Annotated[float, Field(ge=0.0, le=1.0)]
     erasing: Annotated[float, Field(ge=0.0, le=1.0)]
     mixup: Annotated[float, Field(ge=0.0, le=10.0)]
-    cutmix: Annotated[float, Field(ge=0.0, le=10.0)]
+    cutmix: Annotated[float, Field(ge=0.0, le=1.0)]
     balance: Balance
 
     @property

@@ -82,14 +82,9 @@ def augmentation(
         key `(2,)` to float32 pictures and labels; blended labels are float32 `(batch, classes)`.
     """
     single = _single_layers(settings)
-    blends = [
-        kind(alpha=alpha)
-        for kind, alpha in (
-            (keras.layers.MixUp, settings.mixup),
-            (keras.layers.CutMix, settings.cutmix),
-        )
-        if alpha
-    ]
+    blends: list[Any] = [keras.layers.MixUp(settings.mixup)] if settings.mixup else []
+    if settings.cutmix:  # a range: of one number Keras draws alpha itself at random
+        blends.append(keras.layers.CutMix((settings.cutmix, settings.cutmix)))
     if not single and not blends:
         return None
 

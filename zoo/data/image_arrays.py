@@ -34,7 +34,7 @@ def read_npz(path: Path) -> dict[str, Part]:
         ZooError: the file is damaged, or has no such arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             names = set(file.files)
             classes = file["classes"].tolist() if "classes" in names else None
             found: dict[str, Part] = {}

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF")  # no other decoder is ever tried
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # no other decoder is ever tried
 ASPECTS = (3 / 4, 4 / 3)  # of random parts (Szegedy 2014)
 SHARP = 2.0  # times the wanted size, down to which a large picture is first averaged
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # grey of more than 8 bits
