@@ -13,8 +13,10 @@ QUICK = {
     "recipe.epochs": 3,
     "recipe.min_steps": 0,
     "data.batch_size": 16,
+    "recipe.optimizer.learning_rate": 0.05,
+    "recipe.ema": None,
     "architecture.filters": [8, 8, 16],
-    "architecture.depth": 20,
+    "architecture.depth": 8,
     "architecture.image_size": 24,
     "recipe.dtype_policy": "float32",
 }

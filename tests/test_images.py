@@ -421,6 +421,24 @@ def test_keras_layers_draw_the_same_for_the_same_key(changes):
         np.testing.assert_allclose(np.asarray(one[1]).sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_colours_are_jittered_about_what_they_are():
+    augment = tf.function(augmentation(with_data(color_jitter=0.3), 2))
+    x = np.zeros((500, 8, 8, 3), "uint8")
+    x[..., 0], x[..., 1:] = 150, 90
+    x[:, :4] //= 2
+    y = np.asarray(
+        augment(tf.constant(x), tf.zeros(500, tf.int32), tf.constant([3, 4], tf.int64))[0]
+    )
+    assert y.mean((0, 1, 2)) == pytest.approx(x.mean((0, 1, 2)), abs=6)
+    spread = (y[..., 0] - y[..., 1]).mean((1, 2)) / (x[..., 0] - x[..., 1].astype(float)).mean()
+    assert 0.5 < spread.min() < 0.75 and 1.2 < spread.max() < 1.75
+    erased = tf.function(augmentation(with_data(erasing=0.25), 2))
+    z = np.asarray(
+        erased(tf.constant(x), tf.zeros(500, tf.int32), tf.constant([3, 4], tf.int64))[0]
+    )
+    assert 0.2 < (z != x).any((1, 2, 3)).mean() < 0.3
+
+
 def test_balance():
     x, y = arrays(12)
     some = np.r_[0:12, 12:15]

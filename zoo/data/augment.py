@@ -94,6 +94,7 @@ def augmentation(
         images = tf.cast(images, tf.float32)
         for layer in single:
             images = _seeded(layer, seeds)(images, training=True)
+        images = tf.clip_by_value(images, 0.0, 255.0)
         if not blends:
             return images, labels
         batch = {"images": images, "labels": tf.one_hot(labels, num_classes)}
@@ -113,15 +114,26 @@ def _single_layers(settings: ImageData) -> list[Any]:
             )
         )
     if settings.color_jitter:
-        strength = settings.color_jitter
+        found.append(_color_jitter(settings.color_jitter))
+    if settings.erasing:  # a range: of one number Keras draws the share itself at random
         found.append(
-            keras.layers.RandomColorJitter(
-                brightness_factor=strength, contrast_factor=strength, saturation_factor=strength
-            )
+            keras.layers.RandomErasing(factor=(settings.erasing, settings.erasing), scale=ERASED)
         )
-    if settings.erasing:
-        found.append(keras.layers.RandomErasing(factor=settings.erasing, scale=ERASED))
     return found
+
+
+def _color_jitter(strength: float) -> Any:
+    """Return the layer that multiplies contrast and saturation by 1 - strength to 1 + strength.
+
+    Brightness moves by up to half of that share of the scale, about as much for a middling picture.
+    """
+    # Keras' saturation f stands for a product of f / (1 - f): .5 changes nothing.
+    low, high = ((1 + sign * strength) / (2 + sign * strength) for sign in (-1, 1))
+    return keras.layers.RandomColorJitter(
+        brightness_factor=(-strength / 2, strength / 2),
+        contrast_factor=(strength, strength),
+        saturation_factor=(low, high),
+    )
 
 
 def _blended(layer: Any, seeds: KeyedSeeds, batch: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
