@@ -102,7 +102,7 @@ class ImageClassification:
 
     def verdict(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
-        return against_baseline(metrics)
+        return against_baseline(metrics, "mistakes.png")
 
 
 def _normalised(data: Images, seed: int) -> np.ndarray:
