@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image_batches import sources
-from zoo.data.pictures import Checked, check_picture
+from zoo.data.pictures import check_picture
 from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.errors import ZooError
@@ -21,6 +21,8 @@ from zoo.finding import Finding
 CHUNK = 1024  # pictures looked at between two looks at the result
 NAMED = 5
 ENOUGH = 1000  # pictures of a class (A125)
+# What is kept of each picture: 20 bytes.
+SEEN = np.dtype([("row", "i4"), ("digest", "u8"), ("width", "i4"), ("height", "i4")])
 VERY_LONG = 3.0  # times as long as wide: most of it is cut off
 
 
@@ -70,29 +72,32 @@ def look(
     Raises:
         ZooError: files cannot be read; the message names them.
     """
-    seen: list[Checked] = []
+    chunks: list[np.ndarray] = []
+    modes: Counter[str] = Counter()
     broken: list[str] = []
+    turned = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(rows), CHUNK):
-            names = list(store.iter_texts(rows[start : start + CHUNK]))
+            some = rows[start : start + CHUNK]
+            names = list(store.iter_texts(some))
             checked = list(pool.map(check_picture, sources(names, arrays)))
-            broken += [
-                f"{name} {each.problem}"
-                for name, each in zip(names, checked, strict=True)
-                if each.problem
-            ]
-            seen += checked
+            pairs = zip(names, checked, strict=True)
+            broken += [f"{name} {each.problem}" for name, each in pairs if each.problem]
+            kept = [pair for pair in zip(some, checked, strict=True) if not pair[1].problem]
+            modes.update(each.mode for _, each in kept)
+            turned += sum(each.turned for _, each in kept)
+            seen = [(row, each.digest, each.width, each.height) for row, each in kept]
+            chunks.append(np.array(seen, SEEN))
     if broken:
         _report(broken, drop, findings)
-    whole = np.array([not each.problem for each in seen], bool)
-    kept = [each for each in seen if not each.problem]
+    found = np.concatenate(chunks) if chunks else np.zeros(0, SEEN)
     return Looked(
-        rows[whole],
-        np.array([each.digest for each in kept], np.uint64),
-        np.array([each.width for each in kept], np.int32),
-        np.array([each.height for each in kept], np.int32),
-        Counter(each.mode for each in kept),
-        sum(each.turned for each in kept),
+        rows=found["row"].copy(),
+        digests=found["digest"].copy(),
+        widths=found["width"].copy(),
+        heights=found["height"].copy(),
+        modes=modes,
+        turned=turned,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from zoo.data.image_arrays import read_arrays, read_npz, read_tensorflow
 from zoo.data.pictures import SUFFIXES
-from zoo.data.rows import Rows, quoted
+from zoo.data.rows import BATCH_ROWS, Rows, quoted
 from zoo.data.tables import read_rows, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -36,7 +37,7 @@ class Found:
         where: the folder, file or `data`, for messages.
         rows: path of a picture, or its place in `arrays`, and its label.
         arrays: pixels, or None for files.
-        findings: what there is to say of the source.
+        findings: what there is to say of the source, complete once the rows are read.
     """
 
     where: str
@@ -142,18 +143,30 @@ def _classes(folder: Path, training: bool) -> Found:
             f"{folder}: {what} no class folders. Put the pictures of each class into a folder of "
             "its name, or give a table of paths and labels."
         )
-    rows: list[Rows] = []
+    found = Found(str(folder), [], None, _hidden_finding(hidden))
+    found.rows = _class_rows(found, folder, classes, loose, training)
+    return found
+
+
+def _class_rows(
+    found: Found, folder: Path, classes: list[Path], loose: list[Path], training: bool
+) -> Iterator[Rows]:
+    """Yield the pictures of one class folder after the other; add what there is to say of them."""
     others: Counter[str] = Counter()
     empty = []
     for each in classes:
-        files = list(_visible(each))
-        pictures = [file for file in files if _is_picture(file)]
-        others.update(file.suffix.lower() or file.name for file in files if not _is_picture(file))
-        rows += [Rows(str(file), 1, [str(file)], [each.name]) for file in pictures]
+        pictures = 0
+        files = _visible(each)
+        while some := [str(file) for file in itertools.islice(files, BATCH_ROWS)]:
+            kept = [file for file in some if _has_suffix(Path(file))]
+            passed = (Path(file) for file in some if not _has_suffix(Path(file)))
+            others.update(file.suffix.lower() or file.name for file in passed)
+            if kept:
+                yield Rows(str(each), pictures + 1, kept, [each.name] * len(kept))
+            pictures += len(kept)
         if not pictures:
             empty.append(str(each))
-    found = Found(str(folder), rows, None, _hidden_finding(hidden))
-    if empty and (training or not rows):
+    if empty and (training or len(empty) == len(classes)):
         raise ZooError(
             f"{', '.join(empty[:NAMED])}: a class folder without pictures ({', '.join(SUFFIXES)}). "
             "Fill it, or take it away."
@@ -163,7 +176,6 @@ def _classes(folder: Path, training: bool) -> Found:
         found.findings.append(Finding("warning", what, {"count": len(empty)}, ""))
     if others or loose:
         found.findings.append(_passed_over(folder, others, loose))
-    return found
 
 
 def _passed_over(folder: Path, others: Counter[str], loose: list[Path]) -> Finding:
@@ -218,4 +230,8 @@ def _hidden(path: Path) -> bool:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not _hidden(path) and path.is_file()
+    return _has_suffix(path) and not _hidden(path) and path.is_file()
+
+
+def _has_suffix(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES

@@ -166,7 +166,7 @@ def load_images(
     if not 0 <= seed < LARGEST_SEED:
         raise ZooError(f"`seed` must be in [0, {LARGEST_SEED}). Received: {seed}.")
     found = _sources(source, validation, test, path, label)
-    findings = [finding for each in found.values() for finding in each.findings]
+    findings: list[Finding] = []
     parts: dict[str, _Part] = {}
     try:
         for name, each in found.items():
@@ -223,6 +223,7 @@ def _read(
     findings: list[Finding],
 ) -> _Part:
     store = Store(found.rows)
+    findings += found.findings
     try:
         rows = labelled_rows(store, drop_missing, findings)
         if classes is not None:
