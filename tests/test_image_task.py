@@ -27,7 +27,7 @@ def run(tmp_path_factory):
     """A finished run on a folder of parts; tests must not change it."""
     folder = tmp_path_factory.mktemp("pictures")
     for number, part in enumerate(("train", "test")):
-        write_folder(folder / "data" / part, 40 - 25 * number, ".jpg", first=100 * number)
+        write_folder(folder / "data" / part, 40 - 25 * number, first=100 * number)
     return zoo.train(
         "resnet", data=str(folder / "data"), set=QUICK | {"recipe.epochs": 15}, out=folder / "run",
         verbose=False,
