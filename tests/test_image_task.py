@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 import zoo
 from zoo import ZooError
+from zoo.builders import build
 from zoo.cli import app
 from zoo.layers.norms import BatchNorm
+from zoo.preset import load_preset
 from zoo.recipe import decoupled_decay
 from zoo.request import resolve
 from zoo.training.losses import Accuracy, ClassificationLoss
@@ -170,6 +172,22 @@ def test_blends_train(tmp_path):
     changes = QUICK | {"data.mixup": 0.2, "data.cutmix": 1.0, "recipe.epochs": 2}
     found = zoo.train("resnet", data, set=changes, out=tmp_path / "run", verbose=False)
     assert math.isfinite(found.metrics["validation"]["loss"])
+
+
+def test_moving_statistics_are_averaged_with_the_weights():
+    """Weights that do not move, and inputs that do: the statistics are all there is to average."""
+    changes = {"recipe.ema": 0.9, "recipe.optimizer.learning_rate": 1e-12, "data.batch_size": 16}
+    model = build(load_preset("resnet", "debug", changes))
+    x = np.concatenate([np.zeros((400, 16, 16, 3)), np.full((16, 16, 16, 3), 255.0)])
+    norm = model.get_layer("stem_norm")
+    history = []
+    keep = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: history.append(norm.moving_mean.numpy())
+    )
+    model.fit(x, np.zeros(416, "int32"), epochs=1, shuffle=False, callbacks=[keep], verbose=0)
+    averaged, last = norm.moving_mean.numpy(), history[-1]
+    moved = np.abs(last - history[-2]).argmax()
+    assert abs(averaged - last)[moved] > 0.1 * abs(history[-2] - last)[moved]
 
 
 # --- recipes

@@ -83,7 +83,7 @@ class ClassificationLoss(keras.losses.Loss):
 
 def is_blended(labels: Any) -> bool:
     """Whether labels are shares of the classes `(batch, classes)`, not integers `(batch,)`."""
-    return labels.shape.rank == 2 and labels.shape[-1] != 1
+    return len(labels.shape) == 2 and labels.shape[-1] != 1
 
 
 def shares_of(labels: Any, num_classes: int) -> tf.Tensor:

@@ -386,7 +386,7 @@ class TrainingModel(keras.Model):
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
         if self.averages is None:
             with self.distribute_strategy.scope():
-                self.averages = averages_of(self.recipe, self.trainable_variables)
+                self.averages = averages_of(self.recipe, self)
         if self.averages is not None:
             self.averages.restart()
         self.best_epoch = None
