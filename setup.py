@@ -46,6 +46,7 @@ setup(
         "pyarrow>=18",
         "pydantic>=2.9",
         "ruamel.yaml>=0.18",
+        "pillow>=11",
         "typer>=0.15",
         "rich>=13",
     ],

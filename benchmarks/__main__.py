@@ -17,7 +17,7 @@ from benchmarks import publish, results
 BENCHMARKS = (
     "quality", "ablation", "fidelity", "speed", "overhead", "startup", "memory", "distribution",
     "resume", "language_speed", "language_memory",
-    "perplexity",
+    "perplexity", "images", "image_speed", "image_memory",
 )  # fmt: skip
 
 

@@ -28,6 +28,8 @@ def publish() -> None:
         ("startup", startup_table()),
         ("perplexity", perplexity_table()),
         ("language_speed", language_speed_table()),
+        ("images", images_table()),
+        ("image_speed", image_speed_table()),
         ("scale", scale_table()),
     ):
         marks = rf"(<!-- {name}: written by python -m benchmarks publish -->\n).*?(<!-- end -->)"
@@ -44,7 +46,7 @@ def publish() -> None:
 def measured() -> dict[str, list[dict[str, Any]]]:
     """Return the `measured:` block of every preset with results."""
     blocks: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    groups = {**_groups(), **_groups("perplexity")}
+    groups = {**_groups(), **_groups("perplexity"), **_groups("images")}
     for (preset, data), entries in groups.items():
         last = entries[-1]
         metric = "perplexity" if "perplexity" in last else "accuracy"
@@ -184,6 +186,50 @@ def language_speed_table() -> str:
         lines.append(
             f"| {entry['id']} | {times} | {ratios} | {100 * entry['share_of_matrix_rate']:.0f} % |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def images_table() -> str:
+    """Return the table of accuracies on pictures."""
+    lines = [
+        "| preset | data | test accuracy ± std (seeds) | linear model | epochs | minutes of "
+        "training |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (preset, data), entries in _groups("images").items():
+        found = [100 * entry["accuracy"] for entry in entries]
+        linear = 100 * statistics.mean(entry["linear"] for entry in entries)
+        minutes = statistics.mean(entry["training_minutes"] for entry in entries)
+        lines.append(
+            f"| {preset} | {data} | {statistics.mean(found):.1f} ± {_std(found):.1f} "
+            f"({len(found)}) | {linear:.1f} | {entries[0]['epochs']} | {minutes:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def image_speed_table() -> str:
+    """Return the table of training speeds on pictures."""
+    lines = [
+        "| network | zoo, pictures/s (bfloat16) | plain Keras | PyTorch, best of two layouts | "
+        "times plain Keras (bfloat16) | times PyTorch (bfloat16) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in results.load("image_speed"):
+        if "per_second" in entry:
+            lines.append(f"| {entry['id']} | {entry['per_second']:,.0f} | | | | |")
+            continue
+        best = max(entry["pytorch_first_per_second"], entry["pytorch_last_per_second"])
+        rates = [("zoo", entry["zoo_per_second"]), ("keras", entry["keras_per_second"])]
+        cells = [
+            f"{rate:.0f} ({entry[f'{peer}_bfloat16_per_second']:.0f})"
+            for peer, rate in [*rates, ("pytorch", best)]
+        ]
+        cells += [
+            f"{entry[f'zoo_faster_than_{peer}']:.2f} "
+            f"({entry[f'zoo_bfloat16_faster_than_{peer}']:.2f})"
+            for peer in ("keras", "pytorch")
+        ]
+        lines.append(f"| {entry['id']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

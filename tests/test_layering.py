@@ -10,13 +10,23 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
     ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "schema_errors"],
-    ["architecture", "recipe", "batch_rule", "dotted", "preset", "advice", "scores"],
+    [
+        "architecture",
+        "data_settings",
+        "recipe",
+        "batch_rule",
+        "dotted",
+        "preset",
+        "advice",
+        "scores",
+    ],
     ["text", "layers"],
     ["models", "data"],
-    ["training", "distribute", "export", "baseline", "bigrams"],
+    ["training", "distribute", "export", "baseline", "bigrams", "image_baseline"],
     [
         "builders",
         "evaluate",
+        "image_classifier",
         "language",
         "run",
         "request",

@@ -10,6 +10,7 @@ from zoo.layers import NgramWeights, TokenEmbedding
 from zoo.layers.sparse import SparseMatmul, offer_matmul
 from zoo.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
+from zoo.training.momentum import MomentumSGD
 from zoo.training.optimizers import (
     LazyAdamW,
     embedding_tables,
@@ -242,8 +243,8 @@ def test_recipe_values_reach_the_optimizer(name: str) -> None:
         ("adam", {}, keras.optimizers.Adam, 0.9),
         ("adamw", {"weight_decay": 0.05}, keras.optimizers.AdamW, 0.895),
         ("lazy_adamw", {"weight_decay": 0.0}, LazyAdamW, 0.9),
-        ("sgd", {"momentum": 0.0, "nesterov": False}, keras.optimizers.SGD, 0.8),
-        ("sgd", {"weight_decay": 0.05}, keras.optimizers.SGD, 1 - 0.005 - 0.2 * 1.9),
+        ("sgd", {"momentum": 0.0, "nesterov": False}, MomentumSGD, 0.8),
+        ("sgd", {"weight_decay": 0.05}, MomentumSGD, 1 - 0.005 - 0.2 * 1.9),
         ("rmsprop", {"momentum": 0.0}, keras.optimizers.RMSprop, 1 - 0.1 / 0.1**0.5),
         # Zeiler's first step: sqrt(epsilon) / sqrt((1 - rho) g^2 + epsilon) * g
         ("adadelta", {}, keras.optimizers.Adadelta, 1 - 1e-3 / (0.05 * 4 + 1e-6) ** 0.5 * 2),

@@ -13,7 +13,7 @@ from zoo.dotted import ADAMS, USUAL_RATES
 from zoo.models import MODELS
 from zoo.plain_yaml import parse_value
 from zoo.preset import load_preset, names, presets, presets_root, summaries
-from zoo.recipe import mean_form, rate_factor
+from zoo.recipe import decoupled_decay, mean_form, rate_factor
 
 NAMES = names()
 EXPECTED = {
@@ -24,6 +24,10 @@ EXPECTED = {
     "lstm_lm": {
         "default", "small", "char", "zaremba-small", "zaremba-medium", "zaremba-large",
         "press-wolf-small", "pytorch-tied", "melis-10m", "awd-ptb", "awd-wikitext2",
+    },
+    "resnet": {
+        "default", "small-data", "cifar-he2015", "cifar-onecycle", "fast-cifar",
+        "imagenet-goyal2017", "imagenet-bag-of-tricks", "imagenet-rsb-a3", "debug",
     },
 }  # fmt: skip
 
@@ -74,7 +78,9 @@ def test_search_covers_the_value(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_builds_and_measured_parameters_are_true(name: str) -> None:
     loaded = preset(name)
-    small = {"architecture.vocabulary_size": 50}
+    small = {}
+    if hasattr(loaded.architecture, "vocabulary_size"):
+        small["architecture.vocabulary_size"] = 50
     if (
         "ngram_buckets" in type(loaded.architecture).model_fields
         and loaded.architecture.ngram_sizes
@@ -235,7 +241,7 @@ def test_another_optimizer_comes_with_its_own_values(name: str, optimizer: str) 
     related = before.name == optimizer or {before.name, optimizer} <= set(ADAMS)
     assert after.name == optimizer
     assert after.learning_rate == (before.learning_rate if related else rate)
-    epsilons = {"adadelta": 1e-6, "sgd": None}
+    epsilons = {"adadelta": 1e-6, "lamb": 1e-6, "sgd": None}
     assert getattr(after, "epsilon", None) == epsilons.get(optimizer, 1e-7)
     assert ("recipe.optimizer.learning_rate" in changed.why) or related
     assert all(key in changed.values() for key in changed.search)
@@ -322,6 +328,32 @@ PAPERS = {
         "architecture.hidden_dropout": 0.2, "architecture.input_dropout": 0.65,
         "data.batch_size": 80, "recipe.epochs": 750,
     },
+    "resnet/cifar-he2015": {
+        "architecture.depth": 20, "architecture.shortcut": "padding", "data.batch_size": 128,
+        "data.crop": "pad", "data.crop_padding": 4, "data.flip": "random",
+        "recipe.optimizer.learning_rate": 0.1, "recipe.optimizer.momentum": 0.9,
+        "recipe.optimizer.weight_decay": 1e-3, "recipe.schedule.milestones": [0.5, 0.75],
+        "recipe.schedule.factor": 0.1, "recipe.epochs": 64_000 * 128 // 45_000,
+    },
+    "resnet/imagenet-goyal2017": {
+        "architecture.depth": 50, "architecture.variant": "b", "architecture.zero_gamma": True,
+        "architecture.head_std": 0.01, "data.batch_size": 256, "recipe.epochs": 90,
+        "recipe.optimizer.learning_rate": 0.1, "recipe.optimizer.nesterov": True,
+        "recipe.optimizer.weight_decay": 1e-3,
+    },
+    "resnet/imagenet-bag-of-tricks": {
+        "architecture.variant": "d", "data.batch_size": 1024, "data.mixup": 0.2,
+        "recipe.optimizer.learning_rate": 0.4, "recipe.epochs": 200,
+        "recipe.loss.label_smoothing": 0.1, "recipe.schedule.name": "cosine",
+        "recipe.schedule.warmup_fraction": 5 / 200,
+    },
+    "resnet/imagenet-rsb-a3": {
+        "architecture.image_size": 160, "data.evaluation_size": 224, "data.batch_size": 2048,
+        "data.center_fraction": 0.95, "data.mixup": 0.1, "data.cutmix": 1.0,
+        "recipe.optimizer.name": "lamb", "recipe.optimizer.learning_rate": 8e-3,
+        "recipe.optimizer.weight_decay": 0.02, "recipe.epochs": 100,
+        "recipe.loss.name": "binary-cross-entropy", "recipe.schedule.warmup_fraction": 5 / 100,
+    },
     "lstm_lm/press-wolf-small": {
         "architecture.tied": True, "architecture.hidden_dim": 200,
         # .5 |P|^2 / (batch * 6.5) beside the loss summed over 20 steps, for Keras' c |P|^2.
@@ -334,6 +366,20 @@ PAPERS = {
 def test_presets_hold_the_numbers_of_their_papers(name: str) -> None:
     values = preset(name).values()
     assert {key: values[key] for key in PAPERS[name]} == PAPERS[name]
+
+
+def test_the_steps_of_goyal_are_at_his_epochs() -> None:
+    schedule = load_preset("resnet", "imagenet-goyal2017").recipe.schedule
+    rates = [rate_factor(schedule, 1000 * epoch + 500, 90_000) for epoch in range(90)]
+    wanted = [0.1 ** sum(epoch >= step for step in (30, 60, 80)) for epoch in range(5, 90)]
+    assert rates[5:] == pytest.approx(wanted)
+    assert rates[0] < 0.2 and rates[4] < 1.0
+
+
+@pytest.mark.parametrize("name", ["cifar-he2015", "imagenet-goyal2017", "imagenet-bag-of-tricks"])
+def test_coupled_decays_are_converted(name: str) -> None:
+    optimizer = load_preset("resnet", name).recipe.optimizer
+    assert optimizer.weight_decay == pytest.approx(decoupled_decay(1e-4, optimizer.momentum))
 
 
 ZAREMBA = {  # size: layers, units, range, dropout, steps, epochs, rate, clip, factor, decayed after

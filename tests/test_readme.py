@@ -41,7 +41,17 @@ def test_commands_of_the_readme_exist() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["quality", "fidelity", "speed", "startup", "scale", "perplexity", "language_speed"],
+    [
+        "quality",
+        "fidelity",
+        "speed",
+        "startup",
+        "scale",
+        "perplexity",
+        "language_speed",
+        "images",
+        "image_speed",
+    ],
 )
 def test_tables_have_their_marks(table: str) -> None:
     assert f"<!-- {table}: written by python -m benchmarks publish -->" in README

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from zoo.builders import fasttext as fasttext
     from zoo.builders import lstm_lm as lstm_lm
     from zoo.builders import rcnn as rcnn
+    from zoo.builders import resnet as resnet
     from zoo.builders import textcnn as textcnn
     from zoo.builders import textrnn as textrnn
     from zoo.errors import ZooError as ZooError
@@ -33,6 +34,7 @@ _HOMES = {
     "textrnn": "zoo.builders",
     "fasttext": "zoo.builders",
     "lstm_lm": "zoo.builders",
+    "resnet": "zoo.builders",
     "ZooError": "zoo.errors",
     "Finding": "zoo.finding",
     "Preset": "zoo.preset",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
+Pixel = Annotated[float, Field(ge=0.0, le=255.0)]
 Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
+Colour = tuple[Pixel, Pixel, Pixel]
 Activation = Literal["relu", "tanh", "gelu", "silu", "linear"]
 
 
@@ -19,6 +21,12 @@ class Block(BaseModel):
     """A frozen block of a preset; unknown keys and values of the wrong type are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _above_zero(colour: Colour) -> Colour:
+    if min(colour) <= 0.0:
+        raise ValueError("standard deviations must be above 0")
+    return colour
 
 
 class TextArchitecture(Block):
@@ -134,11 +142,45 @@ class LSTMLMArchitecture(Block):
         return self
 
 
+class ResNetArchitecture(Block):
+    """Residual network for pictures (He 2015), and the fast ones (depth 8 and 9).
+
+    `image_size` is an upper bound for a preset, and `num_classes`, `pixel_mean` and `pixel_std`
+    are what the data decide. `filters` null are those of the depth's paper.
+    """
+
+    image_size: Annotated[int, Field(ge=8, le=1024)]
+    num_classes: Annotated[int, Field(ge=2)]
+    pixel_mean: Colour
+    pixel_std: Annotated[Colour, AfterValidator(_above_zero)]
+    depth: Literal[8, 9, 18, 20, 32, 34, 44, 50, 56, 101, 110, 152]
+    filters: Annotated[tuple[Positive, ...], Field(min_length=3, max_length=4)] | None
+    variant: Literal["b", "c", "d"]
+    stem: Literal["auto", "imagenet", "cifar", "whitening"]
+    shortcut: Literal["projection", "padding"]
+    norm: Literal["batch", "group", "layer", "none"]
+    norm_momentum: Fraction
+    norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)]
+    activation: Literal["relu", "prelu", "swish", "gelu"]
+    zero_gamma: bool
+    squeeze_excitation: Annotated[float, Field(ge=0.0, le=1.0)]
+    stochastic_depth: Fraction
+    dropout: Fraction
+    pooling: Literal["average", "max"]
+    head_std: Annotated[float, Field(ge=0.0, le=1.0)]
+    logit_scale: Annotated[float, Field(gt=0.0, le=10.0)]
+    flip_average: bool
+
+
 ARCHITECTURES: dict[str, type[Block]] = {
     "textcnn": TextCNNArchitecture,
     "rcnn": RCNNArchitecture,
     "textrnn": TextRNNArchitecture,
     "fasttext": FastTextArchitecture,
     "lstm_lm": LSTMLMArchitecture,
+    "resnet": ResNetArchitecture,
 }
-LANGUAGE_MODELS = ("lstm_lm",)
+TASK_OF = dict.fromkeys(ARCHITECTURES, "text-classification") | {
+    "lstm_lm": "language-modeling",
+    "resnet": "image-classification",
+}

@@ -15,6 +15,8 @@ from zoo.finding import Finding
 
 BATCH, RATE, OPTIMIZER = "data.batch_size", "recipe.optimizer.learning_rate", "recipe.optimizer"
 WARMUP = "recipe.schedule.warmup_fraction"
+NORM = "architecture.norm"
+FEWEST = 16  # examples that a batch norm should see
 FURTHEST = 8  # times the preset's batch; beyond it the papers' own results get worse
 SHARE = 0.05  # warm-up of a larger SGD batch: Goyal's 5 epochs of 90, D8's twentieth
 
@@ -47,6 +49,24 @@ def follow_batch(
         note = f"a rate for {new / old:g} times the batch is reached in a twentieth of the steps"
         found[WARMUP] = (SHARE, {"sources": ["D7", "D8", source], "note": note})
     return found
+
+
+def norm_for_batch(values: Mapping[str, Any], replicas: int) -> list[Finding]:
+    """Return a finding when batch norm would see too few examples at a time (A132).
+
+    Args:
+        values: dotted key to value of a preset.
+        replicas: devices that share a batch.
+    """
+    here = values[BATCH] / replicas / values["recipe.micro_batches"]
+    if values.get(NORM) != "batch" or here >= FEWEST:
+        return []
+    what = (
+        f"{NORM} batch -> group: batch norm would see {here:g} examples at a time, and wants "
+        f"{FEWEST} (A132)."
+    )
+    hint = f"Set {BATCH} higher, or {NORM} to choose another."
+    return [Finding("warning", what, {"examples": here, "fewest": FEWEST}, hint)]
 
 
 def batch_finding(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Finding]:

@@ -19,7 +19,7 @@ def build(preset: Preset) -> TrainingModel:
     Raises:
         ZooError: the values do not fit together.
     """
-    with dtype_policy(preset.recipe.dtype_policy):
+    with dtype_policy(preset.recipe.dtype_policy, preset.task == "image-classification"):
         network = MODELS[preset.model](**dict(preset.architecture))
         return compile_model(network, preset)
 
@@ -299,6 +299,76 @@ def lstm_lm(
         https://arxiv.org/abs/1608.05859.
     """
     return _built("lstm_lm", preset, locals())
+
+
+def resnet(
+    preset: str | Path = "default",
+    *,
+    image_size: int | None = None,
+    num_classes: int | None = None,
+    pixel_mean: Sequence[float] | None = None,
+    pixel_std: Sequence[float] | None = None,
+    depth: int | None = None,
+    filters: Sequence[int] | None = None,
+    variant: str | None = None,
+    stem: str | None = None,
+    shortcut: str | None = None,
+    norm: str | None = None,
+    norm_momentum: float | None = None,
+    norm_epsilon: float | None = None,
+    activation: str | None = None,
+    zero_gamma: bool | None = None,
+    squeeze_excitation: float | None = None,
+    stochastic_depth: float | None = None,
+    dropout: float | None = None,
+    pooling: str | None = None,
+    head_std: float | None = None,
+    logit_scale: float | None = None,
+    flip_average: bool | None = None,
+) -> TrainingModel:
+    """Residual network for pictures: ImageNet's, CIFAR's, and the fast ones.
+
+    Args:
+        preset: name of a resnet preset, or path of a preset file. The arguments below override
+            its `architecture:` block; None keeps the preset's value.
+        image_size: height and width of the pictures it is for, in pixels; it takes others, too.
+        num_classes: number of classes, at least 2.
+        pixel_mean: of red, green and blue, in [0, 255].
+        pixel_std: their standard deviations.
+        depth: 18, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench) or
+            9 (ResNet-9), the fast ones.
+        filters: of each stage; a preset's null is what the depth has in its paper.
+        variant: `b` (v1.5), `c` (and a stem of three 3 x 3) or `d` (and pooling in the shortcuts).
+        stem: `imagenet`, `cifar` or `whitening`; `auto` goes by `image_size`.
+        shortcut: `projection`, or `padding` with zeros, where a block changes the shape.
+        norm: `batch`, `group`, `layer` or `none`.
+        norm_momentum: share of the old moving statistics of batch norm that a step keeps.
+        norm_epsilon: added to variances.
+        activation: `relu`, `prelu`, `swish` or `gelu`.
+        zero_gamma: whether each residual block starts as the identity.
+        squeeze_excitation: width of the excitation as a share of the filters; 0 is none.
+        stochastic_depth: fraction of examples that the last block is dropped in; 0 is none.
+        dropout: fraction of the pooled features dropped, in [0, 1).
+        pooling: `average` or `max` over the last map.
+        head_std: the classifier's weights start normal with this deviation.
+        logit_scale: factor of the logits.
+        flip_average: whether, outside of training, logits are the mean of those of the picture and
+            of its mirror image.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or a value is not accepted.
+
+    Example:
+        >>> zoo.resnet(preset="cifar-he2015")(keras.ops.ones((4, 32, 32, 3))).shape
+        TensorShape([4, 10])
+
+    Source: He 2015, https://arxiv.org/abs/1512.03385.
+    """
+    return _built("resnet", preset, locals())
 
 
 def _built(model: str, preset: str | Path, arguments: dict[str, Any]) -> TrainingModel:

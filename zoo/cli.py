@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +27,13 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Text = Annotated[
-    str | None, typer.Option("--text", help="Text column; several separated by commas are joined.")
+    str | None,
+    typer.Option("--text", help="Text column, several joined by commas; or that of picture files."),
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
 DataPath = Annotated[
     list[str] | None,
-    typer.Argument(help="CSV, TSV, JSON lines, Parquet or text file(s), or a folder."),
+    typer.Argument(help="CSV, TSV, JSON lines, Parquet, .npz or text file(s), or a folder."),
 ]
 
 
@@ -50,7 +53,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Fixes split, weights, dropout and order.")] = 0,
     fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
     classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
-    drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
+    drop_missing: Annotated[
+        bool, typer.Option(help="Leave out rows without a label, and unreadable pictures.")
+    ] = False,
     devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
     resume: Annotated[
@@ -132,16 +137,24 @@ def evaluate(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    file: Annotated[str, typer.Argument(help="Text lines or a table; - reads stdin.")] = "-",
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Text lines or tables, - for stdin; or pictures and folders of them."),
+    ] = None,
     text: Text = None,
 ) -> None:
-    """Predict label and probabilities of texts: lines or a table in, JSON lines out."""
+    """Predict label and probabilities: texts or pictures in, JSON lines out."""
     load_tensorflow()
     from zoo.data import read_texts
     from zoo.run import load_run
 
     loaded = load_run(run)
-    for prediction in loaded.iter_predictions(read_texts(file, text=text)):
+    given: Iterable[str] = files or ["-"]
+    if not loaded.is_image_classifier:
+        given = itertools.chain.from_iterable(read_texts(each, text=text) for each in given)
+    elif not files:
+        raise ZooError("predict needs the paths of pictures, or of folders of them.")
+    for prediction in loaded.iter_predictions(given):
         print(json.dumps(prediction, ensure_ascii=False))
 
 
@@ -173,6 +186,8 @@ def export(
     loaded = load_run(run)
     written = loaded.export(folder)
     takes = "takes strings. Load it after import tensorflow_text"
+    if loaded.is_image_classifier:
+        takes = "takes the bytes of picture files"
     if loaded.is_language_model:
         takes = "takes token ids and the state, and gives logits and the state after them"
     print(f"{written}: a SavedModel; its `serve` {takes}.")
@@ -183,26 +198,44 @@ def data(
     path: Annotated[list[str], typer.Argument(help="File(s) or a folder.")],
     text: Text = None,
     label: Label = None,
-    preset: Annotated[str, typer.Option(help="MODEL/PRESET whose lengths are judged.")] = (
-        "textcnn/default"
-    ),
-    drop_missing: Annotated[bool, typer.Option(help="Leave out rows without a label.")] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="MODEL/PRESET whose lengths or sizes are judged.")
+    ] = None,
+    drop_missing: Annotated[bool, typer.Option(help="Leave out what has no label.")] = False,
+    picture_sheet: Annotated[
+        bool, typer.Option("--show", help="Write a sheet of the pictures that training sees.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
     load_tensorflow()
-    from zoo.data import inspect_data
+    from zoo.data import inspect_data, inspect_pictures, looks_like_pictures
 
-    model, _, name = preset.partition("/")
+    source = _paths(path)
+    usual = "resnet/default" if looks_like_pictures(source) else "textcnn/default"
+    model, _, name = (preset or usual).partition("/")
     chosen = load_preset(model, name or "default")
-    summary, findings = inspect_data(
-        _paths(path),
-        text=text,
-        label=label,
-        settings=chosen.data,
-        vocabulary_size=chosen.architecture.vocabulary_size,
-        drop_missing=drop_missing,
-    )
+    if chosen.task == "image-classification":
+        summary, findings = inspect_pictures(
+            source,
+            settings=chosen.data,
+            image_size=chosen.architecture.image_size,
+            path=text,
+            label=label,
+            drop_missing=drop_missing,
+            sheet=Path(f"{Path(path[0]).stem}-sheet.png") if picture_sheet else None,
+        )
+    elif picture_sheet:
+        raise ZooError("--show is for pictures. Name their preset: --preset resnet/default.")
+    else:
+        summary, findings = inspect_data(
+            source,
+            text=text,
+            label=label,
+            settings=chosen.data,
+            vocabulary_size=chosen.architecture.vocabulary_size,
+            drop_missing=drop_missing,
+        )
     if as_json:
         _print_json(summary | {"findings": [finding.to_dict() for finding in findings]})
     else:

@@ -9,13 +9,14 @@ from pydantic_core import PydanticUndefined
 
 from zoo.batch_rule import RATE, follow_batch
 from zoo.errors import unknown
-from zoo.recipe import SGD, Adadelta, Adam, AdamW, LazyAdamW, RMSprop
+from zoo.recipe import SGD, Adadelta, Adam, AdamW, Lamb, LazyAdamW, RMSprop
 
 BLOCKS = ("architecture", "data", "recipe")
 OPTIMIZERS: dict[str, Any] = {
     "adam": Adam,
     "adamw": AdamW,
     "lazy_adamw": LazyAdamW,
+    "lamb": Lamb,
     "sgd": SGD,
     "adadelta": Adadelta,
     "rmsprop": RMSprop,
@@ -27,6 +28,7 @@ USUAL_RATES = {
     "adam": (1e-3, "D3"),
     "adamw": (1e-3, "D3"),
     "lazy_adamw": (1e-3, "D3"),
+    "lamb": (5e-3, "wightman2021"),
     "sgd": (0.1, "A82"),
     "adadelta": (1.0, "D2"),
     "rmsprop": (1e-3, "A39"),

@@ -140,7 +140,7 @@ def train(
     """
     started = time.perf_counter()
     strategy = strategy_for(devices)
-    resolved, about, repeated = resolve(model, preset, set)
+    resolved, about, repeated = resolve(model, preset, set, strategy.num_replicas_in_sync)
     if data is None and repeated is not None:
         data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
     elif data is None:

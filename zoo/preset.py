@@ -14,58 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
-from zoo.architecture import ARCHITECTURES, LANGUAGE_MODELS, Block, Positive
+from zoo.architecture import ARCHITECTURES, TASK_OF, Block, Positive
+from zoo.data_settings import CorpusData as CorpusData
+from zoo.data_settings import ImageData as ImageData
+from zoo.data_settings import TextData as TextData
 from zoo.dotted import BLOCKS, change, covers, leaves
 from zoo.errors import ZooError, did_you_mean, unknown
 from zoo.plain_yaml import read_sections, read_yaml, yaml_text
 from zoo.recipe import LanguageRecipe, Recipe
 from zoo.schema_errors import readable
-
-
-class TextData(Block):
-    """How texts become batches.
-
-    Args:
-        tokenizer: `sentencepiece`, `words` or `characters`; learned from the training part.
-        lowercase: whether texts are lower-cased (Unicode NFKC is always applied).
-        max_length: tokens of a text that are read; longer texts are cut.
-        batch_size: examples a step, over all devices together.
-        validation_fraction: share of the training file set aside when no validation file is given.
-        balance: `none`, `oversample` (copies of rare classes, A50), `batches` (each class as often
-            in every batch, A51) or `class-weights` (loss weighted by inverse frequency).
-        vectors: path of a word2vec, GloVe or fastText text file to start from, or null.
-    """
-
-    tokenizer: Literal["sentencepiece", "words", "characters"]
-    lowercase: bool
-    max_length: Annotated[int, Field(ge=1, le=65_536)]
-    batch_size: Positive
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
-    balance: Literal["none", "oversample", "batches", "class-weights"] = "none"
-    vectors: str | None = None
-
-
-class CorpusData(Block):
-    """How a corpus becomes windows of tokens.
-
-    Args:
-        tokenizer: `words` (split at blanks, `<unk>` for the rare), `sentencepiece` or `characters`;
-            learned from the training part. The end of a line is `<eos>`.
-        lowercase: whether case is folded.
-        window: tokens of a window; gradients do not flow from one to the next, states do.
-        random_window: whether lengths of training windows are drawn around `window`, with the
-            learning rate in proportion (AWD-LSTM).
-        batch_size: streams side by side, over all devices together.
-        validation_fraction: share at the end of the training file set aside when no validation
-            file is given.
-    """
-
-    tokenizer: Literal["sentencepiece", "words", "characters"]
-    lowercase: bool
-    window: Annotated[int, Field(ge=2, le=4096)]
-    random_window: bool
-    batch_size: Positive
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class Search(Block):
@@ -123,10 +80,10 @@ class Preset(Block):
 
     name: str
     model: str
-    task: Literal["text-classification", "language-modeling"]
+    task: Literal["text-classification", "language-modeling", "image-classification"]
     summary: Annotated[str, Field(min_length=1)]
     architecture: Any  # the schemas below say which block of ARCHITECTURES
-    data: Any  # TextData or CorpusData
+    data: Any  # TextData, CorpusData or ImageData
     recipe: Recipe
     search: dict[str, Search]
     why: dict[str, Why]
@@ -187,17 +144,24 @@ class Preset(Block):
         return yaml_text(document)
 
 
+_DATA: dict[str, type[Block]] = {
+    "text-classification": TextData,
+    "language-modeling": CorpusData,
+    "image-classification": ImageData,
+}
+
+
 def _schema(model: str) -> type[Preset]:
     """Return the schema of a model's presets: architecture, data and task are the model's own."""
-    language = model in LANGUAGE_MODELS
-    task: Any = Literal["language-modeling"] if language else Literal["text-classification"]
-    data: Any = CorpusData if language else TextData
+    name = TASK_OF[model]
+    task: Any = Literal[name]
+    data: Any = _DATA[name]
     return create_model(
         f"{model}_preset",
         __base__=Preset,
         architecture=(ARCHITECTURES[model], ...),
         data=(data, ...),
-        recipe=(LanguageRecipe if language else Recipe, ...),
+        recipe=(LanguageRecipe if name == "language-modeling" else Recipe, ...),
         task=(task, ...),
     )
 

@@ -55,8 +55,22 @@ class LazyAdamW(Block):
     ngram_weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
+class Lamb(Block):
+    """Adam with the rate of each variable in proportion to its norm (You 2020)."""
+
+    name: Literal["lamb"]
+    learning_rate: Rate
+    weight_decay: Decay
+    beta_1: Beta = 0.9
+    beta_2: Beta = 0.999
+    epsilon: Epsilon = 1e-6
+
+
 class SGD(Block):
-    """Stochastic gradient descent; `weight_decay` is decoupled: `w -= rate * decay * w`."""
+    """Stochastic gradient descent; `weight_decay` is decoupled: `w -= rate * decay * w`.
+
+    Papers put the decay into the gradient, and so through the momentum: `decoupled_decay`.
+    """
 
     name: Literal["sgd"]
     learning_rate: Rate
@@ -85,7 +99,7 @@ class RMSprop(Block):
 
 
 Optimizer = Annotated[
-    Adam | AdamW | LazyAdamW | SGD | Adadelta | RMSprop, Field(discriminator="name")
+    Adam | AdamW | LazyAdamW | Lamb | SGD | Adadelta | RMSprop, Field(discriminator="name")
 ]
 
 
@@ -116,12 +130,13 @@ class Loss(Block):
     """Mean loss per example, from logits.
 
     Args:
-        name: `cross-entropy`, or `focal` (Lin 2017: easy examples weigh (1 - p)^gamma).
+        name: `cross-entropy`; `focal` (Lin 2017: easy examples weigh (1 - p)^gamma); or
+            `binary-cross-entropy`, one yes or no a class, averaged over them (Wightman 2021).
         label_smoothing: share of the target spread over all classes, in [0, 1).
         gamma: focal only.
     """
 
-    name: Literal["cross-entropy", "focal"]
+    name: Literal["cross-entropy", "focal", "binary-cross-entropy"]
     label_smoothing: Fraction = 0.0
     gamma: Annotated[float, Field(ge=0.0, le=10.0)] = 2.0
 
@@ -249,3 +264,16 @@ def mean_form(learning_rate: float, clipnorm: float, steps: int) -> tuple[float,
         steps: of a window.
     """
     return learning_rate * steps, clipnorm / steps
+
+
+def decoupled_decay(coupled: float, momentum: float) -> float:
+    """Return the decoupled weight decay that shrinks weights as a coupled one does.
+
+    With the decay in the gradient, `v = m v + g + d w; w -= rate v`, a step's `d w` goes on acting
+    through the momentum, `1 + m + m^2 + ...` times in all; `w -= rate d' w` acts once.
+
+    Args:
+        coupled: decay as PyTorch, Caffe and MXNet have it, and most papers on pictures.
+        momentum: of the SGD.
+    """
+    return coupled / (1 - momentum)

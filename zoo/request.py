@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.batch_rule import batch_finding
+from zoo.batch_rule import NORM, batch_finding, norm_for_batch
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
@@ -42,17 +42,20 @@ class Request:
 
 
 def resolve(
-    model: str | Path, preset: str | Path, changes: Mapping[str, Any] | None
+    model: str | Path,
+    preset: str | Path,
+    changes: Mapping[str, Any] | None,
+    replicas: int = 1,
 ) -> tuple[Preset, list[Finding], tuple[Any, ...] | None]:
     """Return the preset, findings on the changes, and a run's data.
 
-    The last when `model` is the preset file of a run, else None.
+    The last when `model` is the preset file of a run, else None. `replicas` share each batch.
     """
     path = Path(model)
     if path.suffix not in (".yaml", ".yml"):
         own = load_preset(str(model), preset)
-        return *_changed(own, changes), None
-    found = _changed(load_preset(None, path), changes)
+        return *_changed(own, changes, replicas), None
+    found = _changed(load_preset(None, path), changes, replicas)
     beside = path.parent / "environment.json"
     if not beside.is_file():
         return *found, None
@@ -63,11 +66,18 @@ def resolve(
         raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
 
 
-def _changed(preset: Preset, changes: Mapping[str, Any] | None) -> tuple[Preset, list[Finding]]:
+def _changed(
+    preset: Preset, changes: Mapping[str, Any] | None, replicas: int
+) -> tuple[Preset, list[Finding]]:
     changed = preset.override(changes or {})
-    policy, findings = chosen_policy(changed.recipe.dtype_policy)
+    convolutional = preset.task == "image-classification"
+    policy, findings = chosen_policy(changed.recipe.dtype_policy, convolutional)
     findings += batch_finding(preset.values(), changed.values())
-    return changed.override({"recipe.dtype_policy": policy}), findings
+    changed = changed.override({"recipe.dtype_policy": policy})
+    small = norm_for_batch(changed.values(), replicas)
+    if small and NORM not in (changes or {}):
+        return changed.override({NORM: "group"}), [*findings, *small]
+    return changed, findings
 
 
 def _described(data: Any) -> Any:

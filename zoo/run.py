@@ -13,6 +13,7 @@ import keras
 
 from zoo import scores
 from zoo.data import load_split
+from zoo.data.image_sources import picture_files
 from zoo.data.lines import content_digest, read_lines
 from zoo.data.tokens import cached_tokens
 from zoo.errors import ZooError
@@ -20,6 +21,7 @@ from zoo.evaluate import predict_logits, split_logits
 from zoo.export import StringClassifier, export_saved_model
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
+from zoo.image_classifier import ImageClassifier, load_image_classifier
 from zoo.language import TrainedLanguageModel, load_language_model
 from zoo.preset import Preset, load_preset
 from zoo.text.tokenizers import Tokenizer, load_tokenizer
@@ -77,6 +79,11 @@ class Run:
         """Whether the run is one of a language model."""
         return self.preset.task == "language-modeling"
 
+    @property
+    def is_image_classifier(self) -> bool:
+        """Whether the run is one of a classifier of pictures."""
+        return self.preset.task == "image-classification"
+
     @functools.cached_property
     def classifier(self) -> Classifier:
         """The trained network with its tokenizer and labels."""
@@ -85,6 +92,11 @@ class Run:
                 f"{self.path}: is a language model, no classifier. Use generate or score."
             )
         return load_classifier(self.path / "model")
+
+    @functools.cached_property
+    def image_classifier(self) -> ImageClassifier:
+        """The trained network with its labels and the part of a picture that it sees."""
+        return load_image_classifier(self.path / "model", load_network)
 
     @functools.cached_property
     def language_model(self) -> TrainedLanguageModel:
@@ -117,20 +129,24 @@ class Run:
         return self.language_model.score(texts)
 
     def predict(self, texts: Iterable[str]) -> list[dict[str, Any]]:
-        """Return label and probabilities of each text.
+        """Return label and probabilities of each text, or of each picture in files and folders.
 
         Returns:
-            A list of `{"label": ..., "probabilities": {label: probability}}`, one a text.
+            A list of `{"label": ..., "probabilities": {label: probability}}`, one a text; of a
+            picture with its `file`.
 
         Raises:
-            ZooError: `texts` is one string, or the saved model cannot be read.
+            ZooError: `texts` is one string, a picture or the saved model cannot be read.
         """
         if isinstance(texts, str):
-            raise ZooError("predict takes a list of texts. Received one string: wrap it in [].")
+            raise ZooError("predict takes a list. Received one string: wrap it in [].")
         return list(self.iter_predictions(texts))
 
     def iter_predictions(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield what `predict` returns, at a memory that does not grow with the texts."""
+        if self.is_image_classifier:
+            yield from self.image_classifier.predictions(picture_files(list(map(str, texts))))
+            return
         classifier = self.classifier
         for logits in predict_logits(
             classifier.network, classifier.tokenizer, texts, classifier.max_length
@@ -161,6 +177,8 @@ class Run:
                 f"{content_digest(data)} {text}", read_lines(data, text=text), vocabulary
             )
             return self.language_model.evaluate(tokens)
+        if self.is_image_classifier:
+            return self.image_classifier.evaluate(data, path=text, label=label)
         classifier = self.classifier
         with load_split(data, classes=classifier.labels, text=text, label=label) as split:
             logits = split_logits(
@@ -169,12 +187,15 @@ class Run:
             return scores.report(split.labels, logits, classifier.labels)
 
     def export(self, folder: str | Path) -> Path:
-        """Write a SavedModel that serves: a classifier's takes raw strings.
+        """Write a SavedModel that serves: raw strings in, or the bytes of picture files.
 
-        See `zoo.export.export_saved_model` and `zoo.language.TrainedLanguageModel.export`.
+        See `zoo.export.export_saved_model`, `zoo.image_classifier.ImageClassifier.export` and
+        `zoo.language.TrainedLanguageModel.export`.
         """
         if self.is_language_model:
             return self.language_model.export(Path(folder))
+        if self.is_image_classifier:
+            return self.image_classifier.export(Path(folder))
         served = StringClassifier(
             self.classifier.network,
             self.classifier.tokenizer,

@@ -105,11 +105,14 @@ def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
     for label, count in summary["classes"].items():
         table.add_row(escape(str(label)), f"{count:,}", f"{100 * count / summary['rows']:.1f} %")
     out.print(table)
-    lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
-    out.print(f"tokens a text: {lengths}")
-    for row in summary["samples"]:
+    if "lengths" in summary:
+        lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
+        out.print(f"tokens a text: {lengths}")
+    for row in summary.get("samples", ()):
         out.print(f"  [cyan]{escape(str(row['label']))}[/] {escape(row['text'][:100])}")
     findings_lines(findings)
+    if summary.get("sheet"):
+        out.print(f"what training sees: {summary['sheet']}", soft_wrap=True)
 
 
 def summary_document(entry: Summary) -> dict[str, Any]:

@@ -16,6 +16,10 @@ from zoo.text.vocabulary import Vocabulary, load_vocabulary
 
 # What of the environment changes the numbers; the rest may differ on another machine.
 VERSIONS = ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece", "numpy")
+# What the data decide, and a run's preset.yaml then holds.
+DECIDED = tuple(
+    f"architecture.{name}" for name in ("num_classes", "image_size", "pixel_mean", "pixel_std")
+)
 REQUEST = ("seed", "fraction", "classes", "text", "label", "drop_missing")
 
 
@@ -27,13 +31,15 @@ class Start:
         preset: name of the preset.
         classes: in the order of their ids.
         baseline: the scores of the linear model.
-        tokenizer: learned from the training part.
+        tokenizer: learned from the training part; None of pictures.
+        decided: dotted keys and values of the preset that the data decided, beside the tokenizer's.
     """
 
     preset: str
     classes: list[Any]
     baseline: dict[str, Any]
-    tokenizer: Any  # Tokenizer or Vocabulary
+    tokenizer: Any = None  # Tokenizer or Vocabulary
+    decided: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write it into a folder.
@@ -41,8 +47,10 @@ class Start:
         Raises:
             ZooError: a file cannot be written.
         """
-        self.tokenizer.save(folder / "tokenizer")
-        document = {"preset": self.preset, "classes": self.classes, "baseline": self.baseline}
+        if self.tokenizer is not None:
+            self.tokenizer.save(folder / "tokenizer")
+        names = ("preset", "classes", "baseline", "decided")
+        document = {name: getattr(self, name) for name in names}
         write_json(folder / "start.json", document)
 
 
@@ -60,11 +68,16 @@ def load_start(folder: Path) -> Start | None:
         preset, classes, baseline = (document[name] for name in ("preset", "classes", "baseline"))
     except (KeyError, TypeError) as error:
         raise ZooError(f"{path}: is damaged. Pass --overwrite to train again.") from error
+    return Start(preset, classes, baseline, _tokenizer(folder), document.get("decided", {}))
+
+
+def _tokenizer(folder: Path) -> Tokenizer | Vocabulary | None:
     found = folder / "tokenizer"
-    tokenizer: Tokenizer | Vocabulary = (
+    if not found.exists():
+        return None
+    return (
         load_vocabulary(found) if (found / "vocabulary.json").is_file() else load_tokenizer(found)
     )
-    return Start(preset, classes, baseline, tokenizer)
 
 
 def check_same(
@@ -74,7 +87,7 @@ def check_same(
 
     Args:
         folder: of the run.
-        preset: what it would go on with; the number of classes, which the data decide, is left out.
+        preset: what it would go on with; what the data decide is left out, such as classes.
         request: the document of the request.
         about: the present `zoo.environment.environment`; None for a run that is finished.
 
@@ -129,7 +142,8 @@ def _environment(folder: Path) -> dict[str, Any]:
 def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
     document = preset.document()
     found = {"model": document["model"], **values_of(document)}
-    found.pop("architecture.num_classes", None)
+    for key in DECIDED:
+        found.pop(key, None)
     # tuples as they come back from JSON
     return found | {
         name: list(request[name]) if isinstance(request[name], tuple) else request[name]

@@ -33,7 +33,7 @@ def scored(
     return found | {"baseline": baseline}
 
 
-def against_baseline(metrics: Mapping[str, Any]) -> Finding:
+def against_baseline(metrics: Mapping[str, Any], mistakes: str = "mistakes.csv") -> Finding:
     """Say by how much the network beats the linear model on the same split, or that it does not."""
     part = "test" if metrics["test"] else "validation"
     network, linear = metrics[part]["accuracy"], metrics["baseline"][part]["accuracy"]
@@ -47,7 +47,7 @@ def against_baseline(metrics: Mapping[str, Any]) -> Finding:
         f"{metrics['model']} does not beat the linear baseline ({points:+.1f} points): {numbers}."
     )
     advice = (
-        "Use the linear model, look at mistakes.csv, get more rows, or try other presets "
+        f"Use the linear model, look at {mistakes}, get more examples, or try other presets "
         f"(`zoo presets {metrics['model']}`)."
     )
     return Finding("warning", what, evidence, advice)

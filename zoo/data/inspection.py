@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.data.images import load_images
+from zoo.data.sheet import training_sheet
 from zoo.data.text import Data, load_data, probe
+from zoo.data_settings import ImageData, TextData
 from zoo.finding import Finding
-from zoo.preset import TextData
 
 SAMPLES = 5
 SAMPLE_CHARACTERS = 300
@@ -52,6 +55,62 @@ def inspect_data(
         test=test, text=text, label=label, seed=seed, drop_missing=drop_missing,
     ) as data:  # fmt: skip
         return _summary(data, seed), data.findings
+
+
+def inspect_pictures(
+    source: Any,
+    *,
+    settings: ImageData,
+    image_size: int,
+    path: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    drop_missing: bool = False,
+    sheet: Path | None = None,
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Return a summary of pictures and the findings, as training would make them.
+
+    Args:
+        source: the pictures; what is accepted says `zoo.data.image_sources.find_pictures`.
+        settings: the data block of the preset.
+        image_size: largest height and width that the network is to see.
+        path: path column of a table.
+        label: label column of a table.
+        seed: of the augmentation.
+        drop_missing: leave out what has no label or cannot be read.
+        sheet: PNG file to write, of pictures as training sees them (A90); None for none.
+
+    Returns:
+        The summary with the keys `rows`, `parts` (part to count), `classes` (label to count in all
+        parts, the largest first), `image_size` and `sheet`; and the findings.
+
+    Raises:
+        ZooError: the pictures cannot be read or trained on, or the sheet not be written.
+    """
+    with load_images(
+        source, settings=settings, image_size=image_size, path=path, label=label, seed=seed,
+        drop_missing=drop_missing,
+    ) as data:  # fmt: skip
+        if sheet is not None:
+            training_sheet(data, sheet)
+        parts = {
+            name: getattr(data, name)
+            for name in ("train", "validation", "test")
+            if getattr(data, name) is not None
+        }
+        labels = np.concatenate([part.labels for part in parts.values()])
+        counts = np.bincount(labels, minlength=len(data.classes))
+        summary = {
+            "rows": sum(map(len, parts.values())),
+            "parts": {name: len(part) for name, part in parts.items()},
+            "classes": {
+                data.classes[position]: int(counts[position])
+                for position in np.argsort(-counts, kind="stable")
+            },
+            "image_size": data.image_size,
+            "sheet": None if sheet is None else str(sheet),
+        }
+        return summary, data.findings
 
 
 def _summary(data: Data, seed: int) -> dict[str, Any]:

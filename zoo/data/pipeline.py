@@ -112,10 +112,10 @@ def batches(
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
     found = source.prefetch(1).flat_map(cut)
-    return _at_most(found, -(-rows // batch_size) * len(here)).prefetch(8)
+    return at_most(found, -(-rows // batch_size) * len(here)).prefetch(8)
 
 
-def _at_most(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
+def at_most(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
     """Give a dataset of unknown length a cardinality that a single reading may fall short of.
 
     `assert_cardinality` is an error at the end of a reading that began within an epoch. What is

@@ -50,11 +50,16 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a caller asked for: names of the columns or None, and whether labels are needed."""
+    """What a caller asked for: names of the columns or None, and whether labels are needed.
+
+    `names` are what the text column may be called, and `kind` is what it holds: text, or a path.
+    """
 
     text: str | None = None
     label: str | None = None
     labelled: bool = True
+    names: tuple[str, ...] = TEXT_NAMES
+    kind: str = "text"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +98,7 @@ def choose_columns(
         label = _by_name(where, names, LABEL_NAMES, texts, "label")
     if not texts:
         taken = () if label is None else (label,)
-        named = _by_name(where, names, TEXT_NAMES, taken, "text")
+        named = _by_name(where, names, wanted.names, taken, wanted.kind)
         rest = [name for name in (strings or names) if name not in taken]
         if named is None and len(rest) == 1:
             named = rest[0]
@@ -102,7 +107,7 @@ def choose_columns(
         rest = [name for name in names if name not in texts]
         label = rest[0] if len(rest) == 1 else None
     if not texts or (wanted.labelled and label is None):
-        raise ZooError(_not_found(where, names, "label" if texts else "text"))
+        raise ZooError(_not_found(where, names, "label" if texts else wanted.kind))
     if label in texts:
         raise ZooError(f"{where}: column '{label}' cannot be both text and label.")
     read = [*texts, *([label] if label is not None else [])]
@@ -218,7 +223,8 @@ def _by_name(
     if len(found) > 1 and known[0] not in lowered:
         several = f" (several are joined: --text {','.join(found)})" if what == "text" else ""
         raise ZooError(
-            f"{where}: which column is the {what}: {quoted(found)}? Name it with --{what}{several}."
+            f"{where}: which column is the {what}: {quoted(found)}? Name it with "
+            f"{_option(what)}{several}."
         )
     return found[0] if found else None
 
@@ -229,4 +235,8 @@ def _not_found(where: str, names: Sequence[str], what: str) -> str:
         return f"{message}The fields must be separated by commas, or by tabs in a .tsv file."
     if any(len(name) > LOOKS_LIKE_DATA or name.strip().isdigit() for name in names):
         return f"{message}The first line looks like data: put a header such as text,label above it."
-    return f"{message}Name it with --{what}."
+    return f"{message}Name it with {_option(what)}."
+
+
+def _option(what: str) -> str:
+    return "--label" if what == "label" else "--text"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import lzma
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ from zoo.data.memory import (
     read_stream,
     read_tensorflow,
 )
-from zoo.data.rows import BATCH_ROWS, Rows, Wanted, mended, quoted
+from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Rows, Wanted, mended, quoted
 from zoo.errors import ZooError
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
@@ -34,7 +34,13 @@ BUFFER_BYTES = 1 << 20  # of a Parquet column read at once
 
 
 def read_rows(
-    source: Any, *, text: str | None = None, label: str | None = None, labelled: bool = True
+    source: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    labelled: bool = True,
+    names: Sequence[str] = TEXT_NAMES,
+    kind: str = "text",
 ) -> Iterator[Rows]:
     """Yield the rows of a source, some thousand at a time.
 
@@ -46,11 +52,13 @@ def read_rows(
         text: text column, or several separated by commas, joined by a space.
         label: label column.
         labelled: whether labels are needed.
+        names: what the text column may be called, if it is not given.
+        kind: what it holds, for messages.
 
     Raises:
         ZooError: the source is missing, empty, unreadable or has no such column.
     """
-    wanted = Wanted(text, label, labelled)
+    wanted = Wanted(text, label, labelled, tuple(names), kind)
     if isinstance(source, str | Path):
         source = [source]
     if _are_paths(source):

@@ -7,6 +7,7 @@ import keras
 from zoo.models.fasttext import fasttext
 from zoo.models.lstm_lm import lstm_lm
 from zoo.models.rcnn import rcnn
+from zoo.models.resnet import resnet
 from zoo.models.textcnn import textcnn
 from zoo.models.textrnn import textrnn
 
@@ -16,4 +17,5 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "textrnn": textrnn,
     "fasttext": fasttext,
     "lstm_lm": lstm_lm,
+    "resnet": resnet,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from zoo.recipe import LanguageRecipe, Recipe
@@ -16,14 +17,14 @@ EVERY = 8
 
 
 class Averages:
-    """Exponential moving average of trainable variables.
+    """Exponential moving average of variables.
 
     The decay rises with the steps of a training, `min(decay, (1 + step) / (10 + step))`, so that a
     short one is not dragged back to its start (the rule of TensorFlow's
     `ExponentialMovingAverage`).
 
     Args:
-        variables: the variables; the average starts at their present values.
+        variables: weights and moving statistics; the average starts at their present values.
         decay: share of the old average that a step keeps, in (0, 1).
 
     Source: Polyak and Juditsky 1992, https://doi.org/10.1137/0330046.
@@ -135,10 +136,23 @@ class TriggeredAverages(Averages):
         return tf.cast(self._pending, tf.float32) / tf.cast(self._steps + 1, tf.float32)
 
 
-def averages_of(recipe: Recipe | None, variables: list[Any]) -> Averages | None:
+def moving_statistics(model: keras.Model) -> list[Any]:
+    """Return the moving means and variances of a model's batch norms.
+
+    They belong to the weights of the last steps: averaged weights want statistics averaged alike.
+    """
+    return [
+        statistic
+        for layer in model._flatten_layers(include_self=False)
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for statistic in (layer.moving_mean, layer.moving_variance)
+    ]
+
+
+def averages_of(recipe: Recipe | None, model: keras.Model) -> Averages | None:
     """Return the average of weights that a recipe asks for, None if it asks for none."""
     if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
-        return TriggeredAverages(variables)
+        return TriggeredAverages(model.trainable_variables)
     if recipe is None or recipe.ema is None:
         return None
-    return Averages(variables, recipe.ema)
+    return Averages([*model.trainable_variables, *moving_statistics(model)], recipe.ema)

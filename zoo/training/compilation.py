@@ -8,7 +8,7 @@ import keras
 
 from zoo.preset import Preset
 from zoo.training.language import LanguageModel
-from zoo.training.losses import MacroF1, make_loss
+from zoo.training.losses import Accuracy, MacroF1, make_loss
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
 from zoo.training.schedules import RecipeSchedule
@@ -36,7 +36,7 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         recipe.optimizer.learning_rate, recipe.schedule.model_dump(mode="json")
     )
     loss: Any = make_loss(recipe.loss)
-    metrics: Any = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    metrics: Any = [Accuracy(name="accuracy")]
     if isinstance(model, LanguageModel):
         model.window = preset.data.window if preset.data.random_window else None
         # Of an array of texts; windows of a corpus have a loss of their own.

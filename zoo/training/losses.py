@@ -12,15 +12,19 @@ from zoo.recipe import Loss
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ClassificationLoss(keras.losses.Loss):
-    """Cross-entropy or focal loss, with label smoothing, of each example; Keras takes the mean.
+    """Cross-entropy, focal or binary loss, with label smoothing, of each example.
+
+    Keras takes the mean.
 
     Args:
         focal: whether easy examples weigh `(1 - p) ** gamma`, p being the true class's probability.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1).
         gamma: exponent of the focal weight.
+        binary: whether each class is a yes or no of its own, averaged over the classes.
 
     Source: Lin 2017, https://arxiv.org/abs/1708.02002 (focal; alpha is 1, class weights are the
-        data's balance); Szegedy 2016, https://arxiv.org/abs/1512.00567 (label smoothing).
+        data's balance); Szegedy 2016, https://arxiv.org/abs/1512.00567 (label smoothing); Wightman
+        2021, https://arxiv.org/abs/2110.00476 (binary).
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class ClassificationLoss(keras.losses.Loss):
         focal: bool = False,
         label_smoothing: float = 0.0,
         gamma: float = 2.0,
+        binary: bool = False,
         name: str = "loss",
         **kwargs: Any,
     ):
@@ -35,12 +40,21 @@ class ClassificationLoss(keras.losses.Loss):
         self.focal = focal
         self.label_smoothing = label_smoothing
         self.gamma = gamma
+        self.binary = binary
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
-        """Return the loss `(batch,)` of labels `(batch,)` and logits `(batch, classes)`."""
-        labels = tf.reshape(tf.cast(y_true, tf.int32), [-1])
+        """Return the loss `(batch,)` of labels and logits `(batch, classes)`.
+
+        Labels are integers `(batch,)`, or shares of the classes `(batch, classes)`.
+        """
         logits = tf.cast(y_pred, tf.float32)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if self.binary:
+            return self._binary(shares_of(y_true, logits.shape[-1]), logits)
+        if is_blended(y_true):
+            losses = tf.nn.softmax_cross_entropy_with_logits(tf.cast(y_true, tf.float32), logits)
+        else:
+            labels = tf.reshape(tf.cast(y_true, tf.int32), [-1])
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         if not self.focal and not self.label_smoothing:
             return losses
         # Not below 1e-7: at 0 the power has no gradient for a gamma below 1.
@@ -51,6 +65,11 @@ class ClassificationLoss(keras.losses.Loss):
             losses += self.label_smoothing * (spread - losses)
         return weight * losses
 
+    def _binary(self, shares: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        smoothing = self.label_smoothing
+        targets = (1.0 - smoothing) * shares + smoothing / logits.shape[-1]
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=1)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the loss again."""
         return {
@@ -58,7 +77,36 @@ class ClassificationLoss(keras.losses.Loss):
             "focal": self.focal,
             "label_smoothing": self.label_smoothing,
             "gamma": self.gamma,
+            "binary": self.binary,
         }
+
+
+def is_blended(labels: Any) -> bool:
+    """Whether labels are shares of the classes `(batch, classes)`, not integers `(batch,)`."""
+    return len(labels.shape) == 2 and labels.shape[-1] != 1
+
+
+def shares_of(labels: Any, num_classes: int) -> tf.Tensor:
+    """Return labels as shares of the classes, float32 `(batch, classes)`."""
+    if is_blended(labels):
+        return tf.cast(labels, tf.float32)
+    return tf.one_hot(tf.reshape(tf.cast(labels, tf.int32), [-1]), num_classes)
+
+
+def classes_of(labels: Any) -> tf.Tensor:
+    """Return labels as integers `(batch,)`, those of blends by the largest share."""
+    if is_blended(labels):
+        return tf.argmax(labels, axis=1, output_type=tf.int32)
+    return tf.reshape(tf.cast(labels, tf.int32), [-1])
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Accuracy(keras.metrics.SparseCategoricalAccuracy):
+    """Share of examples whose largest logit is that of their label, or of a blend's largest."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch."""
+        super().update_state(classes_of(y_true), y_pred, sample_weight)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -80,7 +128,7 @@ class MacroF1(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch of labels `(batch,)` and logits `(batch, classes)`."""
-        labels = tf.reshape(tf.cast(y_true, tf.int32), [-1])
+        labels = classes_of(y_true)
         predicted = tf.argmax(y_pred, axis=1, output_type=tf.int32)
         counts = tf.math.confusion_matrix(labels, predicted, self.num_classes, dtype=tf.float32)
         self.confusion.assign_add(counts)
@@ -102,5 +150,8 @@ class MacroF1(keras.metrics.Metric):
 def make_loss(loss: Loss) -> ClassificationLoss:
     """Return the loss of a recipe."""
     return ClassificationLoss(
-        focal=loss.name == "focal", label_smoothing=loss.label_smoothing, gamma=loss.gamma
+        focal=loss.name == "focal",
+        label_smoothing=loss.label_smoothing,
+        gamma=loss.gamma,
+        binary=loss.name == "binary-cross-entropy",
     )

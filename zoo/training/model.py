@@ -27,10 +27,12 @@ import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
+from zoo.layers.norms import offer_batch_norm
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import recipe_from
 from zoo.recipe import Recipe
 from zoo.training.averages import Averages, averages_of
+from zoo.training.batch_norm import fused_batch_norm
 from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
@@ -168,7 +170,8 @@ class TrainingModel(keras.Model):
         rows = tf.shape(y)[0]
         if self._in_parts:
             x, y, weights = never_empty(x, y, weights)
-        logits = self(x, training=training)
+        with offer_batch_norm(fused_batch_norm):
+            logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
         loss *= tf.cast(self._replicas, loss.dtype)
@@ -383,7 +386,7 @@ class TrainingModel(keras.Model):
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
         if self.averages is None:
             with self.distribute_strategy.scope():
-                self.averages = averages_of(self.recipe, self.trainable_variables)
+                self.averages = averages_of(self.recipe, self)
         if self.averages is not None:
             self.averages.restart()
         self.best_epoch = None

@@ -11,6 +11,7 @@ import tensorflow as tf
 from zoo.errors import ZooError
 from zoo.layers import VocabularyEmbedding
 from zoo.recipe import Recipe
+from zoo.training.momentum import Lamb, MomentumSGD
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -128,7 +129,8 @@ def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optim
         "adam": keras.optimizers.Adam,
         "adamw": keras.optimizers.AdamW,
         "lazy_adamw": LazyAdamW,
-        "sgd": keras.optimizers.SGD,
+        "lamb": Lamb,
+        "sgd": MomentumSGD,
         "adadelta": keras.optimizers.Adadelta,
         "rmsprop": keras.optimizers.RMSprop,
     }

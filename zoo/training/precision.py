@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -11,29 +12,45 @@ import tensorflow as tf
 from zoo.finding import Finding
 
 
-def best_policy() -> str:
+def best_policy(convolutional: bool = False) -> str:
     """Return the dtype policy that the devices in use gain from.
 
-    Tensor cores multiply float16 from compute capability 7.0 on and bfloat16 from 8.0 on; a CPU and
-    an older GPU stay at float32.
+    Tensor cores multiply float16 from compute capability 7.0 on and bfloat16 from 8.0 on; an older
+    GPU stays at float32. So does a CPU, but for convolutions where it has instructions for
+    bfloat16.
+
+    Args:
+        convolutional: whether the network is one of convolutions.
     """
     capabilities = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         for gpu in tf.config.get_visible_devices("GPU")
     ]
-    slowest = min(capabilities, default=(0, 0))
+    if not capabilities:
+        return "mixed_bfloat16" if convolutional and _cpu_has_bfloat16() else "float32"
+    slowest = min(capabilities)
     if slowest >= (8, 0):
         return "mixed_bfloat16"
     return "mixed_float16" if slowest >= (7, 0) else "float32"
 
 
-def chosen_policy(asked: str) -> tuple[str, list[Finding]]:
+def _cpu_has_bfloat16() -> bool:
+    """Whether Linux names such instructions; other systems do not say."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def chosen_policy(asked: str, convolutional: bool = False) -> tuple[str, list[Finding]]:
     """Return the dtype policy of a recipe for the devices in use, and what there is to say of it.
 
     Args:
         asked: `recipe.dtype_policy`.
+        convolutional: whether the network is one of convolutions.
     """
-    best = best_policy()
+    best = best_policy(convolutional)
     if asked == "auto":
         what = f"recipe.dtype_policy auto: {best}, which the devices in use gain most from."
         return best, [Finding("info", what, {"dtype_policy": best})]
@@ -44,11 +61,11 @@ def chosen_policy(asked: str) -> tuple[str, list[Finding]]:
 
 
 @contextmanager
-def dtype_policy(name: str) -> Iterator[None]:
+def dtype_policy(name: str, convolutional: bool = False) -> Iterator[None]:
     """Build layers under a policy; `float32` leaves Keras' global policy as it is."""
     before = keras.config.dtype_policy()
     if name != "float32":
-        keras.config.set_dtype_policy(best_policy() if name == "auto" else name)
+        keras.config.set_dtype_policy(best_policy(convolutional) if name == "auto" else name)
     try:
         yield
     finally:

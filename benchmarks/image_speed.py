@@ -1,0 +1,143 @@
+"""Training pictures a second of two CIFAR networks: the zoo, plain Keras and PyTorch, in turn.
+
+One process; every round takes some steps with each of them, and the ratios are the medians over
+rounds of the ratios within a round, so that a busy neighbour slows all alike. Plain Keras has the
+same network, whose batch norm is then Keras' own, and `keras.optimizers.SGD`. Pictures are random
+and in memory. The last entry is the input pipeline alone, of CIFAR-10 with crops and flips.
+Options: rounds=7 steps=4 networks=resnet20,fast
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.image_peers import pytorch_step
+
+# preset, pictures of a batch
+NETWORKS = {"resnet20": ("cifar-onecycle", 128), "fast": ("fast-cifar", 500)}
+FILTERS = {"resnet20": (16, 32, 64)}
+Step = Callable[[], Any]
+
+
+def measure(
+    rounds: str = "7", steps: str = "4", networks: str = "resnet20,fast"
+) -> Iterator[dict[str, Any]]:
+    """Yield one entry a network: milliseconds a step, pictures a second, ratios; then the input."""
+    for name in networks.split(","):
+        contestants = _contestants(name)
+        seconds: dict[str, list[float]] = {peer: [] for peer in contestants}
+        for number in range(int(rounds) + 1):
+            for peer, step in contestants.items():
+                started = time.perf_counter()
+                for _ in range(int(steps)):
+                    step()
+                if number:  # the first round compiles, allocates and warms up
+                    seconds[peer].append((time.perf_counter() - started) / int(steps))
+        yield _entry(name, seconds)
+    yield _input()
+
+
+def _contestants(name: str) -> dict[str, Step]:
+    from zoo.preset import load_preset
+
+    preset, batch = NETWORKS[name]
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (batch, 32, 32, 3)).astype("uint8")
+    labels = generator.integers(0, 10, batch).astype("int32")
+    filters = load_preset("resnet", preset).architecture.filters or FILTERS[name]
+    found: dict[str, Step] = {}
+    for policy, end in (("float32", ""), ("mixed_bfloat16", "_bfloat16")):
+        found[f"zoo{end}"] = _zoo(preset, policy, images, labels)
+        found[f"keras{end}"] = _keras(preset, policy, images, labels)
+    for layout in ("first", "last"):
+        found[f"pytorch_{layout}"] = pytorch_step(
+            name, filters, images, labels, channels_last=layout == "last", bfloat16=False
+        )
+    found["pytorch_bfloat16"] = pytorch_step(
+        name, filters, images, labels, channels_last=True, bfloat16=True
+    )
+    return found
+
+
+def _model(preset: str, policy: str) -> Any:
+    from zoo.builders import build
+    from zoo.preset import load_preset
+
+    changes = {"recipe.dtype_policy": policy, "recipe.ema": None, "data.batch_size": 500}
+    changes |= {"recipe.optimizer.learning_rate": 0.01, "architecture.flip_average": False}
+    return build(load_preset("resnet", preset, changes))
+
+
+def _zoo(preset: str, policy: str, images: np.ndarray, labels: np.ndarray) -> Step:
+    return _stepping(_model(preset, policy), images, labels)
+
+
+def _keras(preset: str, policy: str, images: np.ndarray, labels: np.ndarray) -> Step:
+    import keras
+
+    network = _model(preset, policy)
+    model = keras.Model(network.input, network.output)
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=5e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    return _stepping(model, images, labels)
+
+
+def _stepping(model: Any, images: np.ndarray, labels: np.ndarray) -> Step:
+    import tensorflow as tf
+
+    batch = tf.data.Dataset.from_tensors((tf.constant(images), tf.constant(labels))).repeat()
+    iterator = iter(batch)
+    model.make_train_function()
+    return lambda: float(model.train_function(iterator)["loss"])
+
+
+def _entry(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+    batch = NETWORKS[name][1]
+    entry: dict[str, Any] = {"id": name, "batch": batch}
+    for peer, found in seconds.items():
+        entry[f"{peer}_milliseconds"] = 1000 * statistics.median(found)
+        entry[f"{peer}_per_second"] = batch / statistics.median(found)
+    best = [
+        min(both) for both in zip(seconds["pytorch_first"], seconds["pytorch_last"], strict=True)
+    ]
+    pairs = {
+        "zoo_faster_than_keras": (seconds["keras"], seconds["zoo"]),
+        "zoo_faster_than_pytorch": (best, seconds["zoo"]),
+        "zoo_bfloat16_faster_than_keras": (seconds["keras_bfloat16"], seconds["zoo_bfloat16"]),
+        "zoo_bfloat16_faster_than_pytorch": (seconds["pytorch_bfloat16"], seconds["zoo_bfloat16"]),
+    }
+    for ratio, (theirs, ours) in pairs.items():
+        found = [other / own for other, own in zip(theirs, ours, strict=True)]
+        entry[ratio] = statistics.median(found)
+    return entry
+
+
+def _input() -> dict[str, Any]:
+    """Return pictures a second of the pipeline of fast-cifar, with nothing behind it."""
+    from pathlib import Path
+
+    from benchmarks.images import cifar10
+    from zoo.data.images import load_images
+    from zoo.preset import load_preset
+
+    settings = load_preset("resnet", "fast-cifar").data
+    with tempfile.TemporaryDirectory() as folder:
+        source = cifar10(Path(folder))
+        with load_images(source, settings=settings, image_size=32) as data:
+            rates = []
+            for _ in range(4):
+                started, count = time.perf_counter(), 0
+                for images, *_ in data.dataset("train"):
+                    count += len(images)
+                rates.append(count / (time.perf_counter() - started))
+    return {"id": "input pipeline, fast-cifar", "per_second": statistics.median(rates[1:])}

@@ -1,0 +1,248 @@
+"""Batches of pictures: decoded by threads, a few batches ahead, in a seeded order."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data.augment import augmentation, flipped, shifted
+from zoo.data.pictures import Center, Source, center_part, open_picture, random_part
+from zoo.data.pipeline import Place, at_most
+from zoo.data.sampling import class_weights, epoch_order, epoch_rows
+from zoo.data.store import Split
+from zoo.data_settings import ImageData
+from zoo.errors import ZooError
+
+AHEAD = 3  # batches being decoded while one is used
+DRAWS = 6  # numbers a picture: four of a random part, of which two also shift it, flip
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Pictures of one source: a row of the store is the path of a file or a place in an array.
+
+    Args:
+        split: rows and labels.
+        arrays: pixels `(pictures, height, width, channels)`, or None for files.
+    """
+
+    split: Split
+    arrays: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class ids, int32."""
+        return self.split.labels
+
+    def names(self, positions: Any) -> list[str]:
+        """Return paths, or places in the array."""
+        return self.split.texts(positions)
+
+    def sources(self, positions: Any) -> list[Source]:
+        """Return where pictures are, in the order of their positions."""
+        return sources(self.names(positions), self.arrays)
+
+
+def sources(names: list[str], arrays: np.ndarray | None) -> list[Source]:
+    """Return files of their paths, or pixels of their places in an array."""
+    return [Path(name) if arrays is None else arrays[int(name)] for name in names]
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """What the network sees of a picture.
+
+    Args:
+        settings: the preset's data block.
+        size: height and width in training.
+        fill: mean colour, in [0, 255].
+    """
+
+    settings: ImageData
+    size: int
+    fill: tuple[float, ...]
+
+    @property
+    def evaluation_size(self) -> int:
+        """Height and width in scoring."""
+        asked = self.settings.evaluation_size
+        return self.size if asked is None else max(asked, self.size)
+
+    @property
+    def center(self) -> Center:
+        """What scoring sees of a picture."""
+        return Center(self.evaluation_size, self.settings.center_fraction)
+
+    def trained(self, source: Source, draws: np.ndarray) -> np.ndarray:
+        """Return a part of a picture for training; shifts and flips come later."""
+        image = open_picture(source, self.size)
+        if self.settings.crop == "resized":
+            return random_part(image, self.size, self.settings.crop_area, draws)
+        return center_part(image, self.size, self.settings.center_fraction)
+
+    def as_it_is(self, arrays: np.ndarray | None, training: bool) -> bool:
+        """Whether pictures of an array need neither cut nor change of size."""
+        if arrays is None or self.settings.center_fraction < 1.0:
+            return False
+        size = self.size if training else self.evaluation_size
+        same = arrays.dtype == np.uint8 and arrays.shape[1:] == (size, size, 3)
+        return same and not (training and self.settings.crop == "resized")
+
+
+def image_batches(
+    pictures: Pictures,
+    view: View,
+    *,
+    num_classes: int,
+    seed: int | None,
+    here: range = range(1),
+    replicas: int = 1,
+    place: Place | None = None,
+) -> tf.data.Dataset:
+    """Return a dataset of pictures `(batch, size, size, 3)` in [0, 255] and labels `(batch,)`.
+
+    Iterated again, a seeded dataset gives the order, crops and flips of the next epoch; one made
+    again starts from the first. With `balance="class-weights"` float32 weights come third; with
+    mixup or cutmix labels are float32 `(batch, classes)`.
+
+    Args:
+        pictures: what to read.
+        view: what to show of them.
+        num_classes: number of classes.
+        seed: of order and augmentation; None is for scoring: in order, without any.
+        here: numbers of the replicas that are fed, each its rows of every batch in turn.
+        replicas: number of all replicas.
+        place: where to begin, for a training that goes on.
+    """
+    settings, training = view.settings, seed is not None
+    size = view.size if training else view.evaluation_size
+    signature = (
+        tf.TensorSpec([None, size, size, 3], tf.uint8),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([2], tf.int64),
+    )
+    reader = _Reader(pictures, view, seed, here, replicas, place or Place())
+    dataset = tf.data.Dataset.from_generator(reader.read, output_signature=signature)
+    augment = augmentation(settings, num_classes) if training else None
+    if augment is not None:
+        dataset = dataset.map(augment, num_parallel_calls=AHEAD, deterministic=True)
+    else:
+        dataset = dataset.map(lambda images, labels, key: (images, labels))
+    if training and settings.balance == "class-weights":
+        weights = tf.constant(class_weights(pictures.labels, num_classes))
+        dataset = dataset.map(lambda images, labels: (images, labels, tf.gather(weights, labels)))
+    rows = epoch_rows(pictures.labels, settings.balance) if training else len(pictures)
+    return at_most(dataset, -(-rows // settings.batch_size) * len(here)).prefetch(2)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    """Reads epoch after epoch."""
+
+    pictures: Pictures
+    view: View
+    seed: int | None
+    here: range
+    replicas: int
+    place: Place
+
+    def read(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the pieces of the next epoch's batches."""
+        pieces = self._pieces(*self.place.take())
+        if self.view.as_it_is(self.pictures.arrays, self.seed is not None):
+            for rows, draws, flips, key in pieces:
+                chosen = self.pictures.split.rows[rows]
+                yield self._finished(self.pictures.arrays[chosen], rows, draws, flips, key)  # type: ignore[index]
+            return
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            waiting: deque[tuple[list[Future[np.ndarray]], Any]] = deque()
+            try:
+                for piece in pieces:
+                    waiting.append((self._decoding(pool, *piece[:2]), piece))
+                    if len(waiting) > AHEAD:
+                        yield self._gathered(*waiting.popleft())
+                while waiting:
+                    yield self._gathered(*waiting.popleft())
+            finally:  # the reader may have enough before the end
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _pieces(self, epoch: int, skipped: int) -> Iterator[tuple[Any, ...]]:
+        """Yield positions, numbers drawn, flips and key of each piece of each batch."""
+        settings, labels = self.view.settings, self.pictures.labels
+        order = np.arange(len(labels))
+        sides = None
+        if self.seed is not None:
+            generator = np.random.default_rng([self.seed, epoch])
+            order = epoch_order(labels, settings.balance, generator)
+            sides = np.random.default_rng(self.seed).random(len(labels)) < 0.5
+        batch = settings.batch_size
+        for number in range(skipped, -(-len(order) // batch)):
+            rows = order[number * batch : (number + 1) * batch]
+            draws = np.random.default_rng([self.seed or 0, epoch, number]).random(
+                (len(rows), DRAWS)
+            )
+            flips = self._flips(sides, rows, draws, epoch)
+            for replica in self.here:
+                cut = slice(
+                    replica * len(rows) // self.replicas, (replica + 1) * len(rows) // self.replicas
+                )
+                key = [(self.seed or 0) * 1_000_003 + epoch, number * self.replicas + replica]
+                yield rows[cut], draws[cut], flips[cut], np.array(key, np.int64)
+
+    def _flips(
+        self, sides: np.ndarray | None, rows: np.ndarray, draws: np.ndarray, epoch: int
+    ) -> np.ndarray:
+        kind = self.view.settings.flip
+        if sides is None or kind == "none":
+            return np.zeros(len(rows), bool)
+        if kind == "alternating":
+            return sides[rows] ^ bool(epoch % 2)
+        return draws[:, 4] < 0.5
+
+    def _decoding(
+        self, pool: ThreadPoolExecutor, rows: np.ndarray, draws: np.ndarray
+    ) -> list[Future[np.ndarray]]:
+        found = self.pictures.sources(rows)
+        if self.seed is None:
+            return [pool.submit(self._decoded, self.view.center, each) for each in found]
+        return [
+            pool.submit(self._decoded, self.view.trained, each, some)
+            for each, some in zip(found, draws, strict=True)
+        ]
+
+    @staticmethod
+    def _decoded(show: Callable[..., np.ndarray], source: Source, *rest: Any) -> np.ndarray:
+        try:
+            return show(source, *rest)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise ZooError(f"{source}: cannot be read any more: {error}.") from error
+
+    def _gathered(self, decoding: list[Future[np.ndarray]], piece: Any) -> tuple[Any, ...]:
+        size = self.view.size if self.seed is not None else self.view.evaluation_size
+        images = np.empty((len(decoding), size, size, 3), np.uint8)
+        for number, future in enumerate(decoding):
+            images[number] = future.result()
+        return self._finished(images, *piece)
+
+    def _finished(
+        self, images: np.ndarray, rows: np.ndarray, draws: np.ndarray, flips: np.ndarray, key: Any
+    ) -> tuple[Any, ...]:
+        settings = self.view.settings
+        if self.seed is not None:
+            if settings.crop == "pad" and settings.crop_padding:
+                fill = None if settings.padding == "reflect" else self.view.fill
+                images = shifted(images, settings.crop_padding, fill, draws[:, :2])
+            if flips.any():
+                images = flipped(images, flips)
+        return images, self.pictures.labels[rows], key

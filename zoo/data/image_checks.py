@@ -1,0 +1,233 @@
+"""A first look at every picture, and what there is to say of them before training."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from zoo.data.image_batches import sources
+from zoo.data.pictures import check_picture
+from zoo.data.rows import quoted
+from zoo.data.store import Store
+from zoo.errors import ZooError
+from zoo.finding import Finding
+
+CHUNK = 1024  # pictures looked at between two looks at the result
+NAMED = 5
+ENOUGH = 1000  # pictures of a class (A125)
+# What is kept of each picture: 20 bytes.
+SEEN = np.dtype([("row", "i4"), ("digest", "u8"), ("width", "i4"), ("height", "i4")])
+VERY_LONG = 3.0  # times as long as wide: most of it is cut off
+
+
+@dataclasses.dataclass(frozen=True)
+class Looked:
+    """What was seen of the pictures of a part: arrays as long as `rows`."""
+
+    rows: np.ndarray
+    digests: np.ndarray
+    widths: np.ndarray
+    heights: np.ndarray
+    modes: Mapping[str, int]
+    turned: int
+
+    def at(self, positions: np.ndarray) -> Looked:
+        """Return some of them; counts of modes stay those of all."""
+        return dataclasses.replace(
+            self,
+            rows=self.rows[positions],
+            digests=self.digests[positions],
+            widths=self.widths[positions],
+            heights=self.heights[positions],
+        )
+
+    def short_sides(self) -> np.ndarray:
+        """Return the shorter side of each picture, in pixels."""
+        return np.minimum(self.widths, self.heights)
+
+
+def look(
+    store: Store,
+    rows: np.ndarray,
+    arrays: np.ndarray | None,
+    *,
+    drop: bool,
+    findings: list[Finding],
+) -> Looked:
+    """Read every picture to its end, by several threads.
+
+    Args:
+        store: where the rows are.
+        rows: those to look at.
+        arrays: pixels, or None for files.
+        drop: whether files that cannot be read are left out, with a finding.
+        findings: what is added to.
+
+    Raises:
+        ZooError: files cannot be read; the message names them.
+    """
+    chunks: list[np.ndarray] = []
+    modes: Counter[str] = Counter()
+    broken: list[str] = []
+    turned = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(rows), CHUNK):
+            some = rows[start : start + CHUNK]
+            names = list(store.iter_texts(some))
+            checked = list(pool.map(check_picture, sources(names, arrays)))
+            pairs = zip(names, checked, strict=True)
+            broken += [f"{name} {each.problem}" for name, each in pairs if each.problem]
+            kept = [pair for pair in zip(some, checked, strict=True) if not pair[1].problem]
+            modes.update(each.mode for _, each in kept)
+            turned += sum(each.turned for _, each in kept)
+            seen = [(row, each.digest, each.width, each.height) for row, each in kept]
+            chunks.append(np.array(seen, SEEN))
+    if broken:
+        _report(broken, drop, findings)
+    found = np.concatenate(chunks) if chunks else np.zeros(0, SEEN)
+    return Looked(
+        rows=found["row"].copy(),
+        digests=found["digest"].copy(),
+        widths=found["width"].copy(),
+        heights=found["height"].copy(),
+        modes=modes,
+        turned=turned,
+    )
+
+
+def _report(broken: list[str], drop: bool, findings: list[Finding]) -> None:
+    count = "1 picture cannot" if len(broken) == 1 else f"{len(broken):,} pictures cannot"
+    more = f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
+    what = f"{count} be read: {'; '.join(broken[:NAMED])}{more}."
+    if not drop:
+        raise ZooError(f"{what} Replace or remove them, or pass --drop-missing to leave them out.")
+    evidence = {"count": len(broken), "files": broken[:100]}
+    findings.append(Finding("warning", f"{what} They are left out.", evidence, ""))
+
+
+def oddities(name: str, looked: Looked) -> list[Finding]:
+    """Return findings on grey, transparent, CMYK and turned pictures."""
+    kinds = {
+        "grey": ("1", "L", "I", "I;16", "I;16B", "I;16L", "F"),
+        "with transparency": ("RGBA", "LA", "PA"),
+        "in CMYK": ("CMYK", "YCCK"),
+    }
+    counts = {
+        kind: sum(looked.modes.get(mode, 0) for mode in modes) for kind, modes in kinds.items()
+    }
+    odd = {kind: count for kind, count in counts.items() if count}
+    found = []
+    if odd:
+        said = ", ".join(f"{count:,} {kind}" for kind, count in odd.items())
+        what = f"{name}: of {len(looked.rows):,} pictures {said}: all become red, green and blue."
+        found.append(Finding("info", what, odd, "What is transparent becomes white."))
+    if looked.turned:
+        what = f"{name}: {looked.turned:,} pictures are turned upright by their EXIF data."
+        found.append(Finding("info", what, {"count": looked.turned}, ""))
+    return found
+
+
+def repeated(store: Store, looked: Looked, name: str) -> list[Finding]:
+    """Return findings on copies of a file, and on copies under two labels."""
+    order = np.argsort(looked.digests, kind="stable")
+    digests, rows = looked.digests[order], looked.rows[order]
+    same = np.flatnonzero(digests[1:] == digests[:-1])
+    if not len(same):
+        return []
+    labels = store.labels
+    torn = same[labels[rows[same]] != labels[rows[same + 1]]]
+    what = f"{name}: {_count(len(same))} the same as another: {_named(store, rows[same + 1])}."
+    found = [Finding("info", what, {"count": len(same)}, "Copies stay on one side of the split.")]
+    if len(torn):
+        pairs = [
+            f"{_named(store, rows[[i]])} and {_named(store, rows[[i + 1]])}" for i in torn[:NAMED]
+        ]
+        what = f"{name}: {_count(len(torn))} there under two labels: {'; '.join(pairs)}."
+        hint = "No model can be right on both. Decide on one label."
+        found.append(Finding("warning", what, {"count": len(torn)}, hint))
+    return found
+
+
+def shared(one: Looked, other: Any, one_name: str, other_name: str) -> list[Finding]:
+    """Return a finding when the other part holds pictures of the one."""
+    both = np.flatnonzero(np.isin(other.looked.digests, one.digests))
+    if not len(both):
+        return []
+    share = len(both) / len(other.rows)
+    what = (
+        f"{_count(len(both))} of {other_name} ({100 * share:.1f} %) also in {one_name}: "
+        f"{_named(other.store, other.rows[both])}."
+    )
+    hint = f"The {other_name} scores are too good by what was learned by heart: remove them."
+    return [Finding("warning", what, {"count": len(both), "share": share}, hint)]
+
+
+def absent(labels: np.ndarray, classes: Sequence[Any], name: str) -> list[Finding]:
+    """Return a finding when a part has no picture of some class."""
+    counts = np.bincount(labels, minlength=len(classes))
+    missing = [str(each) for each, count in zip(classes, counts, strict=True) if not count]
+    if not missing:
+        return []
+    what = f"{name} has no picture of {quoted(missing[:NAMED])}."
+    evidence = {"classes": missing}
+    return [Finding("warning", what, evidence, "Its scores say nothing of these classes.")]
+
+
+def few(counts: Mapping[Any, int]) -> list[Finding]:
+    """Return a finding when classes have too few pictures for scores to be trusted (A125)."""
+    small = {str(name): count for name, count in counts.items() if count < ENOUGH}
+    if not small:
+        return []
+    least = min(small, key=lambda name: small[name])
+    what = (
+        f"{len(small)} of {len(counts)} classes have fewer than {ENOUGH:,} pictures to learn from, "
+        f"'{least}' has {small[least]:,} (A125)."
+    )
+    hint = "Try --preset small-data, and read the scores with several seeds."
+    return [Finding("info", what, {"classes": small}, hint)]
+
+
+def sizes(looked: Looked, size: int, asked: int) -> list[Finding]:
+    """Return findings on the sizes of pictures, beside the size that the network sees."""
+    short = looked.short_sides()
+    low, middle, high = (int(each) for each in np.percentile(short, (0, 50, 100)))
+    evidence = {"smallest": low, "median": middle, "largest": high, "image_size": size}
+    spread = f"{low} to {high} pixels, median {middle}"
+    what = f"shorter sides of pictures: {spread}; the network sees {size}."
+    found = [Finding("info", what, evidence, "")]
+    if size < asked:
+        what = f"architecture.image_size {asked} -> {size}: the pictures are no larger."
+        found.append(Finding("info", what, evidence, ""))
+    ratio = np.maximum(looked.widths, looked.heights) / short
+    long = int((ratio > VERY_LONG).sum())
+    if long:
+        what = f"{_count(long)} over {VERY_LONG:g} times as long as wide: most of each is cut off."
+        found.append(Finding("warning", what, {"count": long}, "Cut them into parts beforehand."))
+    return found
+
+
+def unknown_labels(store: Store, rows: np.ndarray, labels: list[str], name: str) -> Finding:
+    """Return the error for pictures whose label training never saw."""
+    return Finding(
+        "error",
+        f"{name} holds labels unknown to training: {quoted(labels[:NAMED])} "
+        f"({_named(store, rows)}).",
+        {"count": len(rows), "labels": labels},
+        "Add such pictures to the training data, or remove them.",
+    )
+
+
+def _count(count: int) -> str:
+    return "1 picture is" if count == 1 else f"{count:,} pictures are"
+
+
+def _named(store: Store, rows: np.ndarray) -> str:
+    """Return files, or numbers in an array, of the first rows."""
+    more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+    return ", ".join(store.iter_texts(rows[:NAMED])) + more

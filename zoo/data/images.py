@@ -1,0 +1,352 @@
+"""Labelled pictures: parts, checks before training, and what the data decide."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import image_checks
+from zoo.data.checks import rare_classes
+from zoo.data.classes import (
+    check_classes,
+    class_order,
+    classified,
+    labelled_rows,
+    rows_of_classes,
+)
+from zoo.data.image_batches import Pictures, View, image_batches
+from zoo.data.image_checks import Looked, look
+from zoo.data.image_sources import Found, find_pictures
+from zoo.data.pipeline import Place
+from zoo.data.split import sample_rows, split_rows
+from zoo.data.store import Store
+from zoo.data_settings import ImageData
+from zoo.errors import ZooError, unknown
+from zoo.finding import Finding
+
+PARTS = ("train", "validation", "test")
+SMALLEST = 8  # pixels that a network is built for
+PROBE = 1000  # pictures whose colours are averaged
+LARGEST_SEED = 2**32
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Train, validation and test pictures with the facts the data decide; a context manager.
+
+    Args:
+        train: pictures to learn from.
+        validation: those that pick the best epoch.
+        test: those that are scored once, or None.
+        classes: label of each class id.
+        findings: what was found.
+        fingerprint: tells contents, split and sample apart.
+        settings: the preset's data block.
+        seed: of split, order and augmentation.
+        image_size: height and width of what the network sees in training.
+        pixel_mean: of red, green and blue over training pictures, in [0, 255].
+        pixel_std: their standard deviations.
+    """
+
+    train: Pictures
+    validation: Pictures
+    test: Pictures | None
+    classes: list[Any]
+    findings: list[Finding]
+    fingerprint: str
+    settings: ImageData
+    seed: int
+    image_size: int
+    pixel_mean: tuple[float, ...]
+    pixel_std: tuple[float, ...]
+
+    @property
+    def view(self) -> View:
+        """What the network sees of a picture."""
+        return View(self.settings, self.image_size, self.pixel_mean)
+
+    def dataset(
+        self,
+        part: str,
+        place: Place | None = None,
+        here: range = range(1),
+        replicas: int = 1,
+    ) -> tf.data.Dataset:
+        """Return the batches of a part; see `zoo.data.image_batches.image_batches`.
+
+        Only the training part is shuffled, balanced and augmented.
+
+        Raises:
+            ZooError: there is no such part.
+        """
+        pictures = getattr(self, part) if part in PARTS else None
+        if pictures is None:
+            raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        return image_batches(
+            pictures,
+            self.view,
+            num_classes=len(self.classes),
+            seed=self.seed if part == "train" else None,
+            here=here,
+            replicas=replicas,
+            place=place,
+        )
+
+    def close(self) -> None:
+        """Remove the temporary files of the rows."""
+        for pictures in (self.train, self.validation, self.test):
+            if pictures is not None:
+                pictures.split.store.close()
+
+    def __enter__(self) -> Images:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclasses.dataclass
+class _Part:
+    """A part while it is made: rows of a store, and what was seen of its pictures."""
+
+    store: Store
+    rows: np.ndarray
+    arrays: np.ndarray | None
+    looked: Looked
+
+
+def load_images(
+    source: Any,
+    *,
+    settings: ImageData,
+    image_size: int,
+    validation: Any = None,
+    test: Any = None,
+    path: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    fraction: float = 1.0,
+    classes: Sequence[Any] | None = None,
+    drop_missing: bool = False,
+) -> Images:
+    """Find, check and split pictures.
+
+    Every file is read to its end before training, by several threads.
+
+    Args:
+        source: what is accepted says `zoo.data.image_sources.find_pictures`.
+        settings: the preset's data block.
+        image_size: largest height and width that the network is to see, in pixels; the median of
+            the shorter sides, if that is less.
+        validation: validation data; else that of `source`, or a part of it.
+        test: test data; else that of `source`, or None.
+        path: path column of a table.
+        label: label column of a table.
+        seed: of split, sample, order and augmentation.
+        fraction: share of the training part to keep, stratified, in (0, 1].
+        classes: labels to keep; None keeps all.
+        drop_missing: leave out pictures without a label, and files that cannot be read, instead of
+            refusing them.
+
+    Returns:
+        The pictures; `close` them.
+
+    Raises:
+        ZooError: there is nothing to train on, or files cannot be read; the message names them.
+    """
+    if not 0.0 < fraction <= 1.0:
+        raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
+    if not 0 <= seed < LARGEST_SEED:
+        raise ZooError(f"`seed` must be in [0, {LARGEST_SEED}). Received: {seed}.")
+    found = _sources(source, validation, test, path, label)
+    findings: list[Finding] = []
+    parts: dict[str, _Part] = {}
+    try:
+        for name, each in found.items():
+            parts[name] = _read(name, each, classes, drop_missing, findings)
+        _set_apart(parts, settings, seed, fraction)
+        return _finished(parts, settings, image_size, seed, findings)
+    except BaseException:
+        for part in parts.values():
+            part.store.close()
+        raise
+
+
+def load_pictures(
+    source: Any, *, classes: Sequence[Any], path: str | None = None, label: str | None = None
+) -> Pictures:
+    """Read labelled pictures to be scored; of a folder with parts, its test part.
+
+    Raises:
+        ZooError: they cannot be read, or hold a label that is not among the classes.
+    """
+    found = find_pictures(source, path=path, label=label, training=False)
+    chosen = found.get("test") or found.get("validation") or found["train"]
+    store = Store(chosen.rows)
+    try:
+        rows = labelled_rows(store, False, [])
+        if not len(rows):
+            raise ZooError(f"{chosen.where}: holds no pictures.")
+        look(store, rows, chosen.arrays, drop=False, findings=[])
+        split, strangers, labels = classified(store, rows, classes)
+        if len(strangers):
+            raise ZooError(str(image_checks.unknown_labels(store, strangers, labels, chosen.where)))
+    except BaseException:
+        store.close()
+        raise
+    return Pictures(split, chosen.arrays)
+
+
+def _sources(
+    source: Any, validation: Any, test: Any, path: str | None, label: str | None
+) -> dict[str, Found]:
+    found = find_pictures(source, path=path, label=label)
+    for name, other in (("validation", validation), ("test", test)):
+        if other is not None:
+            parts = find_pictures(other, path=path, label=label, training=False)
+            found[name] = parts.get(name) or parts["train"]
+    return found
+
+
+def _read(
+    name: str,
+    found: Found,
+    classes: Sequence[Any] | None,
+    drop_missing: bool,
+    findings: list[Finding],
+) -> _Part:
+    store = Store(found.rows)
+    findings += found.findings
+    try:
+        rows = labelled_rows(store, drop_missing, findings)
+        if classes is not None:
+            if name == "train":
+                check_classes(store, classes)
+            rows = rows_of_classes(store, rows, classes)
+        looked = look(store, rows, found.arrays, drop=drop_missing, findings=findings)
+        rows = looked.rows
+        if not len(rows):
+            raise ZooError(f"{found.where}: no picture is left ({name}).")
+        present = np.flatnonzero(np.bincount(store.labels[rows]))
+        if name == "train" and len(present) < 2:
+            raise ZooError(
+                f"{found.where}: all {len(rows):,} pictures have the one class "
+                f"'{store.names[present[0]]}'. A classifier needs two."
+            )
+    except BaseException:
+        store.close()
+        raise
+    findings += image_checks.oddities(name, looked)
+    findings += image_checks.repeated(store, looked, name)
+    return _Part(store, rows, found.arrays, looked)
+
+
+def _set_apart(parts: dict[str, _Part], settings: ImageData, seed: int, fraction: float) -> None:
+    """Set a validation part apart if there is none, and take a sample of the training part."""
+    train = parts["train"]
+    if "validation" not in parts:
+        kept, held_out = split_rows(
+            train.looked.digests, train.store.labels[train.rows], settings.validation_fraction, seed
+        )
+        if not len(held_out):
+            raise ZooError(
+                f"{train.store.place(0)[0]}: no class has two different pictures, so none can be "
+                "set aside to validate. Give more, or --validation."
+            )
+        parts["validation"] = _Part(
+            train.store, train.rows[held_out], train.arrays, train.looked.at(held_out)
+        )
+        train.rows, train.looked = train.rows[kept], train.looked.at(kept)
+    if fraction < 1.0:
+        sample = sample_rows(train.store.labels[train.rows], fraction, seed)
+        train.rows, train.looked = train.rows[sample], train.looked.at(sample)
+
+
+def _finished(
+    parts: dict[str, _Part],
+    settings: ImageData,
+    image_size: int,
+    seed: int,
+    findings: list[Finding],
+) -> Images:
+    train = parts["train"]
+    present = np.flatnonzero(np.bincount(train.store.labels[train.rows]))
+    classes = class_order([train.store.names[label] for label in present])
+    pictures: dict[str, Pictures] = {}
+    for name in (each for each in PARTS if each in parts):
+        part = parts[name]
+        split, strangers, labels = classified(part.store, part.rows, classes)
+        if len(strangers):
+            findings.append(image_checks.unknown_labels(part.store, strangers, labels, name))
+        pictures[name] = Pictures(split, part.arrays)
+    size = min(image_size, max(int(np.median(train.looked.short_sides())), SMALLEST))
+    findings += _judged(pictures, parts, classes, settings, size, image_size)
+    view = View(settings, size, (0.0, 0.0, 0.0))
+    mean, std = _colours(pictures["train"], view, seed)
+    return Images(
+        pictures["train"], pictures["validation"], pictures.get("test"), classes, findings,
+        _fingerprint(pictures, parts), settings, seed, size, mean, std,
+    )  # fmt: skip
+
+
+def _judged(
+    pictures: dict[str, Pictures],
+    parts: dict[str, _Part],
+    classes: list[Any],
+    settings: ImageData,
+    size: int,
+    asked: int,
+) -> list[Finding]:
+    found: list[Finding] = []
+    for one, other in itertools.combinations(pictures, 2):
+        found += image_checks.shared(parts[one].looked, parts[other], one, other)
+    for name in ("validation", "test"):
+        if name in pictures:
+            found += image_checks.absent(pictures[name].labels, classes, name)
+    counts = np.bincount(pictures["train"].labels, minlength=len(classes)).tolist()
+    named = dict(zip(classes, counts, strict=True))
+    if settings.balance == "none":
+        found += rare_classes(named, settings.batch_size)
+    found += image_checks.few(named)
+    found += image_checks.sizes(parts["train"].looked, size, asked)
+    return found
+
+
+def _colours(
+    pictures: Pictures, view: View, seed: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each colour over a sample of pictures."""
+    positions = np.arange(len(pictures))
+    if len(positions) > PROBE:
+        positions = np.sort(np.random.default_rng(seed).choice(positions, PROBE, replace=False))
+    total, squares, count = np.zeros(3), np.zeros(3), 0
+    for source in pictures.sources(positions):
+        pixels = view.center(source).reshape(-1, 3).astype(np.float64)
+        total += pixels.sum(axis=0)
+        squares += np.square(pixels).sum(axis=0)
+        count += len(pixels)
+    mean = total / count
+    # A picture of one colour has no deviation, and would be divided by it.
+    std = np.sqrt(np.maximum(squares / count - mean**2, 1.0))
+    return tuple(mean.round(3).tolist()), tuple(std.round(3).tolist())
+
+
+def _fingerprint(pictures: dict[str, Pictures], parts: dict[str, _Part]) -> str:
+    found = hashlib.blake2b(digest_size=16)
+    for name, each in pictures.items():
+        found.update(name.encode())
+        found.update(parts[name].looked.digests.tobytes())
+        found.update(np.ascontiguousarray(each.labels).tobytes())
+    return found.hexdigest()
+
+
+def bundled_pictures() -> Path:
+    """Return the path of the pictures that come with the package: 1,797 digits of 8 x 8 pixels."""
+    return Path(__file__).parent / "bundled" / "digits.npz"

@@ -1,0 +1,200 @@
+"""A trained classifier of pictures: files in, labels and probabilities out; and a SavedModel."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import scores
+from zoo.data.image_batches import Pictures
+from zoo.data.images import load_pictures
+from zoo.data.pictures import Center, Source, check_picture
+from zoo.data.sheet import write_sheet
+from zoo.errors import ZooError
+from zoo.export import write_archive
+from zoo.files import read_json, write_json, written_beside
+
+BATCH = 64  # pictures of one forward pass
+MISTAKES = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageClassifier:
+    """What serves: network, labels, and the part of a picture that the network sees.
+
+    Args:
+        network: `(batch, height, width, 3)` pixels in [0, 255] to logits `(batch, classes)`.
+        labels: the classes in the order of the logits.
+        center: from a file or pixels to what the network sees of it.
+    """
+
+    network: keras.Model
+    labels: list[Any]
+    center: Center
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras` and `labels.json` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_beside(folder / "model.keras") as temporary:
+            self.network.save(temporary)
+        document = {"labels": self.labels, **dataclasses.asdict(self.center)}
+        write_json(folder / "labels.json", document)
+
+    @functools.cached_property
+    def _forward(self) -> Any:
+        size = self.center.size
+        return tf.function(
+            lambda images: self.network(images, training=False),
+            input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)],
+        )
+
+    def logits(self, sources: Iterable[Source]) -> Iterator[np.ndarray]:
+        """Yield float32 logits `(rows, classes)` of pictures in their order, some at a time.
+
+        Raises:
+            ZooError: a picture cannot be read; the message names it.
+        """
+        remaining = iter(sources)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            while some := list(itertools.islice(remaining, BATCH)):
+                images = np.stack(list(pool.map(self._shown, some)))
+                yield self._forward(images.astype(np.float32)).numpy()
+
+    def _shown(self, source: Source) -> np.ndarray:
+        try:
+            return self.center(source)
+        except (OSError, ValueError, SyntaxError) as error:
+            problem = check_picture(source).problem or f"cannot be read ({error})"
+            raise ZooError(f"{source}: {problem}.") from error
+
+    def predictions(self, files: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield `{"file": ..., "label": ..., "probabilities": {label: probability}}` of files."""
+        named, read = itertools.tee(files)
+        for logits in self.logits(map(Path, read)):
+            for name, row in zip(named, scores.softmax(logits), strict=False):
+                yield {
+                    "file": name,
+                    "label": self.labels[int(row.argmax())],
+                    "probabilities": {
+                        str(label): round(float(value), 6)
+                        for label, value in zip(self.labels, row, strict=True)
+                    },
+                }
+
+    def evaluate(self, data: Any, path: str | None, label: str | None) -> dict[str, Any]:
+        """Return the scores on labelled pictures, with the keys of `metrics.json`.
+
+        Raises:
+            ZooError: the data cannot be read, or hold a label unknown to the run.
+        """
+        pictures = load_pictures(data, classes=self.labels, path=path, label=label)
+        with pictures.split:
+            return scores.report(pictures.labels, self.logits_of(pictures), self.labels)
+
+    def logits_of(self, pictures: Pictures) -> np.ndarray:
+        """Return float32 logits `(rows, classes)` of a whole part."""
+
+        def every() -> Iterator[Source]:
+            for start in range(0, len(pictures), BATCH):
+                yield from pictures.sources(range(start, min(start + BATCH, len(pictures))))
+
+        return np.concatenate(list(self.logits(every())))
+
+    def write_mistakes(self, path: Path, pictures: Pictures, logits: np.ndarray) -> int:
+        """Write a sheet of the most confident mistakes, worst first (A26); return their count.
+
+        Under each picture stand its label and what was predicted with which probability.
+        """
+        probabilities = scores.softmax(logits)
+        predicted = probabilities.argmax(axis=1)
+        wrong = np.flatnonzero(predicted != pictures.labels)
+        confidence = probabilities[wrong, predicted[wrong]]
+        worst = wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]
+        captions = [
+            f"is {self.labels[pictures.labels[i]]}\n"
+            f"{self.labels[predicted[i]]} {probabilities[i, predicted[i]]:.2f}"
+            for i in worst
+        ]
+        shown = [self._shown(source) for source in pictures.sources(worst)]
+        write_sheet(path, shown, captions)
+        return len(wrong)
+
+    def export(self, folder: Path) -> Path:
+        """Write a SavedModel whose `serve` takes the bytes of picture files.
+
+        Its input is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP files; its
+        outputs are `label` and `probabilities` `(batch, classes)`. A process that loads it needs
+        TensorFlow alone. Pictures must be upright: EXIF data are not read.
+
+        Raises:
+            ZooError: the folder exists and is not empty, or cannot be written.
+        """
+        archive = keras.export.ExportArchive()
+        archive.track(self.network)
+        labels = tf.constant(self.labels)
+        decode = _decoder(self.center)
+
+        def serve(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+            spec = tf.TensorSpec([self.center.size, self.center.size, 3], tf.float32)
+            images = tf.map_fn(decode, pictures, fn_output_signature=spec)
+            probabilities = tf.nn.softmax(self.network(images, training=False))
+            label = tf.gather(labels, tf.argmax(probabilities, axis=1))
+            return {"label": label, "probabilities": probabilities}
+
+        signature = [tf.TensorSpec([None], tf.string, name="pictures")]
+        archive.add_endpoint("serve", serve, input_signature=signature)
+        return write_archive(archive, Path(folder))
+
+
+def _decoder(center: Center) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return `center` as a graph, from the bytes of a file to float32 `(size, size, 3)`."""
+
+    @tf.autograph.experimental.do_not_convert
+    def decode(content: tf.Tensor) -> tf.Tensor:
+        image = tf.io.decode_image(content, channels=3, expand_animations=False)
+        image.set_shape([None, None, 3])
+        sides = tf.cast(tf.shape(image)[:2], tf.float32)
+        side = tf.maximum(tf.round(center.fraction * tf.reduce_min(sides)), 1.0)
+        first = tf.cast(tf.round((sides - side) / 2), tf.int32)
+        side = tf.cast(side, tf.int32)
+        part = image[first[0] : first[0] + side, first[1] : first[1] + side]
+        size = (center.size, center.size)
+        return tf.round(tf.image.resize(part, size, method="bilinear", antialias=True))
+
+    return decode
+
+
+def load_image_classifier(folder: Path, load_network: Any) -> ImageClassifier:
+    """Read what `ImageClassifier.save` wrote.
+
+    Args:
+        folder: where.
+        load_network: from the path of `model.keras` to the network.
+
+    Raises:
+        ZooError: a file is missing or damaged.
+    """
+    path = folder / "labels.json"
+    document = read_json(path)
+    try:
+        labels = list(document["labels"])
+        center = Center(int(document["size"]), float(document["fraction"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZooError(f"{path}: is damaged: labels, size and fraction.") from error
+    network = load_network(folder / "model.keras")
+    if int(network.output.shape[-1]) != len(labels):
+        raise ZooError(
+            f"{folder}: network and labels do not belong together: "
+            f"{network.output.shape[-1]} and {len(labels)} classes."
+        )
+    return ImageClassifier(network, labels, center)

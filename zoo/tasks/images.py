@@ -1,0 +1,131 @@
+"""Image classification: labelled pictures, a linear baseline, accuracy and F1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo import scores
+from zoo.data.images import Images, bundled_pictures, load_images
+from zoo.data.pictures import Center
+from zoo.errors import ZooError
+from zoo.finding import Finding
+from zoo.image_baseline import fit_picture_baseline
+from zoo.image_classifier import ImageClassifier
+from zoo.models.receptive import receptive_fields
+from zoo.preset import Preset
+from zoo.request import Request
+from zoo.start import Start
+from zoo.training.model import TrainingModel
+from zoo.verdict import against_baseline
+
+WHITENED = 1000  # pictures whose patches are decorrelated
+
+
+class ImageClassification:
+    """What `zoo.tasks.task.Task` says, for classifiers of pictures."""
+
+    def bundled(self, model: str) -> Path:
+        """Return the path of the bundled digits."""
+        return bundled_pictures()
+
+    def load(self, request: Request, preset: Preset, tokenizer: Any) -> Images:
+        """Return the pictures of a request."""
+        return load_images(
+            request.data,
+            validation=request.validation,
+            test=request.test,
+            path=request.text,
+            label=request.label,
+            settings=preset.data,
+            image_size=preset.architecture.image_size,
+            seed=request.seed,
+            fraction=request.fraction,
+            classes=list(request.classes) if request.classes is not None else None,
+            drop_missing=request.drop_missing,
+        )
+
+    def begin(self, data: Images, preset: Preset, seed: int, chief: bool) -> Start:
+        """Check the pictures and fit the linear baseline."""
+        serious = [str(finding) for finding in data.findings if finding.level == "error"]
+        if serious:
+            raise ZooError(" ".join(serious))
+        decided = {
+            "architecture.num_classes": len(data.classes),
+            "architecture.image_size": data.image_size,
+            "architecture.pixel_mean": data.pixel_mean,
+            "architecture.pixel_std": data.pixel_std,
+        }
+        baseline = fit_picture_baseline(data) if chief else {}
+        return Start(preset.name, data.classes, baseline, decided=decided)
+
+    def decided(self, start: Start) -> dict[str, Any]:
+        """Return the number of classes, the size of pictures, and their colours."""
+        return dict(start.decided)
+
+    def sizes(self, start: Start) -> dict[str, Any]:
+        """Return the same: there is nothing else."""
+        return dict(start.decided)
+
+    def judged(self, preset: Preset) -> list[Finding]:
+        """Return nothing: the schema has checked it, and `zoo.batch_rule` the norm."""
+        return []
+
+    def prepare(
+        self, model: TrainingModel, preset: Preset, data: Images, seed: int
+    ) -> list[Finding]:
+        """Set the whitening of the first layer, if there is one, and report receptive fields."""
+        for layer in model.layers:
+            if layer.name == "whitening":
+                layer.adapt(_normalised(data, seed))
+        return [_fields(model, data.image_size)]
+
+    def finish(
+        self, model: TrainingModel, preset: Preset, data: Images, start: Start, folder: Path
+    ) -> dict[str, Any]:
+        """Save the classifier, score it, and write a sheet of its mistakes."""
+        classifier = ImageClassifier(model, start.classes, data.view.center)
+        classifier.save(folder / "model")
+        found: dict[str, Any] = {"validation": None, "test": None}
+        for name, pictures in (("validation", data.validation), ("test", data.test)):
+            if pictures is None:
+                continue
+            logits = classifier.logits_of(pictures)
+            found[name] = scores.report(pictures.labels, logits, data.classes)
+            # the last one written wins: test, where there is a test part
+            found[name]["mistakes"] = classifier.write_mistakes(
+                folder / "mistakes.png", pictures, logits
+            )
+        return found | {"baseline": start.baseline}
+
+    def verdict(self, metrics: dict[str, Any]) -> Finding:
+        """Compare with the linear model."""
+        return against_baseline(metrics, "mistakes.png")
+
+
+def _normalised(data: Images, seed: int) -> np.ndarray:
+    """Return training pictures as the first layer sees them, float32."""
+    positions = np.arange(len(data.train))
+    if len(positions) > WHITENED:
+        positions = np.random.default_rng(seed).choice(positions, WHITENED, replace=False)
+    center = Center(data.image_size, data.settings.center_fraction)
+    images = np.stack([center(source) for source in data.train.sources(positions)])
+    mean, std = np.array(data.pixel_mean, np.float32), np.array(data.pixel_std, np.float32)
+    return (images.astype(np.float32) - mean) / std
+
+
+def _fields(model: TrainingModel, image_size: int) -> Finding:
+    """Say what a feature sees at the end of each stage, beside the picture (A136)."""
+    found = receptive_fields(model)
+    said = ", ".join(f"{each.name} {each.field} (stride {each.stride})" for each in found)
+    what = f"receptive fields in pixels, of pictures of {image_size}: {said}."
+    evidence = {each.name: {"field": each.field, "stride": each.stride} for each in found}
+    if found[-1].field < image_size:
+        hint = "No feature sees a whole picture: take a deeper network or smaller pictures."
+        return Finding("warning", what, evidence, hint)
+    if found[-1].stride > image_size:
+        hint = "The last stage has one feature a picture: take a smaller stem or larger pictures."
+        return Finding("warning", what, evidence, hint)
+    return Finding("info", what, evidence, "")
