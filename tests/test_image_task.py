@@ -21,7 +21,6 @@ from zoo.recipe import decoupled_decay
 from zoo.request import resolve
 from zoo.training.losses import Accuracy, ClassificationLoss
 from zoo.training.momentum import Lamb, MomentumSGD
-from zoo.training.precision import best_policy, chosen_policy
 
 
 @pytest.fixture(scope="module")
@@ -276,14 +275,3 @@ def test_losses_of_blends_and_of_yes_or_no():
     metric = Accuracy()
     metric.update_state(shares, logits)
     assert float(metric.result()) == 1.0
-
-
-def test_half_precision_on_a_processor_is_for_convolutions(monkeypatch):
-    assert best_policy() == "float32"
-    monkeypatch.setattr("zoo.training.precision._cpu_has_bfloat16", lambda: True)
-    assert best_policy(convolutional=True) == "mixed_bfloat16"
-    assert chosen_policy("mixed_bfloat16", convolutional=True)[1] == []
-    monkeypatch.setattr("zoo.training.precision._cpu_has_bfloat16", lambda: False)
-    assert chosen_policy("auto", convolutional=True)[0] == "float32"
-    (finding,) = chosen_policy("mixed_bfloat16", convolutional=True)[1]
-    assert finding.level == "warning"

@@ -19,7 +19,7 @@ def build(preset: Preset) -> TrainingModel:
     Raises:
         ZooError: the values do not fit together.
     """
-    with dtype_policy(preset.recipe.dtype_policy, preset.task == "image-classification"):
+    with dtype_policy(preset.recipe.dtype_policy, preset.task):
         network = MODELS[preset.model](**dict(preset.architecture))
         return compile_model(network, preset)
 

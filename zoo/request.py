@@ -70,8 +70,7 @@ def _changed(
     preset: Preset, changes: Mapping[str, Any] | None, replicas: int
 ) -> tuple[Preset, list[Finding]]:
     changed = preset.override(changes or {})
-    convolutional = preset.task == "image-classification"
-    policy, findings = chosen_policy(changed.recipe.dtype_policy, convolutional)
+    policy, findings = chosen_policy(changed.recipe.dtype_policy, preset.task)
     findings += batch_finding(preset.values(), changed.values())
     changed = changed.override({"recipe.dtype_policy": policy})
     small = norm_for_batch(changed.values(), replicas)

@@ -11,23 +11,25 @@ import tensorflow as tf
 
 from zoo.finding import Finding
 
+SPARSE = "text-classification"  # rows of tables, and products with sparse matrices in float32
 
-def best_policy(convolutional: bool = False) -> str:
+
+def best_policy(task: str = SPARSE) -> str:
     """Return the dtype policy that the devices in use gain from.
 
     Tensor cores multiply float16 from compute capability 7.0 on and bfloat16 from 8.0 on; an older
-    GPU stays at float32. So does a CPU, but for convolutions where it has instructions for
-    bfloat16.
+    GPU stays at float32. A CPU gains where it has instructions for bfloat16 and the time goes into
+    products of matrices and convolutions.
 
     Args:
-        convolutional: whether the network is one of convolutions.
+        task: that of the preset.
     """
     capabilities = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         for gpu in tf.config.get_visible_devices("GPU")
     ]
     if not capabilities:
-        return "mixed_bfloat16" if convolutional and _cpu_has_bfloat16() else "float32"
+        return "mixed_bfloat16" if task != SPARSE and _cpu_has_bfloat16() else "float32"
     slowest = min(capabilities)
     if slowest >= (8, 0):
         return "mixed_bfloat16"
@@ -43,14 +45,14 @@ def _cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def chosen_policy(asked: str, convolutional: bool = False) -> tuple[str, list[Finding]]:
+def chosen_policy(asked: str, task: str = SPARSE) -> tuple[str, list[Finding]]:
     """Return the dtype policy of a recipe for the devices in use, and what there is to say of it.
 
     Args:
         asked: `recipe.dtype_policy`.
-        convolutional: whether the network is one of convolutions.
+        task: that of the preset.
     """
-    best = best_policy(convolutional)
+    best = best_policy(task)
     if asked == "auto":
         what = f"recipe.dtype_policy auto: {best}, which the devices in use gain most from."
         return best, [Finding("info", what, {"dtype_policy": best})]
@@ -61,11 +63,11 @@ def chosen_policy(asked: str, convolutional: bool = False) -> tuple[str, list[Fi
 
 
 @contextmanager
-def dtype_policy(name: str, convolutional: bool = False) -> Iterator[None]:
+def dtype_policy(name: str, task: str = SPARSE) -> Iterator[None]:
     """Build layers under a policy; `float32` leaves Keras' global policy as it is."""
     before = keras.config.dtype_policy()
     if name != "float32":
-        keras.config.set_dtype_policy(best_policy(convolutional) if name == "auto" else name)
+        keras.config.set_dtype_policy(best_policy(task) if name == "auto" else name)
     try:
         yield
     finally:
