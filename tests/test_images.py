@@ -57,6 +57,13 @@ def test_folders_of_parts(tmp_path):
         assert [len(each) for each in (data.train, data.validation, data.test)] == [16, 16, 16]
 
 
+def test_two_folders_of_one_part_are_refused(tmp_path):
+    for part in ("train", "val", "valid"):
+        write_folder(tmp_path / part, 2)
+    with pytest.raises(ZooError, match="the same part: 'train', 'val', 'valid'"):
+        load(tmp_path)
+
+
 def test_a_class_may_be_called_test(tmp_path):
     write_folder(tmp_path, 8)
     (tmp_path / "blue").rename(tmp_path / "test")

@@ -134,7 +134,8 @@ class ImageClassifier:
 
         Its input is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP files; its
         outputs are `label` and `probabilities` `(batch, classes)`. A process that loads it needs
-        TensorFlow alone. Pictures must be upright: EXIF data are not read.
+        TensorFlow alone. Pictures must be upright and opaque: EXIF data and transparency are not
+        read there.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.

@@ -139,7 +139,9 @@ class Run:
             ZooError: `texts` is one string, a picture or the saved model cannot be read.
         """
         if isinstance(texts, str):
-            raise ZooError("predict takes a list. Received one string: wrap it in [].")
+            raise ZooError(
+                "predict takes a list of texts, or of files. Received one string: wrap it in []."
+            )
         return list(self.iter_predictions(texts))
 
     def iter_predictions(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:

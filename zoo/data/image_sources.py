@@ -119,14 +119,17 @@ def picture_files(paths: list[str]) -> Iterator[str]:
 
 def _folder(folder: Path, training: bool) -> dict[str, Found]:
     folders = [each for each in sorted(folder.iterdir()) if each.is_dir()]
-    parts = {PART_NAMES.get(each.name.lower(), ""): each for each in folders if not _hidden(each)}
-    hidden = _hidden_finding([each for each in folders if _hidden(each)])
-    if "train" in parts and "" not in parts:
-        found = {name: _classes(each, training and name == "train") for name, each in parts.items()}
-    else:
-        found = {"train": _classes(folder, training)}
-        hidden = []
-    found["train"].findings += hidden
+    shown = [each for each in folders if not _hidden(each)]
+    parts = {PART_NAMES.get(each.name.lower(), ""): each for each in shown}
+    if "train" not in parts or "" in parts:
+        return {"train": _classes(folder, training)}
+    if len(parts) < len(shown):
+        raise ZooError(
+            f"{folder}: two folders are the same part: {quoted(each.name for each in shown)}. "
+            "Put them together, or take one away."
+        )
+    found = {name: _classes(each, training and name == "train") for name, each in parts.items()}
+    found["train"].findings += _hidden_finding([each for each in folders if _hidden(each)])
     return found
 
 
