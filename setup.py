@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo" / "__init__.py").read_text())[1]
 MODELS = sorted(path.name for path in (ROOT / "presets").iterdir() if path.is_dir())
 
-TEST = ["pytest>=8", "pandas>=2", "polars>=1"]
+TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2", "polars>=1"]
 BENCH = ["torch>=2.6", "psutil>=6"]
 
 setup(
