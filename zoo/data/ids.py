@@ -56,7 +56,7 @@ class TokenIds:
                 ids = self.tokenizer(tf.constant(texts, tf.string))[:, : self.max_length]
             return ids.flat_values.numpy(), ids.row_lengths().numpy()
 
-        cores = len(os.sched_getaffinity(0))
+        cores = os.cpu_count() or 1
         with ThreadPoolExecutor(cores) as pool:
             found = list(pool.map(tokenize, np.array_split(positions, cores)))
         ids, lengths = (np.concatenate(each) for each in zip(*found, strict=True))
