@@ -14,6 +14,7 @@ from zoo import ZooError
 from zoo.bigrams import fit_bigrams
 from zoo.preset import load_preset
 from zoo.tasks import TASKS
+from zoo.text.vocabulary import load_vocabulary
 
 QUICK = {
     "architecture.hidden_dim": 16,
@@ -263,6 +264,26 @@ def test_generate_and_evaluate_from_the_command_line(run, corpus) -> None:
     assert text.rstrip("\n") == run.generate("the film", 5, seed=3).rstrip("\n")
     scored = json.loads(cli("evaluate", run.path, corpus / "test.txt", "--json"))
     assert scored["metrics"]["perplexity"] == pytest.approx(run.metrics["test"]["perplexity"])
+
+
+# --- the start
+
+
+@pytest.mark.parametrize("prior_bias", [True, False])
+def test_a_prior_bias_starts_at_the_loss_of_the_words_shares(prior_bias, corpus, tmp_path) -> None:
+    small = {
+        "architecture.embedding_range": 1e-6,
+        "recipe.optimizer.learning_rate": 1e-9,
+        "recipe.prior_bias": prior_bias,
+        "recipe.epochs": 1,
+    }
+    run = zoo.train("lstm_lm", corpus, set=QUICK | small, out=tmp_path / "a", verbose=False)
+    vocabulary = load_vocabulary(run.path / "model")
+    ids, count = vocabulary.encode(LINES[:1000]), len(vocabulary)
+    shares = (np.bincount(ids, minlength=count) + 1) / (len(ids) + count)
+    entropy = -np.log(shares[vocabulary.encode(LINES[1000:1100])]).mean()
+    expected = entropy if prior_bias else np.log(count)
+    assert run.metrics["validation"]["loss"] == pytest.approx(expected, abs=1e-4)
 
 
 # --- the baseline

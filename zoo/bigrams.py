@@ -80,3 +80,17 @@ def fit_bigrams(ids: np.ndarray, vocabulary_size: int) -> Bigrams:
         single=different / different.sum(),
         discount=float(once / (once + 2 * twice)) if once and twice else 0.5,
     )
+
+
+def log_shares(ids: np.ndarray, vocabulary_size: int) -> np.ndarray:
+    """Return the log of each token's share of a stream, float64 `(vocabulary,)`.
+
+    Every token counts once more than it occurs, so that none is impossible.
+
+    Args:
+        ids: one-dimensional; the first `MOST_TOKENS` are counted.
+        vocabulary_size: number of token ids.
+    """
+    counts = np.bincount(ids[:MOST_TOKENS], minlength=vocabulary_size) + 1.0
+    shares: np.ndarray = np.log(counts / counts.sum())
+    return shares

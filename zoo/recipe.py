@@ -199,11 +199,14 @@ class LanguageRecipe(Recipe):
             Merity 2017); null for never.
         unclipped: whether training without `global_clipnorm` is meant: a recurrent network that is
             not clipped ends in NaN sooner or later (A02), so it has to be said twice.
+        prior_bias: whether the bias of the logits starts at the log of each token's share of the
+            training text, or at 0.
     """
 
     best: Literal["loss"] = "loss"
     nonmono: Positive | None
     unclipped: bool
+    prior_bias: bool
 
     @model_validator(mode="after")
     def _one_average(self) -> LanguageRecipe:

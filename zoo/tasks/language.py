@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zoo.bigrams import fit_bigrams
+from zoo.bigrams import fit_bigrams, log_shares
 from zoo.data.corpus import Corpus, bundled_corpus, load_corpus
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -72,7 +72,11 @@ class LanguageModeling:
     def prepare(
         self, model: TrainingModel, preset: Preset, data: Corpus, seed: int
     ) -> list[Finding]:
-        """Do nothing: all weights start at random."""
+        """Start the bias of the logits at the tokens' log shares, where the recipe says so."""
+        if preset.recipe.prior_bias:
+            model.get_layer("embedding").bias.assign(
+                log_shares(data.train.ids, len(data.vocabulary))
+            )
         return []
 
     def finish(
