@@ -22,7 +22,9 @@ import numpy as np
 # them; it writes down what it is doing, for the count of where they fell.
 CHILD = """
 import os, sys
-import zoo.job, zoo.request
+import zoo
+from zoo.tasks import classification
+from zoo.trained.texts import TextClassifier
 from zoo.training import resume
 from zoo.training.checkpoint import Folder
 
@@ -46,12 +48,12 @@ def within(owner, name, during, after=None):
     setattr(owner, name, wrapped)
 
 phase("start")
-within(zoo.request, "load_data", "loading")
+within(classification, "load_data", "loading")
 within(resume.Checkpoints, "on_epoch_begin", "training", "training")
 within(resume.Checkpoints, "on_test_begin", "validation", "validation")
 within(Folder, "save", "checkpoint")
-within(zoo.job, "split_logits", "scoring", "scoring")
-zoo.job.train(
+within(TextClassifier, "logits_of", "scoring", "scoring")
+zoo.train(
     "textcnn", data, out=out, resume=True, seed=int(seed), verbose=False,
     set={"recipe.epochs": 8, "recipe.min_steps": 0, "architecture.filters": 32,
          "architecture.embedding_dim": 64, "architecture.ngram_buckets": 65536},
@@ -149,7 +151,7 @@ def _rows(path: Path, generator: random.Random) -> Path:
 def _weights_equal(one: Path, other: Path) -> bool:
     from zoo.run import load_run
 
-    weights = [load_run(run).classifier.network.get_weights() for run in (one, other)]
+    weights = [load_run(run).model.network.get_weights() for run in (one, other)]
     return all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 

@@ -73,7 +73,7 @@ def metrics(run: Path) -> dict:
 
 def assert_equal_runs(left: Path, right: Path) -> None:
     """Weights bit for bit, history and metrics but for the times, and nothing left behind."""
-    weights = [zoo.load_run(run).classifier.network.get_weights() for run in (left, right)]
+    weights = [zoo.load_run(run).model.network.get_weights() for run in (left, right)]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
     assert history(left) == history(right)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import sentences
 
-from zoo import baseline
+from zoo.baselines import linear as baseline
 from zoo.data import load_split
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zoo.batch_rule import batch_finding
 from zoo.preset import load_preset
+from zoo.settings.batch_rule import batch_finding
 
 RATE, WARMUP = "recipe.optimizer.learning_rate", "recipe.schedule.warmup_fraction"
 SGD = {"recipe.optimizer.name": "sgd", RATE: 0.1, WARMUP: 0.0}

@@ -15,10 +15,10 @@ import zoo
 from zoo import ZooError
 from zoo.builders import build
 from zoo.cli import app
+from zoo.jobs.request import resolve
 from zoo.layers.norms import BatchNorm
 from zoo.preset import load_preset
-from zoo.recipe import decoupled_decay
-from zoo.request import resolve
+from zoo.settings.recipe import decoupled_decay
 from zoo.training.losses import Accuracy, ClassificationLoss
 from zoo.training.momentum import Lamb, MomentumSGD
 
@@ -40,7 +40,7 @@ def test_a_run_has_scores_a_sheet_of_mistakes_and_what_the_data_decided(run):
     assert metrics["test"]["accuracy"] > 0.9
     assert set(metrics["test"]["classes"]) == {"blue", "red"}
     assert metrics["baseline"]["test"]["accuracy"] > 0.9
-    assert metrics["training"]["parameters"] == run.image_classifier.network.count_params()
+    assert metrics["training"]["parameters"] == run.model.network.count_params()
     with Image.open(run.path / "mistakes.png") as sheet:
         assert sheet.width > 900
     decided = run.preset.architecture
@@ -96,7 +96,7 @@ def test_a_run_is_gone_on_with_to_the_same_weights(tmp_path):
         zoo.train("resnet", source, set=changes, out=tmp_path / name, verbose=False, resume=True)
         for name in ("a", "b")
     ]
-    weights = [each.image_classifier.network.get_weights() for each in runs]
+    weights = [each.model.network.get_weights() for each in runs]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
     again = zoo.train("resnet", source, set=changes, out=tmp_path / "a", verbose=False, resume=True)
@@ -131,7 +131,7 @@ def test_two_devices(tmp_path):
         "resnet", source, set=chosen, out=tmp_path / "run", verbose=False, devices="cpu:0,1"
     )
     assert math.isfinite(found.metrics["validation"]["loss"])
-    norms = [n for n in found.image_classifier.network.layers if isinstance(n, BatchNorm)]
+    norms = [n for n in found.model.network.layers if isinstance(n, BatchNorm)]
     assert all(np.abs(norm.moving_mean.numpy()).max() > 0 for norm in norms)
 
 

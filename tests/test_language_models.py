@@ -11,7 +11,7 @@ from conftest import sentences
 
 import zoo
 from zoo import ZooError
-from zoo.bigrams import fit_bigrams
+from zoo.baselines.bigrams import fit_bigrams
 from zoo.preset import load_preset
 from zoo.tasks import TASKS
 from zoo.text.vocabulary import load_vocabulary
@@ -64,8 +64,8 @@ def test_a_run_holds_scores_baseline_and_findings(run) -> None:
 
 
 def test_perplexity_is_that_of_one_long_window(run) -> None:
-    ids = run.language_model.vocabulary.encode(LINES[1100:])
-    logits = run.language_model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
+    ids = run.model.vocabulary.encode(LINES[1100:])
+    logits = run.model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy()
     assert run.metrics["test"]["loss"] == pytest.approx(losses.mean(), rel=1e-4)
 
@@ -159,16 +159,16 @@ def test_the_same_seed_writes_the_same_text(run) -> None:
 def test_temperature_zero_and_the_best_alone_take_the_most_probable(run) -> None:
     greedy = run.generate("the", 20, temperature=0.0)
     assert run.generate("the", 20, top_k=1, seed=5) == greedy
-    vocabulary = run.language_model.vocabulary
+    vocabulary = run.model.vocabulary
     ids = np.concatenate([[0], vocabulary.encode(["the"], end=False)])
-    logits = run.language_model.network(ids[None].astype("int32"))[0, -1].numpy()
+    logits = run.model.network(ids[None].astype("int32"))[0, -1].numpy()
     logits[1] = -np.inf
     first = vocabulary.continued("the", [int(logits.argmax())])
     assert greedy.startswith(first)
 
 
 def test_draws_follow_the_probabilities(run) -> None:
-    model = run.language_model
+    model = run.model
     logits, _ = model._next(tf.constant([[0]]), model.zeros(1))
     logits = logits[0].numpy()
     logits[1] = -np.inf
@@ -203,8 +203,8 @@ def test_scores_of_texts_are_log_probabilities_of_their_tokens(run) -> None:
     assert second["tokens"] == ["the", "film", "<eos>", "was", "<eos>"]
     assert second["loss"] == pytest.approx(-np.mean(second["log_probabilities"]), abs=1e-5)
     assert second["perplexity"] == pytest.approx(np.exp(second["loss"]))
-    ids = run.language_model.vocabulary.encode([LINES[0]])
-    logits = run.language_model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
+    ids = run.model.vocabulary.encode([LINES[0]])
+    logits = run.model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
     wanted = -tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy()[0]
     np.testing.assert_allclose(first["log_probabilities"], wanted, atol=1e-5)
     with pytest.raises(ZooError, match="takes a list of texts"):
@@ -223,9 +223,9 @@ def test_exported_with_its_state_it_answers_token_by_token(run, tmp_path) -> Non
     folder = run.export(tmp_path / "serving")
     served = tf.saved_model.load(folder).signatures["serve"]
     pieces = json.loads((folder / "vocabulary.json").read_text())["pieces"]
-    assert pieces == run.language_model.vocabulary.pieces
-    ids = np.concatenate([[0], run.language_model.vocabulary.encode([LINES[0]])])
-    expected = run.language_model.network(ids[None].astype("int32"))[0].numpy()
+    assert pieces == run.model.vocabulary.pieces
+    ids = np.concatenate([[0], run.model.vocabulary.encode([LINES[0]])])
+    expected = run.model.network(ids[None].astype("int32"))[0].numpy()
     states = {"hidden_0": tf.zeros((1, 16)), "cell_0": tf.zeros((1, 16))}
     for token, logits in zip(ids, expected, strict=True):
         found = served(tokens=tf.constant([[token]], tf.int32), **states)
@@ -240,7 +240,7 @@ def test_a_network_of_another_vocabulary_is_refused(run, tmp_path) -> None:
 
     other = tmp_path / "other"
     shutil.copytree(run.path, other)
-    vocabulary = zoo.load_run(other).language_model.vocabulary
+    vocabulary = zoo.load_run(other).model.vocabulary
     shorter = type(vocabulary)("words", lowercase=False, pieces=vocabulary.pieces[:-1])
     shorter.save(other / "model")
     with pytest.raises(ZooError, match="do not belong together"):

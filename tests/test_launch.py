@@ -13,7 +13,7 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo.errors import ZooError
-from zoo.folder import checkpoints
+from zoo.jobs.folder import checkpoints
 from zoo.launch import launch
 
 LAUNCH = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--"]

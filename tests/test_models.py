@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.architecture import ARCHITECTURES, TASK_OF
 from zoo.errors import ZooError
 from zoo.models import MODELS
+from zoo.settings.architecture import ARCHITECTURES, TASK_OF
 
 SHARED = {
     "vocabulary_size": 50,

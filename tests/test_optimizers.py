@@ -8,7 +8,7 @@ import tensorflow as tf
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights, TokenEmbedding
 from zoo.layers.sparse import SparseMatmul, offer_matmul
-from zoo.recipe import Recipe
+from zoo.settings.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
 from zoo.training.momentum import MomentumSGD
 from zoo.training.optimizers import (

@@ -8,12 +8,12 @@ import pytest
 import zoo
 from zoo import ZooError, builders
 from zoo.advice import load_advice, load_sources
-from zoo.architecture import ARCHITECTURES
-from zoo.dotted import ADAMS, USUAL_RATES
 from zoo.models import MODELS
 from zoo.plain_yaml import parse_value
 from zoo.preset import load_preset, names, presets, presets_root, summaries
-from zoo.recipe import decoupled_decay, mean_form, rate_factor
+from zoo.settings.architecture import ARCHITECTURES
+from zoo.settings.dotted import ADAMS, USUAL_RATES
+from zoo.settings.recipe import decoupled_decay, mean_form, rate_factor
 
 NAMES = names()
 EXPECTED = {

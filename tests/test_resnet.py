@@ -16,11 +16,11 @@ from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 
 import zoo
 from zoo import ZooError
-from zoo.architecture import ARCHITECTURES
 from zoo.layers import PaddedShortcut, WhiteningConv2D
 from zoo.layers.norms import offer_batch_norm
 from zoo.models.receptive import receptive_fields
 from zoo.models.resnet import PLANS, resnet
+from zoo.settings.architecture import ARCHITECTURES
 from zoo.training.batch_norm import fused_batch_norm
 
 PLAIN = {

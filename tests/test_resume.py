@@ -18,9 +18,10 @@ from conftest import sentences, write_csv
 from resume_parts import SETTINGS, Killed, assert_equal_runs, kill_at, train, write_always
 
 import zoo
-from zoo import ZooError, verdict
+from zoo import ZooError
 from zoo.data import pipeline
 from zoo.tasks import classification
+from zoo.trained.texts import TextClassifier
 from zoo.training import checkpoint
 from zoo.training.callbacks import Averaged
 from zoo.training.interruption import Stopped, stop_signals
@@ -78,7 +79,7 @@ def test_after_the_last_epoch_only_the_scoring_is_repeated(
 ) -> None:
     run = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        kill_at(patch, verdict, "split_logits", 1)
+        kill_at(patch, TextClassifier, "logits_of", 1)
         with pytest.raises(Killed):
             train(rows, run)
     with pytest.MonkeyPatch.context() as patch:

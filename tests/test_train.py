@@ -37,7 +37,7 @@ def test_metrics_have_the_promised_keys(trained) -> None:
     training = trained.metrics["training"]
     assert training["examples_per_second"] > 0
     assert 0 <= training["input_wait_share"] < 1
-    assert training["parameters"] == trained.classifier.network.count_params()
+    assert training["parameters"] == trained.model.network.count_params()
 
 
 def test_the_result_line_compares_with_the_linear_model(trained) -> None:
@@ -73,7 +73,7 @@ def test_predict_refuses_one_string(trained) -> None:
 def test_keras_reads_the_saved_model(trained) -> None:
     model = keras.models.load_model(trained.path / "model" / "model.keras")
     ids = np.array([[5, 6, 7]], dtype="int32")
-    expected = trained.classifier.network(ids)
+    expected = trained.model.network(ids)
     np.testing.assert_allclose(model(ids), expected, atol=1e-6)
 
 
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_weights(reviews, tmp_path) -> None:
         zoo.train("textcnn", reviews, set=QUICK, out=tmp_path / name, seed=5, verbose=False)
         for name in "ab"
     ]
-    first, second = (run.classifier.network.get_weights() for run in runs)
+    first, second = (run.model.network.get_weights() for run in runs)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -109,8 +109,8 @@ def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path) -> None:
     )
     again = zoo.train(first.path / "preset.yaml", out=tmp_path / "b", verbose=False)
     for a, b in zip(
-        first.classifier.network.get_weights(),
-        again.classifier.network.get_weights(),
+        first.model.network.get_weights(),
+        again.model.network.get_weights(),
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)
@@ -150,10 +150,8 @@ def test_start_vectors(reviews, tmp_path) -> None:
     )
     finding = next(finding for finding in run.findings if "vectors for" in finding.what)
     assert finding.evidence["found"] == 2
-    pieces = run.classifier.tokenizer.pieces()
-    layer = next(
-        layer for layer in run.classifier.network.layers if layer.name.startswith("embedding")
-    )
+    pieces = run.model.tokenizer.pieces()
+    layer = next(layer for layer in run.model.network.layers if layer.name.startswith("embedding"))
     np.testing.assert_allclose(layer.get_weights()[0][pieces.index("great")], 0.5)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoo.builders import textrnn as textrnn
     from zoo.errors import ZooError as ZooError
     from zoo.finding import Finding as Finding
-    from zoo.job import train as train
+    from zoo.jobs.train import train as train
     from zoo.preset import Preset as Preset
     from zoo.preset import explain as explain
     from zoo.preset import load_preset as load_preset
@@ -43,7 +43,7 @@ _HOMES = {
     "presets": "zoo.preset",
     "Run": "zoo.run",
     "load_run": "zoo.run",
-    "train": "zoo.job",
+    "train": "zoo.jobs.train",
     "hypermodel": "zoo.tuning.hypermodel",
 }
 

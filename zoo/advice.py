@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from zoo.architecture import Block
 from zoo.errors import ZooError, did_you_mean
 from zoo.plain_yaml import read_sections, read_yaml
 from zoo.preset import names, presets_root
+from zoo.settings.architecture import Block
 
 
 class Advice(Block):

@@ -72,7 +72,7 @@ def train(
         strategy_for(devices)
 
     load_tensorflow(choose_devices)
-    from zoo.job import train as run_training
+    from zoo.jobs.train import train as run_training
 
     changes = dict(_assignment(entry) for entry in set or [])
     run = run_training(
@@ -150,7 +150,7 @@ def predict(
 
     loaded = load_run(run)
     given: Iterable[str] = files or ["-"]
-    if not loaded.is_image_classifier:
+    if loaded.task != "image-classification":
         given = itertools.chain.from_iterable(read_texts(each, text=text) for each in given)
     elif not files:
         raise ZooError("predict needs the paths of pictures, or of folders of them.")
@@ -186,9 +186,9 @@ def export(
     loaded = load_run(run)
     written = loaded.export(folder)
     takes = "takes strings. Load it after import tensorflow_text"
-    if loaded.is_image_classifier:
+    if loaded.task == "image-classification":
         takes = "takes the bytes of picture files"
-    if loaded.is_language_model:
+    if loaded.task == "language-modeling":
         takes = "takes token ids and the state, and gives logits and the state after them"
     print(f"{written}: a SavedModel; its `serve` {takes}.")
 

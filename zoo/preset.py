@@ -14,15 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
-from zoo.architecture import ARCHITECTURES, TASK_OF, Block, Positive
-from zoo.data_settings import CorpusData as CorpusData
-from zoo.data_settings import ImageData as ImageData
-from zoo.data_settings import TextData as TextData
-from zoo.dotted import BLOCKS, change, covers, leaves
 from zoo.errors import ZooError, did_you_mean, unknown
 from zoo.plain_yaml import read_sections, read_yaml, yaml_text
-from zoo.recipe import LanguageRecipe, Recipe
-from zoo.schema_errors import readable
+from zoo.settings.architecture import ARCHITECTURES, TASK_OF, Block, Positive
+from zoo.settings.data import CorpusData as CorpusData
+from zoo.settings.data import ImageData as ImageData
+from zoo.settings.data import TextData as TextData
+from zoo.settings.dotted import BLOCKS, change, covers, leaves
+from zoo.settings.recipe import LanguageRecipe, Recipe
+from zoo.settings.schema_errors import readable
 
 
 class Search(Block):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,3 +82,36 @@ def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[s
         },
         "confusion_matrix": confusion.tolist(),
     }
+
+
+def predictions(logits: np.ndarray, classes: list[Any]) -> Iterator[dict[str, Any]]:
+    """Yield `{"label": ..., "probabilities": {label: probability}}` of each row of logits."""
+    for row in softmax(logits):
+        yield {
+            "label": classes[int(row.argmax())],
+            "probabilities": {
+                str(label): round(float(value), 6)
+                for label, value in zip(classes, row, strict=True)
+            },
+        }
+
+
+class Mistake(NamedTuple):
+    """A row, from 0, that was predicted wrongly; labels and predictions are class ids."""
+
+    row: int
+    label: int
+    predicted: int
+    probability: float
+
+
+def mistakes(labels: np.ndarray, logits: np.ndarray) -> list[Mistake]:
+    """Return the wrong predictions, the most confident first."""
+    probabilities = softmax(logits)
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    confidence = probabilities[wrong, predicted[wrong]]
+    return [
+        Mistake(int(row), int(labels[row]), int(predicted[row]), float(probabilities[row].max()))
+        for row in wrong[np.argsort(-confidence, kind="stable")]
+    ]

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data_settings import ImageData
+from zoo.settings.data import ImageData
 
 ERASED = (0.02, 0.33)  # share of the area of an erased rectangle (Zhong 2017)
 

@@ -18,8 +18,8 @@ from zoo.data.pictures import Center, Source, center_part, open_picture, random_
 from zoo.data.pipeline import Place, at_most
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
 from zoo.data.store import Split
-from zoo.data_settings import ImageData
 from zoo.errors import ZooError
+from zoo.settings.data import ImageData
 
 AHEAD = 3  # batches being decoded while one is used
 DRAWS = 6  # numbers a picture: four of a random part, of which two also shift it, flip

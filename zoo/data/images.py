@@ -27,9 +27,9 @@ from zoo.data.image_sources import Found, find_pictures
 from zoo.data.pipeline import Place
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
-from zoo.data_settings import ImageData
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
+from zoo.settings.data import ImageData
 
 PARTS = ("train", "validation", "test")
 SMALLEST = 8  # pixels that a network is built for

@@ -10,8 +10,8 @@ import numpy as np
 from zoo.data.images import load_images
 from zoo.data.sheet import training_sheet
 from zoo.data.text import Data, load_data, probe
-from zoo.data_settings import ImageData, TextData
 from zoo.finding import Finding
+from zoo.settings.data import ImageData, TextData
 
 SAMPLES = 5
 SAMPLE_CHARACTERS = 300

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zoo.baseline import fit_baseline
+from zoo.baselines.linear import fit_baseline
 from zoo.data import Data, bundled, load_data
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.jobs.request import Request
+from zoo.jobs.start import Start
+from zoo.jobs.verdict import against_baseline, scored
 from zoo.preset import Preset
-from zoo.request import Request
-from zoo.run import Classifier
-from zoo.start import Start
 from zoo.text.vectors import read_vectors
+from zoo.trained.texts import TextClassifier
 from zoo.training.model import TrainingModel
-from zoo.verdict import against_baseline, scored
 
 
 class TextClassification:
@@ -103,9 +103,10 @@ class TextClassification:
         self, model: TrainingModel, preset: Preset, data: Data, start: Start, folder: Path
     ) -> dict[str, Any]:
         """Save the classifier and score it."""
-        classifier = Classifier(model, data.tokenizer, start.classes, preset.data.max_length)
+        classifier = TextClassifier(model, data.tokenizer, start.classes, preset.data.max_length)
         classifier.save(folder / "model")
-        return scored(classifier, data, start.baseline, folder)
+        parts = {"validation": data.validation, "test": data.test}
+        return scored(classifier, parts, start.baseline, folder)
 
     def verdict(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""

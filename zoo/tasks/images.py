@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from zoo import scores
+from zoo.baselines.pictures import fit_picture_baseline
 from zoo.data.images import Images, bundled_pictures, load_images
 from zoo.data.pictures import Center
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.image_baseline import fit_picture_baseline
-from zoo.image_classifier import ImageClassifier
+from zoo.jobs.request import Request
+from zoo.jobs.start import Start
+from zoo.jobs.verdict import against_baseline, scored
 from zoo.models.receptive import receptive_fields
 from zoo.preset import Preset
-from zoo.request import Request
-from zoo.start import Start
+from zoo.trained.pictures import ImageClassifier
 from zoo.training.model import TrainingModel
-from zoo.verdict import against_baseline
 
 WHITENED = 1000  # pictures whose patches are decorrelated
 
@@ -70,7 +69,7 @@ class ImageClassification:
         return dict(start.decided)
 
     def judged(self, preset: Preset) -> list[Finding]:
-        """Return nothing: the schema has checked it, and `zoo.batch_rule` the norm."""
+        """Return nothing: the schema has checked it, and `zoo.settings.batch_rule` the norm."""
         return []
 
     def prepare(
@@ -88,17 +87,8 @@ class ImageClassification:
         """Save the classifier, score it, and write a sheet of its mistakes."""
         classifier = ImageClassifier(model, start.classes, data.view.center)
         classifier.save(folder / "model")
-        found: dict[str, Any] = {"validation": None, "test": None}
-        for name, pictures in (("validation", data.validation), ("test", data.test)):
-            if pictures is None:
-                continue
-            logits = classifier.logits_of(pictures)
-            found[name] = scores.report(pictures.labels, logits, data.classes)
-            # the last one written wins: test, where there is a test part
-            found[name]["mistakes"] = classifier.write_mistakes(
-                folder / "mistakes.png", pictures, logits
-            )
-        return found | {"baseline": start.baseline}
+        parts = {"validation": data.validation, "test": data.test}
+        return scored(classifier, parts, start.baseline, folder)
 
     def verdict(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zoo.bigrams import fit_bigrams, log_shares
+from zoo.baselines.bigrams import fit_bigrams, log_shares
 from zoo.data.corpus import Corpus, bundled_corpus, load_corpus
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.language import TrainedLanguageModel
+from zoo.jobs.request import Request
+from zoo.jobs.start import Start
 from zoo.preset import Preset
-from zoo.request import Request
-from zoo.start import Start
+from zoo.settings.recipe import LanguageRecipe
+from zoo.trained.language import TrainedLanguageModel
 from zoo.training.model import TrainingModel
 
 # What the papers' recipes bear: AWD-LSTM's rate at 3 layers of 70 steps, for the mean a token; its
@@ -73,7 +74,7 @@ class LanguageModeling:
         self, model: TrainingModel, preset: Preset, data: Corpus, seed: int
     ) -> list[Finding]:
         """Start the bias of the logits at the tokens' log shares, where the recipe says so."""
-        if preset.recipe.prior_bias:
+        if isinstance(preset.recipe, LanguageRecipe) and preset.recipe.prior_bias:
             model.get_layer("embedding").bias.assign(
                 log_shares(data.train.ids, len(data.vocabulary))
             )
@@ -87,7 +88,7 @@ class LanguageModeling:
         trained.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
         scored = {
-            name: trained.evaluate(tokens) if tokens is not None else None
+            name: trained.scores(tokens) if tokens is not None else None
             for name, tokens in parts.items()
         }
         return scored | {"baseline": start.baseline}

@@ -1,4 +1,4 @@
-"""What `zoo.job` asks of a task."""
+"""What `zoo.jobs.train` asks of a task."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zoo.finding import Finding
+from zoo.jobs.request import Request
+from zoo.jobs.start import Start
 from zoo.preset import Preset
-from zoo.request import Request
-from zoo.start import Start
 from zoo.training.model import TrainingModel
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.recipe import LanguageRecipe, Recipe
+from zoo.settings.recipe import LanguageRecipe, Recipe
 from zoo.training.statistics import local_variable
 
 # Steps between two updates of the average, each with the decay to that power: over the hundreds of

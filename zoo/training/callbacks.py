@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.recipe import LanguageRecipe, Recipe
+from zoo.settings.recipe import LanguageRecipe, Recipe
 from zoo.training.blowup import BlowUp
 from zoo.training.schedules import RecipeSchedule
 

@@ -30,7 +30,7 @@ from zoo.layers import NgramWeights
 from zoo.layers.norms import offer_batch_norm
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import recipe_from
-from zoo.recipe import Recipe
+from zoo.settings.recipe import Recipe
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batch_norm import fused_batch_norm
 from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.architecture import Block, Fraction, Positive
+from zoo.settings.architecture import Block, Fraction, Positive
 
 Rate = Annotated[float, Field(gt=0.0, le=100.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=0.1)]

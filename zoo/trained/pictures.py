@@ -17,12 +17,13 @@ import tensorflow as tf
 
 from zoo import scores
 from zoo.data.image_batches import Pictures
+from zoo.data.image_sources import picture_files
 from zoo.data.images import load_pictures
 from zoo.data.pictures import Center, Source, check_picture
 from zoo.data.sheet import write_sheet
 from zoo.errors import ZooError
-from zoo.export import write_archive
-from zoo.files import read_json, write_json, written_beside
+from zoo.files import read_json, write_json
+from zoo.trained.archive import load_network, save_network, write_archive
 
 BATCH = 64  # pictures of one forward pass
 MISTAKES = 48
@@ -44,9 +45,7 @@ class ImageClassifier:
 
     def save(self, folder: Path) -> None:
         """Write `model.keras` and `labels.json` into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_beside(folder / "model.keras") as temporary:
-            self.network.save(temporary)
+        save_network(self.network, folder)
         document = {"labels": self.labels, **dataclasses.asdict(self.center)}
         write_json(folder / "labels.json", document)
 
@@ -77,27 +76,31 @@ class ImageClassifier:
             problem = check_picture(source).problem or f"cannot be read ({error})"
             raise ZooError(f"{source}: {problem}.") from error
 
-    def predictions(self, files: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield `{"file": ..., "label": ..., "probabilities": {label: probability}}` of files."""
-        named, read = itertools.tee(files)
-        for logits in self.logits(map(Path, read)):
-            for name, row in zip(named, scores.softmax(logits), strict=False):
-                yield {
-                    "file": name,
-                    "label": self.labels[int(row.argmax())],
-                    "probabilities": {
-                        str(label): round(float(value), 6)
-                        for label, value in zip(self.labels, row, strict=True)
-                    },
-                }
+    def predictions(self, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield `{"file": ..., "label": ..., "probabilities": {label: probability}}`.
 
-    def evaluate(self, data: Any, path: str | None, label: str | None) -> dict[str, Any]:
+        Args:
+            paths: files of pictures, and folders of them.
+        """
+        named, read = itertools.tee(picture_files(list(map(str, paths))))
+        for logits in self.logits(map(Path, read)):
+            for name, found in zip(named, scores.predictions(logits, self.labels), strict=False):
+                yield {"file": name, **found}
+
+    def evaluate(
+        self, data: Any, *, text: str | None = None, label: str | None = None
+    ) -> dict[str, Any]:
         """Return the scores on labelled pictures, with the keys of `metrics.json`.
+
+        Args:
+            data: what a training takes.
+            text: the column of paths, where the data are a table.
+            label: the column of labels.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        pictures = load_pictures(data, classes=self.labels, path=path, label=label)
+        pictures = load_pictures(data, classes=self.labels, path=text, label=label)
         with pictures.split:
             return scores.report(pictures.labels, self.logits_of(pictures), self.labels)
 
@@ -110,23 +113,21 @@ class ImageClassifier:
 
         return np.concatenate(list(self.logits(every())))
 
-    def write_mistakes(self, path: Path, pictures: Pictures, logits: np.ndarray) -> int:
-        """Write a sheet of the most confident mistakes, worst first (A26); return their count.
+    def write_mistakes(self, folder: Path, pictures: Pictures, logits: np.ndarray) -> int:
+        """Write the most confident mistakes as a sheet, `mistakes.png` (A26); return their count.
 
-        Under each picture stand its label and what was predicted with which probability.
+        Worst first. Under each picture stand its label and what was predicted with which
+        probability.
         """
-        probabilities = scores.softmax(logits)
-        predicted = probabilities.argmax(axis=1)
-        wrong = np.flatnonzero(predicted != pictures.labels)
-        confidence = probabilities[wrong, predicted[wrong]]
-        worst = wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]
+        wrong = scores.mistakes(pictures.labels, logits)
+        worst = wrong[:MISTAKES]
         captions = [
-            f"is {self.labels[pictures.labels[i]]}\n"
-            f"{self.labels[predicted[i]]} {probabilities[i, predicted[i]]:.2f}"
-            for i in worst
+            f"is {self.labels[each.label]}\n{self.labels[each.predicted]} {each.probability:.2f}"
+            for each in worst
         ]
-        shown = [self._shown(source) for source in pictures.sources(worst)]
-        write_sheet(path, shown, captions)
+        rows = np.array([each.row for each in worst], np.int64)
+        shown = [self._shown(source) for source in pictures.sources(rows)]
+        write_sheet(folder / "mistakes.png", shown, captions)
         return len(wrong)
 
     def export(self, folder: Path) -> Path:
@@ -154,7 +155,7 @@ class ImageClassifier:
 
         signature = [tf.TensorSpec([None], tf.string, name="pictures")]
         archive.add_endpoint("serve", serve, input_signature=signature)
-        return write_archive(archive, Path(folder))
+        return write_archive(archive, folder)
 
 
 def _decoder(center: Center) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -175,12 +176,8 @@ def _decoder(center: Center) -> Callable[[tf.Tensor], tf.Tensor]:
     return decode
 
 
-def load_image_classifier(folder: Path, load_network: Any) -> ImageClassifier:
+def load_image_classifier(folder: Path) -> ImageClassifier:
     """Read what `ImageClassifier.save` wrote.
-
-    Args:
-        folder: where.
-        load_network: from the path of `model.keras` to the network.
 
     Raises:
         ZooError: a file is missing or damaged.
@@ -192,7 +189,7 @@ def load_image_classifier(folder: Path, load_network: Any) -> ImageClassifier:
         center = Center(int(document["size"]), float(document["fraction"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{path}: is damaged: labels, size and fraction.") from error
-    network = load_network(folder / "model.keras")
+    network = load_network(folder)
     if int(network.output.shape[-1]) != len(labels):
         raise ZooError(
             f"{folder}: network and labels do not belong together: "

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from zoo.batch_rule import NORM, batch_finding, norm_for_batch
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
+from zoo.settings.batch_rule import NORM, batch_finding, norm_for_batch
 from zoo.training.precision import chosen_policy
 
 

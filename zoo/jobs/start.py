@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.dotted import values_of
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.preset import Preset, load_preset
+from zoo.settings.dotted import values_of
 from zoo.text.tokenizers import Tokenizer, load_tokenizer
 from zoo.text.vocabulary import Vocabulary, load_vocabulary
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from zoo.batch_rule import RATE, follow_batch
 from zoo.errors import unknown
-from zoo.recipe import SGD, Adadelta, Adam, AdamW, Lamb, LazyAdamW, RMSprop
+from zoo.settings.batch_rule import RATE, follow_batch
+from zoo.settings.recipe import SGD, Adadelta, Adam, AdamW, Lamb, LazyAdamW, RMSprop
 
 BLOCKS = ("architecture", "data", "recipe")
 OPTIMIZERS: dict[str, Any] = {
@@ -61,7 +61,7 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
     Reasons of values that change go, since they are reasons of the old ones. The order of the
     changes does not matter: another optimizer comes first, with its own values. Another batch size
-    brings another rate (`zoo.batch_rule`).
+    brings another rate (`zoo.settings.batch_rule`).
 
     Raises:
         ZooError: a key does not exist.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.architecture import Block, Positive
+from zoo.settings.architecture import Block, Positive
 
 Balance = Literal["none", "oversample", "batches", "class-weights"]
 

@@ -13,13 +13,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.tokens import Tokens
+from zoo.data.lines import content_digest, read_lines
+from zoo.data.tokens import Tokens, cached_tokens
 from zoo.data.windows import windows
 from zoo.errors import ZooError
-from zoo.export import write_archive
-from zoo.files import written_beside
 from zoo.models.lstm_lm import with_states
 from zoo.text.vocabulary import END, UNKNOWN, Vocabulary, load_vocabulary
+from zoo.trained.archive import load_network, save_network, write_archive
 from zoo.training.token_loss import token_losses
 
 WINDOW = 512  # tokens scored at once
@@ -40,9 +40,7 @@ class TrainedLanguageModel:
 
     def save(self, folder: Path) -> None:
         """Write `model.keras` and `vocabulary.json` into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_beside(folder / "model.keras") as temporary:
-            self.network.save(temporary)
+        save_network(self.network, folder)
         self.vocabulary.save(folder)
 
     @functools.cached_property
@@ -91,7 +89,23 @@ class TrainedLanguageModel:
             found.append(losses.numpy())
         return np.concatenate(found) if found else np.zeros(0, np.float32)
 
-    def evaluate(self, tokens: Tokens) -> dict[str, Any]:
+    def evaluate(
+        self, data: Any, *, text: str | None = None, label: str | None = None
+    ) -> dict[str, Any]:
+        """Return loss and perplexity a token of a corpus, with the keys of `metrics.json`.
+
+        Args:
+            data: what a training takes.
+            text: the column or key of the text, where there is one.
+            label: of no use here.
+
+        Raises:
+            ZooError: the data cannot be read, or are empty.
+        """
+        digest = f"{content_digest(data)} {text}"
+        return self.scores(cached_tokens(digest, read_lines(data, text=text), self.vocabulary))
+
+    def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""
         if not len(tokens):
             raise ZooError("there are no tokens to score.")
@@ -190,20 +204,16 @@ class TrainedLanguageModel:
                 ),
             ],
         )
-        return write_archive(archive, Path(folder), self.vocabulary.save)
+        return write_archive(archive, folder, self.vocabulary.save)
 
 
-def load_language_model(folder: Path, load_network: Any) -> TrainedLanguageModel:
+def load_language_model(folder: Path) -> TrainedLanguageModel:
     """Read what `TrainedLanguageModel.save` wrote.
-
-    Args:
-        folder: where.
-        load_network: from the path of `model.keras` to the network.
 
     Raises:
         ZooError: a file is missing or damaged.
     """
-    network = load_network(folder / "model.keras")
+    network = load_network(folder)
     vocabulary = load_vocabulary(folder)
     if int(network.output.shape[-1]) != len(vocabulary):
         raise ZooError(

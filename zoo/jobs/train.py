@@ -37,17 +37,17 @@ from zoo.environment import environment
 from zoo.errors import ZooError
 from zoo.files import write_json, write_text
 from zoo.finding import Finding
-from zoo.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
+from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
+from zoo.jobs.request import Request, resolve
+from zoo.jobs.start import Start, check_fingerprint, check_same, load_start
+from zoo.jobs.verdict import notes
 from zoo.preset import Preset
-from zoo.request import Request, resolve
 from zoo.run import Run
-from zoo.start import Start, check_fingerprint, check_same, load_start
 from zoo.tasks import TASKS, Task
 from zoo.training.interruption import Stop, Stopped, stop_signals
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
 from zoo.training.resume import Checkpoints, Unusable
-from zoo.verdict import notes
 
 _NOTHING = "No epoch had ended: nothing is kept."
 

@@ -8,28 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from zoo import scores
-from zoo.data import Data
-from zoo.evaluate import split_logits, write_mistakes
 from zoo.finding import Finding
-from zoo.run import Classifier
+from zoo.trained.pictures import ImageClassifier
+from zoo.trained.texts import TextClassifier
 
 
 def scored(
-    classifier: Classifier, data: Data, baseline: dict[str, Any], folder: Path
+    classifier: TextClassifier | ImageClassifier,
+    parts: Mapping[str, Any],
+    baseline: dict[str, Any],
+    folder: Path,
 ) -> dict[str, Any]:
-    """Score the kept weights on validation and test, and write the worst mistakes."""
-    found: dict[str, Any] = {"validation": None, "test": None}
-    for name, split in (("validation", data.validation), ("test", data.test)):
-        if split is None:
+    """Score a classifier on parts of its data, None for none, and write the worst mistakes."""
+    found: dict[str, Any] = {}
+    for name, part in parts.items():
+        if part is None:
+            found[name] = None
             continue
-        logits = split_logits(
-            classifier.network, classifier.tokenizer, split, classifier.max_length
-        )
-        found[name] = scores.report(split.labels, logits, data.classes)
+        logits = classifier.logits_of(part)
+        found[name] = scores.report(part.labels, logits, classifier.labels)
         # the last one written wins: test, where there is a test part
-        found[name]["mistakes"] = write_mistakes(
-            folder / "mistakes.csv", split, logits, data.classes
-        )
+        found[name]["mistakes"] = classifier.write_mistakes(folder, part, logits)
     return found | {"baseline": baseline}
 
 
