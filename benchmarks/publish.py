@@ -48,6 +48,8 @@ def measured() -> dict[str, list[dict[str, Any]]]:
     blocks: dict[str, list[dict[str, Any]]] = defaultdict(list)
     groups = {**_groups(), **_groups("perplexity"), **_groups("images")}
     for (preset, data), entries in groups.items():
+        if "," in preset:
+            continue  # a preset with a change
         last = entries[-1]
         metric = "perplexity" if "perplexity" in last else "accuracy"
         baseline = "bigrams" if metric == "perplexity" else "linear"
