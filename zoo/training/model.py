@@ -31,18 +31,14 @@ from zoo.layers.norms import offer_batch_norm
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import recipe_from
 from zoo.settings.recipe import Recipe
+from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batch_norm import fused_batch_norm
 from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
-from zoo.training.gradients import (
-    add,
-    clip_by_global_norm,
-    mean_over_replicas,
-    sum_repeated_rows,
-)
+from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
 from zoo.training.prediction import predict_together
 from zoo.training.resume import Checkpoints
@@ -354,7 +350,8 @@ class TrainingModel(keras.Model):
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
                     _read(x), y, batch_size=batch_size, epochs=epochs, verbose=verbose,
-                    callbacks=[*own, *(callbacks or [])], validation_split=validation_split,
+                    callbacks=[KeepMemory(), *own, *(callbacks or [])],
+                    validation_split=validation_split,
                     validation_data=_read(validation_data), steps_per_epoch=steps_per_epoch,
                     **kwargs,
                 )  # fmt: skip
