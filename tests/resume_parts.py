@@ -25,9 +25,16 @@ class Killed(BaseException):
 
 
 def write_always(monkeypatch) -> None:
-    """Write a checkpoint after every step."""
+    """Write a checkpoint after every step, and wait for it."""
     for name in ("WAIT_TIMES", "LEAST_SECONDS", "FIRST_SECONDS"):
         monkeypatch.setattr(resume, name, 0)
+    is_late = resume.Checkpoints._is_late
+
+    def waits(self) -> bool:
+        self.close()
+        return is_late(self)
+
+    monkeypatch.setattr(resume.Checkpoints, "_is_late", waits)
 
 
 def killed() -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from zoo import ZooError
 from zoo.data import pipeline
 from zoo.tasks import classification
 from zoo.trained.texts import TextClassifier
-from zoo.training import checkpoint
+from zoo.training import checkpoint, resume
 from zoo.training.callbacks import Averaged
 from zoo.training.interruption import Stopped, stop_signals
 from zoo.training.model import TrainingModel
@@ -241,6 +242,29 @@ def test_a_checkpoint_that_cannot_be_written_is_a_finding(rows, whole, tmp_path)
     assert_equal_runs(whole, run)
     (finding,) = [each for each in found.findings if "could not be written" in each.what]
     assert "No space left" in finding.what
+
+
+def test_training_goes_on_while_the_disk_writes(rows, whole, tmp_path) -> None:
+    begun, moved, waited = threading.Event(), threading.Event(), []
+    sync, step = checkpoint._sync, Monitor.on_train_batch_end
+
+    def slow(folder):
+        begun.set()
+        waited.append(moved.wait(60))
+        sync(folder)
+
+    def watched(self, batch, logs=None):
+        if begun.is_set():
+            moved.set()
+        step(self, batch, logs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resume, "FIRST_SECONDS", 0)
+        patch.setattr(checkpoint, "_sync", slow)
+        patch.setattr(Monitor, "on_train_batch_end", watched)
+        train(rows, tmp_path / "run")
+    assert waited[0]
+    assert_equal_runs(whole, tmp_path / "run")
 
 
 # --- signals --------------------------------------------------------------------------------------

@@ -359,6 +359,7 @@ def _fit(
     finally:
         job.stop.waits = False
         monitor.close()
+        saved.close()
     if model.best_epoch is None:
         raise ZooError(f"{reason} {'' if job.resume_hint else _NOTHING}".rstrip())
     return reason, failed

@@ -151,7 +151,7 @@ class StartAveraging(keras.callbacks.Callback):
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs to go on."""
-        return {"losses": self.losses}
+        return {"losses": list(self.losses)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""

@@ -105,7 +105,7 @@ class Monitor(keras.callbacks.Callback):
             "seconds": now - self._begun,
             "seconds_to_first_step": self.seconds_to_first_step,
             "seconds_in_all": now - self.started,
-            "lines": self.lines,
+            "lines": list(self.lines),
         }
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -34,7 +35,8 @@ class Checkpoints(keras.callbacks.Callback):
     """Writes checkpoints, and begins at one; the last of a training's callbacks.
 
     One is written when the last is `WAIT_TIMES` as old as its writing took, when the process is
-    asked to stop, and when the last epoch is over. One that cannot be written is a finding, and
+    asked to stop, and when the last epoch is over. Its arrays are copies, and a thread writes them:
+    training waits for the disk at its end alone. One that cannot be written is a finding, and
     training goes on. None is written of weights that are not finite.
 
     Args:
@@ -48,7 +50,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     Attributes:
         step: optimizer steps since the training began.
-        seconds: time spent writing.
+        seconds: time that training waited, and the processor's time of the thread.
         findings: what could not be written.
         failed: whether the last one could not be written.
     """
@@ -78,8 +80,11 @@ class Checkpoints(keras.callbacks.Callback):
         self._callbacks: list[Any] = []
         self._epoch = self._batch = 0
         self._metrics: list[np.ndarray] = []  # of the training, while validation uses the same
+        self._thread = ThreadPoolExecutor(1, "checkpoints")
+        self._writing: Future[float] | None = None
         self._last: float | None = None
         self._wait = FIRST_SECONDS
+        self._cost = 0.0  # seconds of the last one
 
     @property
     def initial_epoch(self) -> int:
@@ -120,10 +125,9 @@ class Checkpoints(keras.callbacks.Callback):
         """Write one if it is time, or if the process is to stop."""
         self.step += 1
         self._batch += 1
-        now = time.perf_counter()
         if self._last is None:
-            self._last = now
-        if self.within_epochs and (self.stop.asked is not None or now - self._last >= self._wait):
+            self._last = time.perf_counter()
+        if self.within_epochs and (self.stop.asked is not None or self._is_late()):
             self._write(logs)
         self.stop.check()
 
@@ -149,10 +153,27 @@ class Checkpoints(keras.callbacks.Callback):
             return  # a training that failed has no end to go on from
         if over:
             self._epoch = self.params["epochs"]
-        late = self._last is None or time.perf_counter() - self._last >= self._wait
-        if over or late or self.stop.asked is not None:
+        if over or self.stop.asked is not None or self._is_late():
             self._write(logs)
         self.stop.check()
+
+    def close(self) -> None:
+        """Wait until what is being written is on the disk."""
+        if self._writing is None:
+            return
+        started, writing, self._writing = time.perf_counter(), self._writing, None
+        self._cost += writing.result()
+        self._cost += time.perf_counter() - started
+        self.seconds += self._cost
+        self._wait = max(LEAST_SECONDS, WAIT_TIMES * self._cost)
+
+    def _is_late(self) -> bool:
+        """Whether it is time for one; never while one is being written."""
+        if self._writing is not None:
+            if not self._writing.done():
+                return False
+            self.close()
+        return self._last is None or time.perf_counter() - self._last >= self._wait
 
     def _damaged(self, what: str) -> Unusable:
         return Unusable(
@@ -161,25 +182,35 @@ class Checkpoints(keras.callbacks.Callback):
         )
 
     def _write(self, logs: dict[str, Any] | None, metrics: list[np.ndarray] | None = None) -> None:
+        """Begin to write one, and wait for it where training ends with it."""
         if not self.writes:
             return
+        self.close()
         started = time.perf_counter()
         if math.isfinite(float((logs or {}).get("loss", 0.0))) and state.are_finite(self.model):
-            try:
-                self.folder.save(self.step, self._document(metrics))
-                self.failed = False
-            except ZooError as error:
-                self._note(error)
+            document = self._document(metrics)
+            self._writing = self._thread.submit(self._save, self.step, document)
         self._last = time.perf_counter()
-        self.seconds += self._last - started
-        self._wait = max(LEAST_SECONDS, WAIT_TIMES * (self._last - started))
+        self._cost = self._last - started
+        if self.stop.asked is not None or self._epoch == self.params["epochs"]:
+            self.close()
 
-    def _note(self, error: ZooError) -> None:
+    def _save(self, step: int, document: dict[str, Any]) -> float:
+        """Write a document; return the processor's seconds. In the thread."""
+        started = time.thread_time()
+        try:
+            self.folder.save(step, document)
+            self.failed = False
+        except ZooError as error:
+            self._note(step, error)
+        return time.thread_time() - started
+
+    def _note(self, step: int, error: ZooError) -> None:
         if not self.failed:
             finding = Finding(
                 "warning",
                 f"a checkpoint could not be written: {error}",
-                {"step": self.step},
+                {"step": step},
                 "Training went on; an interruption would have lost more of it. Free some space.",
             )
             self.findings.append(finding)
