@@ -2,7 +2,8 @@
 
 Each in a process of its own, measured by the operating system. The step: 2 x 256 tied, 64 rows of
 70 tokens, by the zoo and by plain Keras, whose logits take 0.9 GB. The corpora are WikiText-2's
-training text over and over, each time with a number of its own in every line.
+training text over and over, each time with a number of its own in every line; the model is small,
+of 2,000 words, since an epoch of a billion tokens would take days otherwise.
 Options: small=50 large=5000 (megabytes)
 """
 
@@ -29,7 +30,11 @@ import keras
 ids = np.random.default_rng(0).integers(0, 50_000, (64, 70)).astype("int32")
 if peer == "zoo":
     import zoo
-    changes = {"architecture.vocabulary_size": 50_000, "data.batch_size": 64}
+    changes = {
+        "architecture.vocabulary_size": 50_000, "data.batch_size": 64,
+        "architecture.num_layers": 2, "architecture.hidden_dim": 256,
+        "architecture.embedding_dim": 256, "recipe.dtype_policy": "float32",
+    }
     from zoo.builders import build
     model = build(zoo.load_preset("lstm_lm", "default", changes))
     step = tf.function(model.train_step, autograph=False)
@@ -73,6 +78,7 @@ def measure(small: str = "50", large: str = "5000") -> Iterator[dict[str, Any]]:
                 "--out", f"{name}/run", "--set", "recipe.epochs=1", "--set", "data.batch_size=256",
                 "--set", "data.window=512", "--set", "architecture.hidden_dim=16",
                 "--set", "architecture.embedding_dim=16", "--set", "data.validation_fraction=0.001",
+                "--set", "architecture.vocabulary_size=2000",
             ]  # fmt: skip
             found.append(_peak(command, {"ZOO_CACHE": f"{name}/cache"}))
         yield {"id": f"corpus, {megabytes} MB", "peak_megabytes": found[-1]}
