@@ -1,4 +1,5 @@
 import csv
+import os
 import re
 
 import pytest
@@ -32,6 +33,12 @@ def test_figures_and_history(tmp_path) -> None:
     assert [line["epoch"] for line in lines] == ["1", "2", "3"]
     assert float(lines[2]["learning_rate"]) == pytest.approx(0.01 * 0.01)
     assert float(lines[0]["val_loss"]) > 0
+
+
+def test_no_epoch_waits_for_the_disk(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("it may take a minute"))
+    train(Monitor(0.0, tmp_path / "history.csv", len(X), show=False))
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
 
 
 def test_history_of_epochs_without_validation(tmp_path) -> None:

@@ -14,10 +14,15 @@ from zoo.errors import ZooError
 
 
 @contextlib.contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
+def written_beside(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
 
     A crash, a full disk or an error inside the block leaves `path` as it was and nothing beside it.
+
+    Args:
+        path: the file.
+        durable: whether to wait until it is on the disk, which can take as long as many steps of a
+            training. Otherwise a power failure may take it away.
 
     Raises:
         ZooError: the file cannot be written; the message names the file and the reason.
@@ -31,8 +36,9 @@ def written_beside(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         temporary.chmod(0o644)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise ZooError(
@@ -44,9 +50,9 @@ def written_beside(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
-    with written_beside(path) as temporary:
+def write_text(path: Path, text: str, durable: bool = True) -> None:
+    """Write a UTF-8 text file, whole or not at all; arguments as in `written_beside`."""
+    with written_beside(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

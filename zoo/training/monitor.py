@@ -79,7 +79,8 @@ class Monitor(keras.callbacks.Callback):
             writer.writeheader()
             writer.writerows(self.lines)
             try:
-                write_text(self.history, stream.getvalue())
+                # Training does not wait for the disk: a checkpoint has these lines, too.
+                write_text(self.history, stream.getvalue(), durable=False)
                 self._unwritten = None
             except ZooError as error:  # the next epoch writes all lines again
                 self._unwritten = str(error)
