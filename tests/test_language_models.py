@@ -17,6 +17,7 @@ from zoo.tasks import TASKS
 from zoo.text.vocabulary import load_vocabulary
 
 QUICK = {
+    "recipe.dtype_policy": "float32",
     "architecture.hidden_dim": 16,
     "architecture.embedding_dim": 16,
     "architecture.num_layers": 1,

@@ -15,6 +15,7 @@ from zoo.training.callbacks import StartAveraging
 from zoo.training.token_loss import token_losses, token_losses_and_gradients
 
 SIZES = {
+    "recipe.dtype_policy": "float32",
     "architecture.vocabulary_size": 30,
     "architecture.embedding_dim": 8,
     "architecture.hidden_dim": 8,
