@@ -46,13 +46,15 @@ def measure(
 
 
 def _trained(preset: str, data: str, seed: int) -> dict[str, Any]:
+    plain, changed, _ = preset.partition(",")
+    changes = VARIANTS[preset] if changed else {}
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "run")
         command = [
-            sys.executable, "-m", "zoo", "train", "lstm_lm", str(DATA / data), "--preset",
-            preset.split(",")[0], "--seed", str(seed), "--out", out, "--json",
+            sys.executable, "-m", "zoo", "train", "lstm_lm", str(DATA / data), "--preset", plain,
+            "--seed", str(seed), "--out", out, "--json",
         ]  # fmt: skip
-        for key, value in VARIANTS.get(preset, {}).items():
+        for key, value in changes.items():
             command += ["--set", f"{key}={value}"]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     document = json.loads(done.stdout)

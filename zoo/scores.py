@@ -105,13 +105,15 @@ class Mistake(NamedTuple):
     probability: float
 
 
-def mistakes(labels: np.ndarray, logits: np.ndarray) -> list[Mistake]:
-    """Return the wrong predictions, the most confident first."""
+def mistakes(labels: np.ndarray, logits: np.ndarray, most: int) -> tuple[list[Mistake], int]:
+    """Return the most confident of the wrong predictions, worst first, and the number of all."""
     probabilities = softmax(logits)
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     confidence = probabilities[wrong, predicted[wrong]]
-    return [
+    worst = wrong[np.argsort(-confidence, kind="stable")][:most]
+    found = [
         Mistake(int(row), int(labels[row]), int(predicted[row]), float(probabilities[row].max()))
-        for row in wrong[np.argsort(-confidence, kind="stable")]
+        for row in worst
     ]
+    return found, len(wrong)

@@ -119,8 +119,7 @@ class ImageClassifier:
         Worst first. Under each picture stand its label and what was predicted with which
         probability.
         """
-        wrong = scores.mistakes(pictures.labels, logits)
-        worst = wrong[:MISTAKES]
+        worst, count = scores.mistakes(pictures.labels, logits, MISTAKES)
         captions = [
             f"is {self.labels[each.label]}\n{self.labels[each.predicted]} {each.probability:.2f}"
             for each in worst
@@ -128,7 +127,7 @@ class ImageClassifier:
         rows = np.array([each.row for each in worst], np.int64)
         shown = [self._shown(source) for source in pictures.sources(rows)]
         write_sheet(folder / "mistakes.png", shown, captions)
-        return len(wrong)
+        return count
 
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes the bytes of picture files.

@@ -107,8 +107,7 @@ class TextClassifier:
         Worst first. Columns: row (of the file, from 1), probability of the predicted class, label,
         predicted, text.
         """
-        wrong = scores.mistakes(split.labels, logits)
-        worst = wrong[:MISTAKES]
+        worst, count = scores.mistakes(split.labels, logits, MISTAKES)
         path = folder / "mistakes.csv"
         with written_beside(path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
@@ -124,7 +123,7 @@ class TextClassifier:
                         text,
                     ]
                 )
-        return len(wrong)
+        return count
 
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes a vector of strings, `texts`.

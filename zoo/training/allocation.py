@@ -19,8 +19,8 @@ def keep_freed_memory() -> None:
 
     oneDNN and Eigen take the working memory of products from them. TensorFlow 2.21 sets the limit
     to 128 KB for all of a process that reads a dataset made of a Python generator. Every step of a
-    language model then asks for a hundred megabytes anew, page by page, which the system fills with
-    zeros first: a tenth of the step. Where there is no glibc, nothing is done.
+    language model then asks for its working memory anew, page by page, each of which the system
+    fills with zeros first. Where there is no glibc, nothing is done.
     """
     if not sys.platform.startswith("linux"):
         return
