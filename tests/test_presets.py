@@ -1,6 +1,7 @@
 """Presets: complete, strict, and each value with a reason."""
 
 import inspect
+import re
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from zoo import ZooError, builders
 from zoo.advice import load_advice, load_sources
 from zoo.models import MODELS
 from zoo.plain_yaml import parse_value
-from zoo.preset import load_preset, names, presets, presets_root, summaries
+from zoo.preset import load_preset, names, presets, presets_root, recipe_from, summaries
 from zoo.settings.architecture import ARCHITECTURES
 from zoo.settings.dotted import ADAMS, USUAL_RATES
 from zoo.settings.recipe import decoupled_decay, mean_form, rate_factor
@@ -446,3 +447,14 @@ def test_explain() -> None:
     assert len(zoo.explain(loaded)) == len(loaded.values())
     with pytest.raises(ZooError, match="Did you mean 'architecture.dropout'"):
         zoo.explain(loaded, "architecture.dropuot")
+
+
+def test_a_file_from_before_a_setting_is_read_as_it_trained_then(tmp_path) -> None:
+    text = (presets_root() / "lstm_lm" / "small.yaml").read_text()
+    assert "  prior_bias: true\n" in text
+    text = text.replace("  prior_bias: true\n", "")
+    text = re.sub(r"  recipe\.prior_bias:\n(    .*\n)+", "", text)
+    (tmp_path / "mine.yaml").write_text(text)
+    recipe = load_preset("lstm_lm", tmp_path / "mine.yaml").recipe
+    assert recipe.prior_bias is False
+    assert recipe_from(recipe.model_dump(exclude={"prior_bias"})) == recipe

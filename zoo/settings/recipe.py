@@ -206,7 +206,7 @@ class LanguageRecipe(Recipe):
     best: Literal["loss"] = "loss"
     nonmono: Positive | None
     unclipped: bool
-    prior_bias: bool
+    prior_bias: bool = False
 
     @model_validator(mode="after")
     def _one_average(self) -> LanguageRecipe:
