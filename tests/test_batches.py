@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from replica_parts import rows, small
 
-from zoo.training.batches import micro_batch
+from zoo.training.batches import micro_batch, next_batch
 
 
 def test_pieces_are_the_batch() -> None:
@@ -15,6 +15,24 @@ def test_pieces_are_the_batch() -> None:
     np.testing.assert_array_equal(np.concatenate([piece[1] for piece in pieces]), y)
     assert [len(piece[1]) for piece in pieces] == [2, 3, 2, 3]
     assert all(piece[2] is None for piece in pieces)
+
+
+def test_only_the_wait_for_a_batch_is_counted() -> None:
+    """Work on the batch that follows may be anywhere in the graph."""
+    dataset = tf.data.Dataset.from_tensors(tf.zeros((1500, 1500)))
+    waited = tf.Variable(0.0, dtype=tf.float64)
+
+    @tf.function
+    def step(iterator) -> tuple[tf.Tensor, tf.Tensor]:
+        started = tf.timestamp()
+        batch = next_batch(iterator, waited)
+        for _ in range(6):
+            batch = tf.matmul(batch, batch)
+        with tf.control_dependencies([batch]):
+            return batch, tf.timestamp() - started
+
+    seconds = float(step(iter(dataset))[1])
+    assert 0.0 < float(waited) < 0.3 * seconds
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,15 @@ def test_output_comes_with_the_worker_and_cores_are_shared() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
+def test_each_worker_has_cores_of_its_own() -> None:
+    done = run(sys.executable, "-c", "import os; print(*os.sched_getaffinity(0))")
+    first, second = (line.split("] ")[1].split() for line in sorted(done.stdout.splitlines()))
+    assert first
+    assert second
+    assert not set(first) & set(second)
+
+
 def test_the_first_failure_is_the_result() -> None:
     done = run(sys.executable, "-c", "raise SystemExit(7)")
     assert done.returncode == 7

@@ -63,6 +63,20 @@ def test_padding_is_the_zero_vector_and_gets_no_gradient():
     np.testing.assert_array_equal(gradient[:, 0], [0, 0, 1, 2, 0, 2])  # occurrences of each id
 
 
+def test_only_the_rows_of_the_tokens_are_read():
+    """On a worker of several, too, whose one copy of a table is within a variable of all."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        layer = TokenEmbedding(6, 3)
+        layer.build()
+    read = tf.function(lambda: strategy.run(layer, args=(tf.constant(TOKENS),)))
+    body = read.get_concrete_function().graph.as_graph_def(use_pybind11_proto=False)
+    kinds = [node.op for part in body.library.function for node in part.node_def]
+    kinds += [node.op for node in body.node]
+    assert "ResourceGather" in kinds
+    assert "ReadVariableOp" not in kinds
+
+
 def test_word_dropout_replaces_words_by_the_unknown_in_training_only():
     tokens = np.full((200, 50), 7, "int32")
     tokens[:, 40:] = 0

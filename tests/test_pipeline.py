@@ -43,6 +43,12 @@ def test_begins_at_a_batch_of_an_epoch(batch: int, data) -> None:
     assert read(dataset) == epochs[2]  # and goes on with whole epochs
 
 
+def test_nothing_tunes_the_reading(data) -> None:
+    """The end of every epoch would wait until TensorFlow's tuner wakes up."""
+    assert data.dataset("train").options().autotune.enabled is False
+    assert data.dataset("validation").options().autotune.enabled is False
+
+
 def test_what_is_left_out_is_not_read(data, monkeypatch) -> None:
     texts = []
     store = data.train.store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -87,7 +88,9 @@ def _free_ports(count: int) -> list[int]:
 
 def _start(command: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen[bytes]:
     config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    cores = max(len(os.sched_getaffinity(0)) // len(addresses), 1)
+    allowed = sorted(os.sched_getaffinity(0))
+    cores = max(len(allowed) // len(addresses), 1)
+    own = allowed[index * cores : (index + 1) * cores] or allowed
     environment = {
         "TF_NUM_INTRAOP_THREADS": str(cores),
         "OMP_NUM_THREADS": str(cores),
@@ -99,16 +102,16 @@ def _start(command: Sequence[str], addresses: list[str], index: int) -> subproce
         # A session of its own: Ctrl-C reaches it once, through `launch`.
         return subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True, preexec_fn=_end_with_parent,
+            start_new_session=True, preexec_fn=functools.partial(_prepare, own),
         )  # fmt: skip
     except OSError as error:
         raise ZooError(f"{command[0]}: cannot be started: {error.strerror}.") from error
 
 
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when the one that started it has died."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _prepare(cores: list[int]) -> None:
+    """Keep this process to cores of its own, and ask Linux to kill it when its parent has died."""
+    os.sched_setaffinity(0, cores)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _readers(process: subprocess.Popen[bytes], index: int) -> list[threading.Thread]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from zoo.data.augment import augmentation, flipped, shifted
 from zoo.data.pictures import Center, Source, center_part, open_picture, random_part
-from zoo.data.pipeline import Place, at_most
+from zoo.data.pipeline import Place, epoch_of
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
 from zoo.data.store import Split
 from zoo.errors import ZooError
@@ -143,7 +143,7 @@ def image_batches(
         weights = tf.constant(class_weights(pictures.labels, num_classes))
         dataset = dataset.map(lambda images, labels: (images, labels, tf.gather(weights, labels)))
     rows = epoch_rows(pictures.labels, settings.balance) if training else len(pictures)
-    return at_most(dataset, -(-rows // settings.batch_size) * len(here)).prefetch(2)
+    return epoch_of(dataset, -(-rows // settings.batch_size) * len(here), ahead=2)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,16 +112,26 @@ def batches(
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
     found = source.prefetch(1).flat_map(cut)
-    return at_most(found, -(-rows // batch_size) * len(here)).prefetch(8)
+    return epoch_of(found, -(-rows // batch_size) * len(here), ahead=8)
 
 
-def at_most(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Give a dataset of unknown length a cardinality that a single reading may fall short of.
+def epoch_of(dataset: tf.data.Dataset, count: int, ahead: int) -> tf.data.Dataset:
+    """Return an epoch of batches that are read ahead, of a known number.
 
-    `assert_cardinality` is an error at the end of a reading that began within an epoch. What is
-    chained on here is endless by its form, and empty.
+    A reading that begins within an epoch falls short of it. Nothing is tuned while it is read: in
+    TensorFlow 2.21 the end of a reading waits for the tuner, which may sleep for up to a minute.
+
+    Args:
+        dataset: the batches of a whole epoch, or of what is left of one.
+        count: batches of a whole epoch.
+        ahead: batches to prefetch.
     """
-    return dataset.concatenate(dataset.take(0).repeat()).take(count)
+    # `assert_cardinality` is an error at the end of a reading that is shorter. What is chained on
+    # here is endless by its form, and empty.
+    dataset = dataset.concatenate(dataset.take(0).repeat()).take(count).prefetch(ahead)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _blocks(

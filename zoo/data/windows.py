@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.pipeline import Place
+from zoo.data.pipeline import Place, epoch_of
 from zoo.text.vocabulary import END
 
 # AWD-LSTM (Merity 2017, section 3; main.py): a window is half as long in a twentieth of the cases,
@@ -85,9 +85,7 @@ def windows(
         tf.TensorSpec([None, None], tf.float32),
     )
     found = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    count = len(lengths(0)) * len(here)
-    # Endless by its form, so that a reading that begins within an epoch may fall short of it.
-    return found.concatenate(found.take(0).repeat()).take(count).prefetch(4)
+    return epoch_of(found, len(lengths(0)) * len(here), ahead=4)
 
 
 def _generator(

@@ -22,9 +22,12 @@ class TokenEmbedding(keras.layers.Embedding):
     def call(self, inputs: Any) -> Any:
         """Return the vectors of the ids, zero where the id is 0."""
         table = self.embeddings.value
+        # A TensorFlow variable: after an update of some rows a dense read copies all of them.
+        # `values` are its copies on several devices, which together have no sparse read.
+        copies = getattr(table, "values", None)
+        if isinstance(copies, tuple) and len(copies) == 1:
+            table = copies[0]
         if hasattr(table, "sparse_read") and not hasattr(table, "values"):
-            # A TensorFlow variable (`values`: its copies on several devices, which have no sparse
-            # read): after an update of some rows a dense read copies all of them.
             vectors = ops.cast(table.sparse_read(inputs), self.compute_dtype)
         else:
             vectors = super().call(inputs)

@@ -57,6 +57,28 @@ def is_iterator(data: Any) -> bool:
     return isinstance(data, tf.data.Iterator | tf.distribute.DistributedIterator)
 
 
+def next_batch(iterator: Any, waited: tf.Variable | None) -> Any:
+    """Return the next batch of an iterator; a graph op.
+
+    Args:
+        iterator: of `fit`.
+        waited: takes the seconds that it took, before anything is done with the batch; or None.
+    """
+    if waited is None:
+        return next(iterator)
+    asked = tf.timestamp()
+    with tf.control_dependencies([asked]):
+        batch = next(iterator)
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        taken = waited.assign_add(tf.timestamp() - asked, read_value=False)
+
+    def after(part: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([taken]), tf.device(part.device):
+            return tf.identity(part)
+
+    return tf.nest.map_structure(after, batch, expand_composites=True)
+
+
 def count_steps(x: Any, batch_size: int | None, validation_split: float) -> int:
     """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
     if isinstance(x, tf.distribute.DistributedDataset):

@@ -57,14 +57,11 @@ def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
         gradients: of the mean loss over the rows here times their number; None where there is none.
         rows: their number, a scalar; 0 is fine.
     """
-    context = tf.distribute.get_replica_context()
     dense = [each for each in gradients if isinstance(each, tf.Tensor)]
-    *dense, total = context.all_reduce(
-        tf.distribute.ReduceOp.SUM, [*dense, tf.cast(rows, tf.float32)]
-    )
+    sparse = [each for each in gradients if isinstance(each, tf.IndexedSlices)]
+    (*dense, total), sparse = _exchanged([*dense, tf.cast(rows, tf.float32)], sparse)
     total = tf.maximum(total, 1.0)
-    left = iter(dense)
-    gathered = iter(_gathered([each for each in gradients if isinstance(each, tf.IndexedSlices)]))
+    left, gathered = iter(dense), iter(sparse)
     found: list[Any] = []
     for gradient in gradients:
         if isinstance(gradient, tf.IndexedSlices):
@@ -76,42 +73,61 @@ def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
     return found
 
 
-def _gathered(gradients: list[tf.IndexedSlices]) -> list[tf.IndexedSlices]:
-    """Return the rows of all replicas, so that some come twice.
+def _exchanged(
+    dense: list[tf.Tensor], sparse: list[tf.IndexedSlices]
+) -> tuple[list[tf.Tensor], list[tf.IndexedSlices]]:
+    """Return sums over replicas, and the rows of all, so that some come twice.
 
-    All in one message: over a network, and between processes too, the number of messages is what
-    costs. It holds how many rows there are of each, then their ids, then their values.
+    Over a network, and between processes too, the number of messages is what costs. Rows go in
+    one; of two replicas, which have as much to send for a sum as for a copy, what is dense goes
+    with them.
     """
     context = tf.distribute.get_replica_context()
-    if not gradients or context.num_replicas_in_sync == 1:
-        return gradients
-    counts = [tf.size(each.indices) for each in gradients]
-    parts = [
-        tf.bitcast(tf.stack(counts), tf.float32),
-        *(tf.bitcast(tf.cast(each.indices, tf.int32), tf.float32) for each in gradients),
-        *(tf.reshape(tf.cast(each.values, tf.float32), [-1]) for each in gradients),
-    ]
-    message = context.all_gather(tf.concat(parts, axis=0), axis=0)
-    widths = [each.values.shape[1] for each in gradients]
-    rows: list[list[tf.Tensor]] = [[] for _ in gradients]
-    values: list[list[tf.Tensor]] = [[] for _ in gradients]
-    for _ in range(context.num_replicas_in_sync):
-        counts = tf.unstack(tf.bitcast(message[: len(gradients)], tf.int32), num=len(gradients))
-        sizes = [*counts, *(n * width for n, width in zip(counts, widths, strict=True))]
-        end = len(gradients) + tf.add_n(sizes)
-        pieces = tf.split(message[len(gradients) : end], sizes)
-        message = message[end:]
-        for i, width in enumerate(widths):
-            rows[i].append(tf.bitcast(pieces[i], tf.int32))
-            values[i].append(tf.reshape(pieces[len(widths) + i], [-1, width]))
-    return [
+    replicas = context.num_replicas_in_sync
+    if replicas == 1:
+        return dense, sparse
+    along = dense if sparse and replicas == 2 else []
+    if not along:
+        dense = list(context.all_reduce(tf.distribute.ReduceOp.SUM, dense))
+    if not sparse:
+        return dense, sparse
+
+    ids = [tf.bitcast(tf.cast(each.indices, tf.int32), tf.float32) for each in sparse]
+    content = [*ids, *(each.values for each in sparse), *along]
+    parts = _from_all([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in content])
+    rows, values = parts[: len(ids)], parts[len(ids) : 2 * len(ids)]
+    sums = parts[2 * len(ids) :]
+    joined = [
         tf.IndexedSlices(
-            tf.cast(tf.concat(values[i], axis=0), each.values.dtype),
-            tf.cast(tf.concat(rows[i], axis=0), each.indices.dtype),
+            tf.cast(tf.reshape(tf.concat(value, axis=0), [-1, each.values.shape[1]]), each.dtype),
+            tf.cast(tf.bitcast(tf.concat(row, axis=0), tf.int32), each.indices.dtype),
             each.dense_shape,
         )
-        for i, each in enumerate(gradients)
+        for each, row, value in zip(sparse, rows, values, strict=True)
     ]
+    if along:
+        dense = [
+            tf.cast(tf.reshape(tf.add_n(some), tf.shape(each)), each.dtype)
+            for each, some in zip(dense, sums, strict=True)
+        ]
+    return dense, joined
+
+
+def _from_all(parts: list[tf.Tensor]) -> list[list[tf.Tensor]]:
+    """Return each float32 vector as all replicas have it, which may be of different lengths.
+
+    They go in one message, which begins with their lengths.
+    """
+    context = tf.distribute.get_replica_context()
+    lengths = tf.bitcast(tf.stack([tf.size(part) for part in parts]), tf.float32)
+    message = context.all_gather(tf.concat([lengths, *parts], axis=0), axis=0)
+    sizes: list[Any] = []
+    for _ in range(context.num_replicas_in_sync):
+        start = tf.add_n(sizes) if sizes else 0
+        found = tf.bitcast(message[start : start + len(parts)], tf.int32)
+        sizes += [tf.constant(len(parts)), *tf.unstack(found, num=len(parts))]
+    pieces = tf.split(message, sizes)
+    return [pieces[1 + i :: 1 + len(parts)] for i in range(len(parts))]
 
 
 def clip_by_global_norm(

@@ -34,7 +34,14 @@ from zoo.settings.recipe import Recipe
 from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batch_norm import fused_batch_norm
-from zoo.training.batches import DATASETS, count_steps, is_iterator, micro_batch, never_empty
+from zoo.training.batches import (
+    DATASETS,
+    count_steps,
+    is_iterator,
+    micro_batch,
+    never_empty,
+    next_batch,
+)
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
@@ -221,15 +228,11 @@ class TrainingModel(keras.Model):
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
         def step_on_iterator(iterator: Any) -> dict[str, Any]:
-            # Deterministic ops allow no clock: the waiting is not measured then.
-            asked = tf.constant(0.0, tf.float64) if are_deterministic() else tf.timestamp()
-            with tf.control_dependencies([asked]):
-                data = next(iterator)
-            # All of the step waits for its batch: else the one that finds the data at their end
-            # would still count itself in the optimizer's iterations.
+            # Deterministic ops allow no clock.
+            waited = self.seconds_waiting if timed and not are_deterministic() else None
+            data = next_batch(iterator, waited)
+            # Else the step that finds the data at their end would still count itself.
             with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
-                if timed and not are_deterministic():
-                    self.seconds_waiting.assign_add(tf.timestamp() - asked)
                 logs = strategy.run(step, args=(data,))
             return {key: strategy.experimental_local_results(logs[key])[0] for key in logs}
 
