@@ -104,11 +104,8 @@ def lstm_lm(
     features, _ = stack(embedding(ops.transpose(tokens)))
     if projected:
         limit = hidden_dim**-0.5 if kernel_range is None else kernel_range
-        # Without a bias, as in the paper: that of the logits can do all that it could, and at SGD's
-        # rates the two disturb each other.
         features = keras.layers.Dense(
             embedding_dim,
-            use_bias=False,
             kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
             kernel_regularizer=keras.regularizers.L2(projection_l2),
             name="projection",
