@@ -46,6 +46,23 @@ def test_two_devices_train_as_one(two, model, optimizer) -> None:
     assert_same(trained(ONE, model, optimizer), trained(two, model, optimizer))
 
 
+def test_three_devices_train_as_one() -> None:
+    """They sum what is dense, where two send it along. This process has two devices."""
+    code = (
+        "from zoo.distribute import strategy_for;"
+        "three = strategy_for('cpu:0,1,2');"
+        "from replica_parts import trained; from test_replicas import ONE, assert_same;"
+        "assert three.num_replicas_in_sync == 3;"
+        "case = ('textcnn', 'lazy_adamw');"
+        "assert_same(trained(ONE, *case), trained(three, *case))"
+    )
+    folder = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_micro_batches_on_two_devices(two) -> None:
     """Pieces of pieces; some have no row."""
     case = ("textcnn", "lazy_adamw")

@@ -119,7 +119,7 @@ def epoch_of(dataset: tf.data.Dataset, count: int, ahead: int) -> tf.data.Datase
     """Return an epoch of batches that are read ahead, of a known number.
 
     A reading that begins within an epoch falls short of it. Nothing is tuned while it is read: in
-    TensorFlow 2.21 the end of a reading waits for the tuner, which may sleep for up to a minute.
+    TensorFlow 2.21 the end of a reading waits for the tuner, which may sleep for many seconds.
 
     Args:
         dataset: the batches of a whole epoch, or of what is left of one.
