@@ -1,7 +1,7 @@
 """Training pictures changed at random, the same way again for the same key.
 
-Crops and flips are numpy on bytes, a few hundredths of the time of Keras' layers; the rest are
-Keras' own layers, in `tf.data`.
+Crops and flips are numpy on bytes, a few hundredths of the time of Keras' layers; RandAugment is a
+module of its own; the rest are Keras' own layers, in `tf.data`.
 """
 
 from __future__ import annotations
@@ -107,12 +107,6 @@ def augmentation(
 
 def _single_layers(settings: ImageData) -> list[Any]:
     found: list[Any] = []
-    if settings.randaugment_ops:
-        found.append(
-            keras.layers.RandAugment(
-                num_ops=settings.randaugment_ops, factor=settings.randaugment_magnitude
-            )
-        )
     if settings.color_jitter:
         found.append(_color_jitter(settings.color_jitter))
     if settings.erasing:  # a range: of one number Keras draws the share itself at random

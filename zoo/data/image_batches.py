@@ -16,13 +16,14 @@ import tensorflow as tf
 from zoo.data.augment import augmentation, flipped, shifted
 from zoo.data.pictures import Center, Source, center_part, open_picture, random_part
 from zoo.data.pipeline import Place, epoch_of
+from zoo.data.randaugment import randaugment
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
 from zoo.data.store import Split
 from zoo.errors import ZooError
 from zoo.settings.data import ImageData
 
 AHEAD = 3  # batches being decoded while one is used
-DRAWS = 6  # numbers a picture: four of a random part, of which two also shift it, flip
+DRAWS = 6  # numbers a picture: four of a random part, of which two also shift it, flip, a spare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,12 +85,22 @@ class View:
         """What scoring sees of a picture."""
         return Center(self.evaluation_size, self.settings.center_fraction)
 
+    @property
+    def draws(self) -> int:
+        """Numbers in [0, 1) drawn for a training picture."""
+        return DRAWS + 2 * self.settings.randaugment_ops
+
     def trained(self, source: Source, draws: np.ndarray) -> np.ndarray:
-        """Return a part of a picture for training; shifts and flips come later."""
-        image = open_picture(source, self.size)
-        if self.settings.crop == "resized":
-            return random_part(image, self.size, self.settings.crop_area, draws)
-        return center_part(image, self.size, self.settings.center_fraction)
+        """Return a part of a picture for training, changed; shifts and flips come later."""
+        settings, image = self.settings, open_picture(source, self.size)
+        if settings.crop == "resized":
+            part = random_part(image, self.size, settings.crop_area, draws)
+        else:
+            part = center_part(image, self.size, settings.center_fraction)
+        if not settings.randaugment_ops:
+            return part
+        strength, drawn = settings.randaugment_magnitude, draws[DRAWS:].reshape(-1, 2)
+        return randaugment(part, strength, self.fill, drawn)
 
     def as_it_is(self, arrays: np.ndarray | None, training: bool) -> bool:
         """Whether pictures of an array need neither cut nor change of size."""
@@ -97,7 +108,8 @@ class View:
             return False
         size = self.size if training else self.evaluation_size
         same = arrays.dtype == np.uint8 and arrays.shape[1:] == (size, size, 3)
-        return same and not (training and self.settings.crop == "resized")
+        each_apart = self.settings.crop == "resized" or self.settings.randaugment_ops > 0
+        return same and not (training and each_apart)
 
 
 def image_batches(
@@ -190,7 +202,7 @@ class _Reader:
         for number in range(skipped, -(-len(order) // batch)):
             rows = order[number * batch : (number + 1) * batch]
             draws = np.random.default_rng([self.seed or 0, epoch, number]).random(
-                (len(rows), DRAWS)
+                (len(rows), self.view.draws)
             )
             flips = self._flips(sides, rows, draws, epoch)
             for replica in self.here:

@@ -77,7 +77,7 @@ class ImageData(Block):
         flip: whether training mirrors pictures left to right: `none`, `random`, or `alternating`
             (every picture in every second epoch, Jordan 2024).
         color_jitter: strength of random brightness, contrast and saturation, in [0, 1].
-        randaugment_ops: operations of RandAugment (Cubuk 2019) on each batch; 0 is none.
+        randaugment_ops: operations of RandAugment (Cubuk 2019) on each picture; 0 is none.
         randaugment_magnitude: their strength, in [0, 1].
         erasing: fraction of pictures with a random rectangle erased (Zhong 2017), in [0, 1].
         mixup: alpha of the Beta distribution by which two pictures are blended (Zhang 2017); 0 is
