@@ -24,6 +24,7 @@ from zoo.data.sheet import write_sheet
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.trained.archive import load_network, save_network, write_archive
+from zoo.trained.picture_bytes import decode_picture
 
 BATCH = 64  # pictures of one forward pass
 MISTAKES = 48
@@ -134,8 +135,7 @@ class ImageClassifier:
 
         Its input is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP files; its
         outputs are `label` and `probabilities` `(batch, classes)`. A process that loads it needs
-        TensorFlow alone. Pictures must be upright and opaque: EXIF data and transparency are not
-        read there.
+        TensorFlow alone.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
@@ -162,8 +162,7 @@ def _decoder(center: Center) -> Callable[[tf.Tensor], tf.Tensor]:
 
     @tf.autograph.experimental.do_not_convert
     def decode(content: tf.Tensor) -> tf.Tensor:
-        image = tf.io.decode_image(content, channels=3, expand_animations=False)
-        image.set_shape([None, None, 3])
+        image = decode_picture(content)
         sides = tf.cast(tf.shape(image)[:2], tf.float32)
         side = tf.maximum(tf.round(center.fraction * tf.reduce_min(sides)), 1.0)
         first = tf.cast(tf.round((sides - side) / 2), tf.int32)
