@@ -2,16 +2,21 @@
 
 import gzip
 import json
+import os
+import resource
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import sentences
 
 from zoo import ZooError
 from zoo.data.corpus import bundled_corpus, load_corpus
 from zoo.data.lines import content_digest, read_lines
 from zoo.data.pipeline import Place
-from zoo.data.tokens import Tokens, cache_folder, cached_tokens, check_ids
+from zoo.data.tokens import StoredIds, Tokens, blocks, cache_folder, cached_tokens, check_ids
 from zoo.data.windows import window_lengths, windows
 from zoo.preset import load_preset
 from zoo.text.vocabulary import learn_vocabulary
@@ -47,6 +52,42 @@ def corpus(tmp_path):
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize("read", ["blocks", "windows"])
+def test_a_stored_stream_does_not_become_memory_by_being_read(read, tmp_path) -> None:
+    path = tmp_path / "large.ids"
+    kind, count = np.dtype(np.uint16), 1 << 27
+    np.tile(np.arange(1 << 16, dtype=kind), count >> 16).tofile(path)  # 256 MB
+    ids = StoredIds.of(path, kind, count)
+    list(windows(ids.between(0, 1 << 21), rows=64, window=1 << 15, whole=False))
+    before = resident_megabytes()
+    most = total = 0
+    if read == "blocks":
+        for block in blocks(ids):
+            total += len(block)
+            assert block[1] == 1 and int(block.max()) == 65535
+            most = max(most, resident_megabytes() - before)
+    else:
+        for x, *_ in windows(ids, rows=64, window=1 << 15, whole=False):
+            total += int(tf.size(x["tokens"]))
+            most = max(most, resident_megabytes() - before)
+    assert total == count
+    assert most < 160  # of windows five are ready, of three times 8 MB each
+
+
+def test_a_file_of_ids_that_is_cut_meanwhile_is_named(corpus) -> None:
+    ids = load(corpus).train.ids
+    (path,) = (cache_folder() / "tokens").glob("*.ids")
+    os.truncate(path, 10)
+    with pytest.raises(ZooError, match="was cut while it was read"):
+        ids[:]
 
 
 # --- windows
@@ -123,7 +164,6 @@ def test_replicas_share_the_streams_and_a_place_is_gone_on_from() -> None:
 
 def test_ids_are_written_once_and_found_by_content(corpus, tmp_path, monkeypatch) -> None:
     first = load(corpus)
-    assert isinstance(first.train.ids.base, np.memmap) or isinstance(first.train.ids, np.memmap)
     assert first.train.ids.dtype == np.uint16
     moved = tmp_path / "elsewhere.txt.gz"
     moved.write_bytes(gzip.compress(corpus.read_bytes()))
@@ -148,7 +188,7 @@ def test_another_text_or_vocabulary_is_another_corpus(corpus, tmp_path) -> None:
 
 
 def test_cut_files_of_ids_are_written_anew(corpus) -> None:
-    expected = load(corpus).train.ids.copy()
+    expected = load(corpus).train.ids[:]
     (path,) = (cache_folder() / "tokens").glob("*.ids")
     path.write_bytes(path.read_bytes()[:-2])
     np.testing.assert_array_equal(load(corpus).train.ids, expected)

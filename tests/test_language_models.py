@@ -11,7 +11,7 @@ from conftest import sentences
 
 import zoo
 from zoo import ZooError
-from zoo.baselines.bigrams import fit_bigrams
+from zoo.baselines.bigrams import fit_bigrams, log_shares
 from zoo.preset import load_preset
 from zoo.tasks import TASKS
 from zoo.text.vocabulary import load_vocabulary
@@ -288,6 +288,17 @@ def test_a_prior_bias_starts_at_the_loss_of_the_words_shares(prior_bias, corpus,
 
 
 # --- the baseline
+
+
+def test_bigrams_are_counted_across_blocks(monkeypatch) -> None:
+    ids = np.random.default_rng(0).integers(0, 9, 1000).astype(np.uint16)
+    whole, shares = fit_bigrams(ids, 9), log_shares(ids, 9)
+    monkeypatch.setattr("zoo.data.tokens.BLOCK", 64)
+    parts = fit_bigrams(ids, 9)
+    for name in ("pairs", "counts", "contexts", "types", "single"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    assert whole.counts.sum() == len(ids)
+    np.testing.assert_array_equal(shares, log_shares(ids, 9))
 
 
 def test_bigrams_by_hand() -> None:

@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 
+from zoo.data.tokens import Ids, blocks
+
 MOST_TOKENS = 20_000_000  # the first ones of the training part; more would change little
-BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Bigrams:
     single: np.ndarray
     discount: float
 
-    def scores(self, ids: np.ndarray) -> dict[str, float]:
+    def scores(self, ids: Ids) -> dict[str, float]:
         """Return loss (nats a token) and perplexity of a stream; before it is token 0."""
-        total = 0.0
-        for start in range(0, len(ids), BLOCK):
-            after = np.asarray(ids[start : start + BLOCK], np.int64)
-            first = [0] if start == 0 else [int(ids[start - 1])]
-            before = np.concatenate([first, after[:-1]])
+        total, last = 0.0, 0
+        for block in blocks(ids):
+            after = block.astype(np.int64)
+            before = np.concatenate([[last], after[:-1]])
+            last = after[-1]
             total -= float(np.log(self._probabilities(before, after)).sum())
         loss = total / max(len(ids), 1)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
@@ -59,15 +60,20 @@ class Bigrams:
         return found + left * self.single[after]
 
 
-def fit_bigrams(ids: np.ndarray, vocabulary_size: int) -> Bigrams:
+def fit_bigrams(ids: Ids, vocabulary_size: int) -> Bigrams:
     """Count the pairs of a stream of token ids.
 
     Args:
         ids: one-dimensional; at least one.
         vocabulary_size: number of token ids.
     """
-    some = np.concatenate([[0], np.asarray(ids[:MOST_TOKENS], np.int64)])
-    pairs, counts = np.unique(some[:-1] * vocabulary_size + some[1:], return_counts=True)
+    pairs = counts = np.zeros(0, np.int64)
+    last = 0
+    for block in blocks(ids, MOST_TOKENS):
+        some = np.concatenate([[last], block]).astype(np.int64)
+        last = some[-1]
+        here, times = np.unique(some[:-1] * vocabulary_size + some[1:], return_counts=True)
+        pairs, counts = _summed(np.concatenate([pairs, here]), np.concatenate([counts, times]))
     before, after = np.divmod(pairs, vocabulary_size)
     once, twice = (counts == 1).sum(), (counts == 2).sum()
     # One in each case, so that every token has a probability.
@@ -82,7 +88,13 @@ def fit_bigrams(ids: np.ndarray, vocabulary_size: int) -> Bigrams:
     )
 
 
-def log_shares(ids: np.ndarray, vocabulary_size: int) -> np.ndarray:
+def _summed(keys: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different keys, sorted, and the sum of the counts of each."""
+    different, places = np.unique(keys, return_inverse=True)
+    return different, np.bincount(places, counts, minlength=len(different)).astype(np.int64)
+
+
+def log_shares(ids: Ids, vocabulary_size: int) -> np.ndarray:
     """Return the log of each token's share of a stream, float64 `(vocabulary,)`.
 
     Every token counts once more than it occurs, so that none is impossible.
@@ -91,6 +103,8 @@ def log_shares(ids: np.ndarray, vocabulary_size: int) -> np.ndarray:
         ids: one-dimensional; the first `MOST_TOKENS` are counted.
         vocabulary_size: number of token ids.
     """
-    counts = np.bincount(ids[:MOST_TOKENS], minlength=vocabulary_size) + 1.0
+    counts = np.ones(vocabulary_size)
+    for block in blocks(ids, MOST_TOKENS):
+        counts += np.bincount(block, minlength=vocabulary_size)
     shares: np.ndarray = np.log(counts / counts.sum())
     return shares

@@ -1,10 +1,11 @@
-"""Token ids of a corpus in memory-mapped files, written once and found again by their content."""
+"""Token ids of a corpus in files, written once and found again by their content."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import os
+import weakref
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,62 @@ from zoo.text.vocabulary import UNKNOWN, Vocabulary, learn_vocabulary, load_voca
 
 LINES = 20_000  # tokenized at once
 LINE_BYTES = 1 << 23  # and in characters: long lines come in smaller groups
+BLOCK = 1 << 22  # tokens of a stream looked at together
+
+
+class _File:
+    """A file open for reading, closed with the last that refers to it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.number = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self.number)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredIds:
+    """Ids in a file, of which a slice reads what it names: an array, and nothing stays in memory.
+
+    (The pages of a mapped file would count as memory of the process, in time the whole file.)
+
+    Args:
+        file: of ids and nothing else.
+        dtype: of the ids.
+        start: first of these ids, counted from the beginning of the file.
+        stop: the one after the last.
+    """
+
+    file: _File
+    dtype: np.dtype[Any]
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, path: Path, dtype: np.dtype[Any], count: int) -> StoredIds:
+        """Return the first ids of a file."""
+        return cls(_File(path), dtype, 0, count)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        first, last, _ = part.indices(len(self))
+        size = self.dtype.itemsize
+        wanted = max(last - first, 0) * size
+        found = os.pread(self.file.number, wanted, (self.start + first) * size)
+        if len(found) < wanted:
+            raise ZooError(f"{self.file.path}: was cut while it was read. Begin again.")
+        return np.frombuffer(found, self.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def between(self, start: int, stop: int) -> StoredIds:
+        """Return a stretch of the ids, not read yet."""
+        return dataclasses.replace(self, start=self.start + start, stop=self.start + stop)
+
+
+Ids = np.ndarray | StoredIds  # one-dimensional
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +82,12 @@ class Tokens:
     """The ids of a part of a corpus.
 
     Args:
-        ids: one-dimensional, memory-mapped; integers below the size of the vocabulary.
+        ids: integers below the size of the vocabulary.
         unknown: how many of them are `<unk>`.
         digest: differs where the ids do.
     """
 
-    ids: np.ndarray
+    ids: StoredIds
     unknown: int
     digest: str
 
@@ -44,8 +101,8 @@ class Tokens:
 
     def between(self, start: int, stop: int) -> Tokens:
         """Return a stretch of the ids."""
-        ids = self.ids[start:stop]
-        unknown = sum(int((block == UNKNOWN).sum()) for block in _blocks(ids))
+        ids = self.ids.between(start, stop)
+        unknown = sum(int((block == UNKNOWN).sum()) for block in blocks(ids))
         return Tokens(ids, unknown, f"{self.digest}[{start}:{stop}]")
 
 
@@ -104,22 +161,32 @@ def cached_tokens(content: str, lines: Iterable[str], vocabulary: Vocabulary) ->
                 file.write(ids.astype(kind).tobytes())
         facts = {"tokens": count, "unknown": unknown}
         write_json(path.with_suffix(".json"), facts)
-    if not facts["tokens"]:
-        return Tokens(np.zeros(0, kind), 0, key)
-    ids = np.memmap(path, kind, mode="r", shape=(facts["tokens"],))
-    return Tokens(ids, facts["unknown"], key)
+    return Tokens(StoredIds.of(path, kind, facts["tokens"]), facts["unknown"], key)
 
 
-def check_ids(ids: np.ndarray, vocabulary_size: int, where: str) -> None:
+def blocks(ids: Ids, most: int | None = None) -> Iterator[np.ndarray]:
+    """Yield a stream, or its first `most` tokens, in stretches."""
+    end = len(ids) if most is None else min(most, len(ids))
+    for start in range(0, end, BLOCK):
+        yield ids[start : min(start + BLOCK, end)]
+
+
+def check_ids(ids: Ids, vocabulary_size: int, where: str) -> None:
     """Refuse ids that the model has no row for (A18).
+
+    Args:
+        ids: of any shape.
+        vocabulary_size: number of rows.
+        where: named in the message.
 
     Raises:
         ZooError: an id is negative or not below the size; the message names it and its place.
     """
-    for number, block in enumerate(_blocks(ids)):
+    flat = ids.reshape(-1) if isinstance(ids, np.ndarray) else ids
+    for number, block in enumerate(blocks(flat)):
         wrong = np.flatnonzero((block < 0) | (block >= vocabulary_size))
         if len(wrong):
-            at = number * LINE_BYTES + int(wrong[0])
+            at = number * BLOCK + int(wrong[0])
             raise ZooError(
                 f"{where}: id {block[wrong[0]]} at place {at:,} is not in the vocabulary of "
                 f"{vocabulary_size:,}. Ids must be in [0, {vocabulary_size:,}): in training it "
@@ -147,12 +214,6 @@ def _groups(lines: Iterable[str]) -> Iterator[list[str]]:
             group += more
             size += sum(map(len, more))
         yield group
-
-
-def _blocks(ids: np.ndarray) -> Iterator[np.ndarray]:
-    flat = ids.reshape(-1)
-    for start in range(0, len(flat), LINE_BYTES):
-        yield flat[start : start + LINE_BYTES]
 
 
 def _key(*parts: str) -> str:

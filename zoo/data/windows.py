@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.pipeline import Place, epoch_of
+from zoo.data.tokens import Ids
 from zoo.text.vocabulary import END
 
 # AWD-LSTM (Merity 2017, section 3; main.py): a window is half as long in a twentieth of the cases,
@@ -40,7 +41,7 @@ def window_lengths(total: int, window: int, random: np.random.Generator | None) 
 
 
 def windows(
-    ids: np.ndarray,
+    ids: Ids,
     *,
     rows: int,
     window: int,
@@ -89,7 +90,7 @@ def windows(
 
 
 def _generator(
-    ids: np.ndarray,
+    ids: Ids,
     rows: int,
     length: int,
     lengths: Callable[[int], np.ndarray],
@@ -112,12 +113,18 @@ def _generator(
     return generate
 
 
-def _window(ids: np.ndarray, starts: np.ndarray, at: int, size: int, length: int) -> Any:
+def _window(ids: Ids, starts: np.ndarray, at: int, size: int, length: int) -> Any:
     """Return a window of `size` tokens, `at` tokens into the stretches that begin at `starts`."""
-    places = starts[:, None] + at + np.arange(size)
-    inside = (places < np.minimum(starts + length, len(ids))[:, None]) & (places < len(ids))
-    targets = np.where(inside, ids[np.minimum(places, len(ids) - 1)], END).astype(np.int32)
-    before = np.minimum(places - 1, len(ids) - 1)
-    tokens = np.where(inside & (places > 0), ids[before], END).astype(np.int32)
+    shape = (len(starts), size)
+    tokens, targets = np.full(shape, END, np.int32), np.full(shape, END, np.int32)
+    weights = np.zeros(shape, np.float32)
+    for row, start in enumerate(starts.tolist()):
+        first = start + at
+        count = max(min(first + size, start + length, len(ids)) - first, 0)
+        before = max(first - 1, 0)
+        found = ids[before : first + count]
+        targets[row, :count] = found[first - before :]
+        tokens[row, first == 0 : count] = found[: count - (first == 0)]
+        weights[row, :count] = 1.0
     reset = np.full(len(starts), at == 0)
-    return {"tokens": tokens, "reset": reset}, targets, inside.astype(np.float32)
+    return {"tokens": tokens, "reset": reset}, targets, weights

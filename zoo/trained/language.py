@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.lines import content_digest, read_lines
-from zoo.data.tokens import Tokens, cached_tokens
+from zoo.data.tokens import Ids, Tokens, cached_tokens
 from zoo.data.windows import windows
 from zoo.errors import ZooError
 from zoo.models.lstm_lm import with_states
@@ -78,16 +78,18 @@ class TrainedLanguageModel:
 
         return following
 
-    def losses(self, ids: np.ndarray) -> np.ndarray:
+    def losses(self, ids: Ids) -> np.ndarray:
         """Return the loss of each token of a stream in nats, from `<eos>` and a state of zeros.
 
         The state is carried from the first token to the last: this is the exact perplexity.
         """
-        states, found = self.zeros(1), []
+        return np.concatenate([np.zeros(0, np.float32), *self._each_window(ids)])
+
+    def _each_window(self, ids: Ids) -> Iterator[np.ndarray]:
+        states = self.zeros(1)
         for x, targets, _ in windows(ids, rows=1, window=WINDOW, whole=True):
             losses, states = self._losses(x["tokens"], targets, states)
-            found.append(losses.numpy())
-        return np.concatenate(found) if found else np.zeros(0, np.float32)
+            yield losses.numpy()
 
     def evaluate(
         self, data: Any, *, text: str | None = None, label: str | None = None
@@ -109,7 +111,8 @@ class TrainedLanguageModel:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""
         if not len(tokens):
             raise ZooError("there are no tokens to score.")
-        loss = float(self.losses(tokens.ids).astype(np.float64).mean())
+        total = sum(float(each.sum(dtype=np.float64)) for each in self._each_window(tokens.ids))
+        loss = total / len(tokens)
         return {
             "loss": loss,
             "perplexity": math.exp(min(loss, 700.0)),
