@@ -16,7 +16,7 @@ from zoo import ZooError
 from zoo.builders import build
 from zoo.cli import app
 from zoo.jobs.request import resolve
-from zoo.layers.norms import BatchNorm
+from zoo.layers.offered import BatchNorm
 from zoo.preset import load_preset
 from zoo.settings.recipe import decoupled_decay
 from zoo.training.losses import Accuracy, ClassificationLoss

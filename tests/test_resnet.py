@@ -16,12 +16,12 @@ from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 
 import zoo
 from zoo import ZooError
-from zoo.layers import PaddedShortcut, WhiteningConv2D
-from zoo.layers.norms import offer_batch_norm
+from zoo.layers import Conv2D, PaddedShortcut, WhiteningConv2D
+from zoo.layers.offered import Ops, offer
 from zoo.models.receptive import receptive_fields
 from zoo.models.resnet import PLANS, resnet
 from zoo.settings.architecture import ARCHITECTURES
-from zoo.training.batch_norm import fused_batch_norm
+from zoo.training.picture_ops import convolve, fused_batch_norm
 
 PLAIN = {
     "image_size": 224, "num_classes": 1000, "pixel_mean": (0.0, 0.0, 0.0),
@@ -209,7 +209,7 @@ def test_the_offered_batch_norm_is_keras_own(dtype):
             momentum=0.9, epsilon=1e-5, dtype=f"mixed_{dtype}" if dtype != "float32" else dtype
         )
         own.build(x.shape)
-        with offer_batch_norm(offered), tf.GradientTape() as tape:
+        with offer(Ops(batch_norm=offered)), tf.GradientTape() as tape:
             tape.watch(x)
             y = own(x, training=True)
             weights = np.random.default_rng(1).normal(size=y.shape)
@@ -220,6 +220,53 @@ def test_the_offered_batch_norm_is_keras_own(dtype):
         assert one.dtype == other.dtype
         one, other = (np.asarray(tf.cast(each, tf.float32)) for each in (one, other))
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * np.abs(one).max())
+
+
+@pytest.mark.parametrize(("dtype", "side"), [("bfloat16", 7), ("bfloat16", 1), ("float32", 3)])
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_the_offered_convolution_is_keras_own(size, dtype, side):
+    generator = np.random.default_rng(0)
+    # Numbers of few bits, so that float32 and bfloat16 mean the same ones.
+    x, weights = (
+        generator.integers(-8, 9, (4, side, side, 256)).astype("float32") for _ in range(2)
+    )
+    kernel = generator.integers(-8, 9, (size, size, 256, 256)).astype("float32")
+    used, found = [], []
+
+    def counted(*arguments):
+        used.append(convolve(*arguments))
+        return used[-1]
+
+    # Keras' own in float32: in bfloat16 TensorFlow 2.21 gives places of a kernel that meet no pixel
+    # a gradient (5 x 5 over one pixel).
+    for offered, policy in ((None, "float32"), (counted, dtype)):
+        policy = "mixed_bfloat16" if policy == "bfloat16" else policy
+        layer = Conv2D(256, size, padding="same", dtype=policy)
+        layer.build(x.shape)
+        layer.kernel.assign(kernel)
+        inputs = tf.cast(x, layer.compute_dtype)
+        with offer(Ops(convolve=offered)), tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = layer(inputs)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) * weights)
+        found.append([y, *tape.gradient(loss, [inputs, layer.kernel.value, layer.bias.value])])
+    assert len(used) == 1 and used[0] is not None
+    tolerance = 1e-5 if dtype == "float32" else 0.01
+    for one, other in zip(*found, strict=True):
+        one, other = (np.asarray(tf.cast(each, tf.float32)) for each in (one, other))
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [
+        ((2, 11, 11, 256), (3, 3, 256, 256)), ((2, 7, 7, 128), (3, 3, 128, 256)),
+        ((2, None, None, 256), (3, 3, 256, 256)), ((2, 7, 7, 256), (2, 2, 256, 256)),
+    ],
+)  # fmt: skip
+def test_other_convolutions_are_left_to_keras(shape, kernel):
+    x = keras.KerasTensor(shape, "bfloat16") if None in shape else tf.zeros(shape, tf.bfloat16)
+    assert convolve(x, tf.zeros(kernel, tf.bfloat16)) is None
 
 
 def test_whitened_patches_are_uncorrelated(tmp_path):

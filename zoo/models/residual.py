@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from zoo.layers import BatchNorm, PaddedShortcut, PartialIdentity
+from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PartialIdentity
 
 Norm = Literal["batch", "group", "layer", "none"]
 GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
@@ -46,7 +46,7 @@ class Style:
         if stride > 1 and size > 1:
             x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_border")(x)
             padding = "valid"
-        return keras.layers.Conv2D(
+        return Conv2D(
             filters,
             size,
             strides=stride,

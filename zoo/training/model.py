@@ -27,13 +27,12 @@ import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
-from zoo.layers.norms import offer_batch_norm
+from zoo.layers.offered import offer
 from zoo.layers.sparse import offer_matmul
 from zoo.preset import recipe_from
 from zoo.settings.recipe import Recipe
 from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
-from zoo.training.batch_norm import fused_batch_norm
 from zoo.training.batches import (
     DATASETS,
     count_steps,
@@ -47,6 +46,7 @@ from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
+from zoo.training.picture_ops import PICTURE_OPS
 from zoo.training.prediction import predict_together
 from zoo.training.resume import Checkpoints
 from zoo.training.schedules import RecipeSchedule
@@ -173,7 +173,7 @@ class TrainingModel(keras.Model):
         rows = tf.shape(y)[0]
         if self._in_parts:
             x, y, weights = never_empty(x, y, weights)
-        with offer_batch_norm(fused_batch_norm):
+        with offer(PICTURE_OPS):
             logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
