@@ -2,18 +2,21 @@
 
 Each in a process of its own, measured by the operating system. The step: 2 x 256 tied, 64 rows of
 70 tokens, by the zoo and by plain Keras, whose logits take 0.9 GB. The corpora are WikiText-2's
-training text over and over, each time with a number of its own in every line; the model is small,
-of 2,000 words, since an epoch of a billion tokens would take days otherwise.
-Options: small=50 large=5000 (megabytes)
+training text over and over, each time with a number of its own in every line. All of it is
+tokenized; the model is small, of 2,000 words, and its training is stopped after some minutes, since
+an epoch of a billion tokens would take hours.
+Options: small=50 large=5000 (megabytes) minutes=4 (of training, at the most)
 """
 
 from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +62,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def measure(small: str = "50", large: str = "5000") -> Iterator[dict[str, Any]]:
+def measure(small: str = "50", large: str = "5000", minutes: str = "4") -> Iterator[dict[str, Any]]:
     """Yield the peaks, what a step adds to model and optimizer, and the ratios."""
     added = {}
     for peer in ("zoo", "keras"):
@@ -80,23 +83,40 @@ def measure(small: str = "50", large: str = "5000") -> Iterator[dict[str, Any]]:
                 "--set", "architecture.embedding_dim=16", "--set", "data.validation_fraction=0.001",
                 "--set", "architecture.vocabulary_size=2000",
             ]  # fmt: skip
-            found.append(_peak(command, {"ZOO_CACHE": f"{name}/cache"}))
-        yield {"id": f"corpus, {megabytes} MB", "peak_megabytes": found[-1]}
+            peak, tokenized = _peak(command, Path(name) / "cache", 60 * float(minutes))
+            found.append(peak)
+        yield {
+            "id": f"corpus, {megabytes} MB",
+            "peak_megabytes": peak,
+            "tokenized_minutes": tokenized / 60,
+        }
     yield {"id": "corpus, large / small", "ratio": found[1] / found[0]}
 
 
-def _peak(command: list[str], environment: dict[str, str] | None = None) -> float:
-    """Return the peak resident megabytes of a process."""
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | (environment or {}),
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"failed: {' '.join(command[-4:])}")
-    return usage.ru_maxrss / 1024
+def _peak(command: list[str], cache: Path, seconds: float) -> tuple[float, float]:
+    """Train, at the most for some seconds after the corpus is tokenized.
+
+    Return the peak resident megabytes of the process, and its seconds before the training.
+    """
+    started = time.time()
+    ready: list[float] = []
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, env=os.environ | {"ZOO_CACHE": str(cache)}
+        )
+        asked = False
+        while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            ready = [path.stat().st_mtime for path in cache.glob("tokens/*.json")]
+            if ready and not asked and time.time() - max(ready) > seconds:
+                process.send_signal(signal.SIGTERM)
+                asked = True
+            time.sleep(1.0)
+        _, status, usage = os.wait4(process.pid, 0)
+        said.seek(0)
+        text = said.read()
+        if status and not (asked and "interrupted in epoch" in text):
+            raise SystemExit(f"failed: {' '.join(command[-4:])}\n{text[-2000:]}")
+    return usage.ru_maxrss / 1024, max(ready) - started
 
 
 def _grown(megabytes: int, folder: Path) -> Path:
@@ -104,12 +124,11 @@ def _grown(megabytes: int, folder: Path) -> Path:
     opener = gzip.open if source.suffix == ".gz" else open
     with opener(source, "rt", encoding="utf-8") as file:
         lines = file.read().splitlines()
+    text = "\n".join([*lines, ""]).encode()
     path = folder / "grown.txt"
-    written = number = 0
-    with path.open("w", encoding="utf-8") as file:
-        while written < megabytes << 20:
-            text = "".join(f"{line} {number}\n" for line in lines)
-            file.write(text)
-            written += len(text.encode())
+    number = 0
+    with path.open("wb") as file:
+        while file.tell() < megabytes << 20:
+            file.write(text.replace(b"\n", b" %d\n" % number))
             number += 1
     return path
