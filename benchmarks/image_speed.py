@@ -3,8 +3,9 @@
 One process; every round takes some steps with each of them, and the ratios are the medians over
 rounds of the ratios within a round, so that a busy neighbour slows all alike. Plain Keras has the
 same network, whose batch norm is then Keras' own, and `keras.optimizers.SGD`. Pictures are random
-and in memory. The last entry is the input pipeline alone, of CIFAR-10 with crops and flips.
-Options: rounds=7 steps=4 networks=resnet20,fast
+and in memory. The last entries are input pipelines alone: CIFAR-10 with crops and flips, and JPEG
+files of 300 to 640 pixels, with the rate at which their preset trains.
+Options: rounds=7 steps=4 networks=resnet20,fast inputs=fast-cifar,default
 """
 
 from __future__ import annotations
@@ -13,23 +14,30 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.image_memory import photographs
 from benchmarks.image_peers import pytorch_step
+from benchmarks.images import cifar10
 
 # preset, pictures of a batch
 NETWORKS = {"resnet20": ("cifar-onecycle", 128), "fast": ("fast-cifar", 500)}
 FILTERS = {"resnet20": (16, 32, 64)}
+PHOTOGRAPHS = 2000
 Step = Callable[[], Any]
 
 
 def measure(
-    rounds: str = "7", steps: str = "4", networks: str = "resnet20,fast"
+    rounds: str = "7",
+    steps: str = "4",
+    networks: str = "resnet20,fast",
+    inputs: str = "fast-cifar,default",
 ) -> Iterator[dict[str, Any]]:
-    """Yield one entry a network: milliseconds a step, pictures a second, ratios; then the input."""
-    for name in networks.split(","):
+    """Yield one entry a network: milliseconds a step, pictures a second, ratios; then inputs."""
+    for name in filter(None, networks.split(",")):
         contestants = _contestants(name)
         seconds: dict[str, list[float]] = {peer: [] for peer in contestants}
         for number in range(int(rounds) + 1):
@@ -40,7 +48,8 @@ def measure(
                 if number:  # the first round compiles, allocates and warms up
                     seconds[peer].append((time.perf_counter() - started) / int(steps))
         yield _entry(name, seconds)
-    yield _input()
+    for preset in filter(None, inputs.split(",")):
+        yield _input(preset)
 
 
 def _contestants(name: str) -> dict[str, Step]:
@@ -122,22 +131,38 @@ def _entry(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
     return entry
 
 
-def _input() -> dict[str, Any]:
-    """Return pictures a second of the pipeline of fast-cifar, with nothing behind it."""
-    from pathlib import Path
-
-    from benchmarks.images import cifar10
+def _input(name: str) -> dict[str, Any]:
+    """Return pictures a second of a preset's pipeline with nothing behind it, and of training."""
+    from zoo.builders import build
     from zoo.data.images import load_images
     from zoo.preset import load_preset
 
-    settings = load_preset("resnet", "fast-cifar").data
+    preset = load_preset("resnet", name)
     with tempfile.TemporaryDirectory() as folder:
-        source = cifar10(Path(folder))
-        with load_images(source, settings=settings, image_size=32) as data:
+        if name == "fast-cifar":
+            source = cifar10(Path(folder))
+        else:
+            source = Path(folder) / "photographs"
+            photographs(source, PHOTOGRAPHS)
+        size = preset.architecture.image_size
+        with load_images(source, settings=preset.data, image_size=size) as data:
             rates = []
             for _ in range(4):
                 started, count = time.perf_counter(), 0
-                for images, *_ in data.dataset("train"):
-                    count += len(images)
+                for batch in data.dataset("train"):
+                    count += len(batch[0])
                 rates.append(count / (time.perf_counter() - started))
-    return {"id": "input pipeline, fast-cifar", "per_second": statistics.median(rates[1:])}
+            images, labels = next(iter(data.dataset("train")))
+    step = _stepping(build(preset), np.asarray(images), np.asarray(labels))
+    seconds = []
+    for _ in range(8):
+        started = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - started)
+    reading, training = statistics.median(rates[1:]), len(images) / statistics.median(seconds[2:])
+    return {
+        "id": f"input pipeline, {name}",
+        "per_second": reading,
+        "training_per_second": training,
+        "times_training": reading / training,
+    }

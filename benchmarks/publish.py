@@ -218,7 +218,8 @@ def image_speed_table() -> str:
     ]
     for entry in results.load("image_speed"):
         if "per_second" in entry:
-            lines.append(f"| {entry['id']} | {entry['per_second']:,.0f} | | | | |")
+            times = f" ({entry['times_training']:.1f} times the training)"
+            lines.append(f"| {entry['id']} | {entry['per_second']:,.0f}{times} | | | | |")
             continue
         best = max(entry["pytorch_first_per_second"], entry["pytorch_last_per_second"])
         rates = [("zoo", entry["zoo_per_second"]), ("keras", entry["keras_per_second"])]
