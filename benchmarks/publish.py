@@ -150,6 +150,9 @@ def startup_table() -> str:
             lines.append(f"| peak memory, 2,000,000 rows / 200,000 rows | {entry['ratio']:.3f} |")
         else:
             lines.append(f"| peak memory, {entry['id']} | {entry['peak_megabytes']:.0f} MB |")
+    for entry in results.load("language_memory"):
+        found = f"{entry['ratio']:.2f}" if "ratio" in entry else f"{entry['peak_megabytes']:.0f} MB"
+        lines.append(f"| peak memory, language model, {entry['id']} | {found} |")
     return "\n".join(lines) + "\n"
 
 
