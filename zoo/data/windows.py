@@ -123,8 +123,9 @@ def _window(ids: Ids, starts: np.ndarray, at: int, size: int, length: int) -> An
         count = max(min(first + size, start + length, len(ids)) - first, 0)
         before = max(first - 1, 0)
         found = ids[before : first + count]
-        targets[row, :count] = found[first - before :]
-        tokens[row, first == 0 : count] = found[: count - (first == 0)]
+        behind = int(first == 0)  # before the first token of all is <eos>
+        targets[row, :count] = found[1 - behind :]
+        tokens[row, behind:count] = found[: count - behind]
         weights[row, :count] = 1.0
     reset = np.full(len(starts), at == 0)
     return {"tokens": tokens, "reset": reset}, targets, weights

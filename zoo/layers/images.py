@@ -35,7 +35,7 @@ class PaddedShortcut(keras.layers.Layer):
         """Return the picked pixels, padded."""
         more = self.filters - inputs.shape[-1]
         sides = [[0, 0], [0, 0], [0, 0], [more // 2, more - more // 2]]
-        # Pooling over one pixel: a slice in steps takes nine times as long in TensorFlow on a CPU.
+        # Pooling over one pixel: a slice in steps is slow in TensorFlow on a CPU.
         return ops.pad(ops.average_pool(inputs, 1, self.stride, "valid"), sides)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
