@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -55,7 +54,7 @@ within(Folder, "save", "checkpoint")
 within(TextClassifier, "logits_of", "scoring", "scoring")
 zoo.train(
     "textcnn", data, out=out, resume=True, seed=int(seed), verbose=False,
-    set={"recipe.epochs": 8, "recipe.min_steps": 0, "architecture.filters": 32,
+    set={"recipe.epochs": 12, "recipe.min_steps": 0, "architecture.filters": 32,
          "architecture.embedding_dim": 64, "architecture.ngram_buckets": 65536},
 )
 """
@@ -130,7 +129,7 @@ def _kill(data: Path, run: Path, number: int, generator: random.Random) -> str:
             break
         time.sleep(0.01)
     time.sleep(generator.uniform(0.0, SECONDS * (3 if anywhere else 1)))
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     ended = process.wait() == 0
     found = phases.read_text().strip() if phases.is_file() else "start"
     return "after its end" if ended else found
