@@ -52,7 +52,8 @@ def convolve(inputs: tf.Tensor, kernel: Any) -> tf.Tensor | None:
 
     On a CPU, TensorFlow 2.21 computes that gradient at a fraction of the forward pass's speed where
     maps are small, most of all in bfloat16. Here it is one product of matrices for each place in
-    the kernel, over the pixels that it meets. None for other maps, and on a GPU.
+    the kernel, over the pixels that it meets. None for other maps, for kernels of one place, and on
+    a GPU.
 
     Args:
         inputs: `(batch, height, width, channels)`.
@@ -63,8 +64,9 @@ def convolve(inputs: tf.Tensor, kernel: Any) -> tf.Tensor | None:
     largest = LARGEST.get(inputs.dtype, 0)
     small = height is not None and width is not None and max(height, width) <= largest
     odd = kernel.shape[0] % 2 == kernel.shape[1] % 2 == 1
+    several = kernel.shape[0] * kernel.shape[1] > 1
     many = min(kernel.shape[2:]) >= MANY
-    if not (small and odd and many) or tf.config.get_visible_devices("GPU"):
+    if not (small and odd and several and many) or tf.config.get_visible_devices("GPU"):
         return None
     return _convolved(inputs, kernel)
 
