@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers.sparse import offered_matmul
+from zoo.layers.offered import offered
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -68,7 +68,7 @@ class WordFilters(keras.layers.Layer):
         """Return the activated maximum of every filter."""
         kernels = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
         # Half precision would lose too much in the sums of the sparse gradient.
-        if training and offered_matmul() is not None and self.compute_dtype == "float32":
+        if training and offered().sparse_matmul is not None and self.compute_dtype == "float32":
             strongest = _strongest_alone(inputs, *kernels)
         else:
             strongest = _strongest(inputs, kernels)
@@ -103,7 +103,7 @@ def _strongest_alone(vectors: Any, *kernels: Any) -> Any:
     """
     found = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
     strongest = [ops.max(each, axis=1) for each in found]
-    matmul: Any = offered_matmul()
+    matmul: Any = offered().sparse_matmul
 
     def gradient(*args: Any, upstream: Any = None) -> tuple[Any, ...]:
         if upstream is None:

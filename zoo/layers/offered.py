@@ -1,4 +1,4 @@
-"""Layers of Keras that use an op which Keras lacks, where whoever trains offers one."""
+"""Ops that Keras lacks and whoever trains may offer; the layers of Keras that use one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 from keras import ops
@@ -19,6 +19,21 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 Convolution = Callable[[Any, Any], Any]
 
 
+class SparseMatmul(Protocol):
+    """The product of a sparse matrix, or of its transpose, with a dense one."""
+
+    def __call__(
+        self,
+        rows: Any,
+        columns: Any,
+        values: Any,
+        shape: tuple[Any, Any],
+        dense: Any,
+        transpose: bool = False,
+    ) -> Any:
+        """Multiply; the places `(rows, columns)` come in order, none of them twice."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Ops:
     """Ops on offer.
@@ -26,10 +41,12 @@ class Ops:
     Args:
         batch_norm: normalises by the statistics of the batch.
         convolve: convolves in steps of one pixel.
+        sparse_matmul: multiplies a sparse with a dense matrix.
     """
 
     batch_norm: FusedBatchNorm | None = None
     convolve: Convolution | None = None
+    sparse_matmul: SparseMatmul | None = None
 
 
 _NONE = Ops()
@@ -37,13 +54,18 @@ _OFFERED: ContextVar[Ops] = ContextVar("offered_ops", default=_NONE)
 
 
 @contextmanager
-def offer(offered: Ops) -> Iterator[None]:
-    """Let the layers called in the block use ops."""
-    token = _OFFERED.set(offered)
+def offer(found: Ops) -> Iterator[None]:
+    """Let the layers called in the block, and their gradients, use ops."""
+    token = _OFFERED.set(found)
     try:
         yield
     finally:
         _OFFERED.reset(token)
+
+
+def offered() -> Ops:
+    """Return the ops on offer."""
+    return _OFFERED.get()
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -56,7 +78,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise by the batch in training, else by the moving statistics."""
-        fused = _OFFERED.get().batch_norm
+        fused = offered().batch_norm
         own = training and self.trainable and mask is None and self.scale and self.center
         found = fused(inputs, self.gamma, self.beta, self.epsilon) if fused and own else None
         if found is None:
@@ -74,7 +96,7 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Return the convolution without the bias."""
-        convolve = _OFFERED.get().convolve
+        convolve = offered().convolve
         plain = self.padding == "same" and self.groups == 1
         found = None
         if convolve and plain and {*self.strides, *self.dilation_rate} == {1}:

@@ -27,8 +27,7 @@ import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
-from zoo.layers.offered import offer
-from zoo.layers.sparse import offer_matmul
+from zoo.layers.offered import Ops, offer
 from zoo.preset import recipe_from
 from zoo.settings.recipe import Recipe
 from zoo.training.allocation import KeepMemory
@@ -46,7 +45,7 @@ from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
-from zoo.training.picture_ops import PICTURE_OPS
+from zoo.training.picture_ops import convolve, fused_batch_norm
 from zoo.training.prediction import predict_together
 from zoo.training.resume import Checkpoints
 from zoo.training.schedules import RecipeSchedule
@@ -145,7 +144,7 @@ class TrainingModel(keras.Model):
         logits, total = [], tf.constant(0)
         # The product is faster than dense gradients on a CPU, and XLA does not know it.
         sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
-        with offer_matmul(sparse_matmul if sparse else None):
+        with offer(Ops(fused_batch_norm, convolve, sparse_matmul if sparse else None)):
             for number in range(self._micro_batches):
                 part = micro_batch(number, self._micro_batches, (x, y, weights), after=gradients)
                 with tf.GradientTape() as tape:
@@ -173,8 +172,7 @@ class TrainingModel(keras.Model):
         rows = tf.shape(y)[0]
         if self._in_parts:
             x, y, weights = never_empty(x, y, weights)
-        with offer(PICTURE_OPS):
-            logits = self(x, training=training)
+        logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
         loss *= tf.cast(self._replicas, loss.dtype)

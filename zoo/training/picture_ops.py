@@ -6,8 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.layers.offered import Ops
-
 # Where a gradient of kernels is faster as matrix products (2 cores, TensorFlow 2.21, oneDNN):
 MANY = 256  # channels and filters at the least
 LARGEST = {tf.bfloat16: 10, tf.float32: 4}  # height and width at the most
@@ -104,6 +102,3 @@ def _meeting(size: int, offset: int) -> tuple[slice, slice]:
     first = max(offset, 0)
     last = max(min(size + offset, size), first)
     return slice(first, last), slice(first - offset, last - offset)
-
-
-PICTURE_OPS = Ops(batch_norm=fused_batch_norm, convolve=convolve)
