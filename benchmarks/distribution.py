@@ -1,11 +1,12 @@
 """Two workers on one machine against one process: the same scores, and how many examples a second.
 
 Both train with `zoo train textcnn`, the workers through `zoo launch`, which gives each one of two
-cores. Scores: without dropout, since workers draw other masks; under SGD, and under the default's
-AdamW, which makes a full step of a gradient that is nothing but rounding, so that two trainings
-that round otherwise part in time. Speed: defaults, one after the other in each round, from the
-median epoch after the first, which builds the graphs and tokenizes. Options: rounds=3 (0 for the
-scores alone) epochs=6
+cores. Scores: of the defaults against one process that takes the halves of a batch one after the
+other; against one that takes it whole without dropout, since there masks are others, under SGD, and
+under the default's AdamW, which makes a full step of a gradient that is nothing but rounding, so
+that two trainings that round otherwise part in time. Speed: defaults, one after the other in each
+round, from the median epoch after the first, which builds the graphs and tokenizes. Options:
+rounds=3 (0 for the scores alone) epochs=6
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ DRY = {
     "architecture.path_dropout": 0.0,
 }
 SGD = {"recipe.optimizer.name": "sgd", "recipe.optimizer.momentum": 0.9}
-SCORES = {
-    "sgd, 10 epochs": DRY | SGD | {"recipe.epochs": 10, "recipe.min_steps": 0},
-    "default optimizer, 1 epoch": DRY | {"recipe.epochs": 1, "recipe.min_steps": 0},
-    "default optimizer, all epochs": DRY,
+HALVES = {"recipe.micro_batches": 2}
+# Changes to the default, and those of the one process alone.
+SCORES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "defaults, in halves": ({}, HALVES),
+    "sgd, 10 epochs": (DRY | SGD | {"recipe.epochs": 10, "recipe.min_steps": 0}, {}),
+    "default optimizer, 1 epoch": (DRY | {"recipe.epochs": 1, "recipe.min_steps": 0}, {}),
+    "default optimizer, all epochs": (DRY, {}),
 }
 SPEED = ("sst2", "newsgroups20")  # short and long texts
 WORKERS = 2
@@ -46,8 +50,8 @@ def measure(rounds: str = "3", epochs: str = "6") -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parts = files("sst2", folder)
-        for what, changes in SCORES.items():
-            one = _train(folder / f"{what} one", parts, 1, changes)
+        for what, (changes, alone) in SCORES.items():
+            one = _train(folder / f"{what} one", parts, 1, changes | alone)
             two = _train(folder / f"{what} two", parts, WORKERS, changes)
             yield _scores(f"scores, sst2, {what}", one, two)
         for data in SPEED if int(rounds) else ():

@@ -130,12 +130,15 @@ def test_micro_batches_take_the_same_step_and_carry_the_same_states():
         assert np.abs(a).max() > 0
 
 
-def test_two_replicas_train_as_one():
+@pytest.mark.parametrize("dropout", [False, True])
+def test_two_replicas_train_as_one(dropout: bool):
+    """With dropout as one that takes the halves of a batch one after the other."""
     strategy = strategy_for("cpu:0,1")
-    alone = build()
+    changes = {"architecture.dropout_scale": 1.0} if dropout else {}
+    alone = build(**changes, **({"recipe.micro_batches": 2} if dropout else {}))
     keras.utils.set_random_seed(3)
     with strategy.scope():
-        shared = builders.build(load_preset("lstm_lm", "default", SIZES))
+        shared = builders.build(load_preset("lstm_lm", "default", SIZES | changes))
     made = distributed(strategy, lambda here, total: stream(here=here, replicas=total))
     alone.fit(stream(), verbose=0)
     shared.fit(made, verbose=0)

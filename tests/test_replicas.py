@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ from replica_parts import CASES, CLASSES, rows, small, trained
 from zoo.distribute import strategy_for
 from zoo.preset import load_preset
 from zoo.training.compilation import compile_model
+from zoo.training.draws import draws_of_part
 
 ONE = tf.distribute.get_strategy()
 
@@ -67,6 +69,46 @@ def test_micro_batches_on_two_devices(two) -> None:
     """Pieces of pieces; some have no row."""
     case = ("textcnn", "lazy_adamw")
     assert_same(trained(ONE, *case), trained(two, *case, **{"recipe.micro_batches": 3}))
+
+
+def test_dropout_on_two_devices_is_that_of_two_pieces(two) -> None:
+    """To the last bit: what a row is dropped does not depend on where it is computed."""
+    dropped = {f"architecture.{key}": 0.3 for key in ("dropout", "word_dropout", "ngram_dropout")}
+    x, y = rows(40)
+    weights = []
+    for strategy, pieces in ((ONE, 2), (two, 1)):
+        with strategy.scope():
+            model = small("textcnn", "lazy_adamw", **dropped, **{"recipe.micro_batches": pieces})
+        model.fit(x, y, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for left, right in zip(*weights, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def drawn(strategy: tf.distribute.Strategy, wrapped: bool) -> list[np.ndarray]:
+    """Return what each replica draws first, and the state of the generator after it on each."""
+    with strategy.scope():
+        layer = keras.layers.Dropout(0.5, seed=3)
+
+    @tf.function
+    def draw() -> tf.Tensor:
+        with draws_of_part(layer, 0, 1) if wrapped else nullcontext():
+            return layer(tf.ones(30), training=True)
+
+    found = strategy.experimental_local_results(strategy.run(draw))
+    states = strategy.experimental_local_results(layer.seed_generator.state.value)
+    for state in states:
+        np.testing.assert_array_equal(state, [3, 1])
+    return [each.numpy() for each in found]
+
+
+def test_replicas_draw_apart(two) -> None:
+    """Written against Keras 3.15.1, where all draw the same."""
+    first, second = drawn(two, wrapped=False)
+    np.testing.assert_array_equal(first, second)
+    mine, other = drawn(two, wrapped=True)
+    np.testing.assert_array_equal(mine, first)
+    assert (mine != other).any()
 
 
 def test_a_scaled_loss_on_two_devices(two) -> None:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from zoo.data.tokens import check_ids
 from zoo.models.lstm_lm import with_states
 from zoo.training.batches import micro_batch
+from zoo.training.draws import draws_of_part
 from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
 from zoo.training.model import TrainingModel
 from zoo.training.statistics import StepStatistics, local_variable
@@ -140,7 +141,8 @@ class LanguageModel(TrainingModel):
             parts = micro_batch(
                 number, self._micro_batches, (tokens, y, weights, *states), after=gradients
             )
-            found, ends = self._part(parts, count)
+            with draws_of_part(self, number, self._micro_batches):
+                found, ends = self._part(parts, count)
             gradients = add(gradients, found)
             after.append(ends)
         if self._in_parts:

@@ -43,6 +43,7 @@ from zoo.training.batches import (
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
+from zoo.training.draws import draws_of_part
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
 from zoo.training.picture_ops import convolve, fused_batch_norm
@@ -147,7 +148,7 @@ class TrainingModel(keras.Model):
         with offer(Ops(fused_batch_norm, convolve, sparse_matmul if sparse else None)):
             for number in range(self._micro_batches):
                 part = micro_batch(number, self._micro_batches, (x, y, weights), after=gradients)
-                with tf.GradientTape() as tape:
+                with draws_of_part(self, number, self._micro_batches), tf.GradientTape() as tape:
                     outputs, loss, rows = self._forward(part, training=True)
                     if self._in_parts:
                         loss *= tf.cast(rows, loss.dtype)

@@ -1,0 +1,41 @@
+"""Random draws of a step: each part of a batch has its own, wherever it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+# Between the seeds of two parts; Keras takes seeds modulo 2**31 - 2.
+APART = 1_000_003
+
+
+@contextmanager
+def draws_of_part(layer: keras.Layer, number: int, count: int) -> Iterator[None]:
+    """Let a layer called in the block draw what belongs to a part of the batch.
+
+    Keras 3.15.1 gives every replica the same draws: row for row the same dropout. Here they
+    depend on the part alone, so that a batch in two micro-batches and one on two replicas make the
+    same step. The first part draws what a whole batch would. After the block the states of the
+    generators are the same on every replica.
+
+    Args:
+        layer: a model, or any layer, with the seed generators of those in it.
+        number: which micro-batch of this replica, from 0.
+        count: micro-batches of a replica.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync * count == 1:
+        yield
+        return
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    part = tf.cast(replica, tf.int64) * count + number
+    # A state is a seed and how often it was drawn from.
+    states = [each for each in layer.non_trainable_variables if each.name == "seed_generator_state"]
+    before = [tf.identity(state.value) for state in states]
+    for state, value in zip(states, before, strict=True):
+        state.assign(value + tf.stack([part * APART, 0]))
+    yield
+    for state, value in zip(states, before, strict=True):
+        state.assign(tf.stack([value[0], state.value[1]]) if number == count - 1 else value)
