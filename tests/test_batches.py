@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from replica_parts import rows, small
 
-from zoo.training.batches import micro_batch, next_batch
+from zoo.training.batches import micro_batch, next_batch, without_padding
 
 
 def test_pieces_are_the_batch() -> None:
@@ -15,6 +15,14 @@ def test_pieces_are_the_batch() -> None:
     np.testing.assert_array_equal(np.concatenate([piece[1] for piece in pieces]), y)
     assert [len(piece[1]) for piece in pieces] == [2, 3, 2, 3]
     assert all(piece[2] is None for piece in pieces)
+
+
+def test_padding_ends_with_the_longest_text() -> None:
+    ids = tf.constant([[5, 0, 7, 0, 0], [4, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(without_padding(ids), ids[:, :3])
+    np.testing.assert_array_equal(without_padding(ids[1:]), ids[1:, :1])
+    np.testing.assert_array_equal(without_padding(ids[2:]), ids[2:, :1])
+    np.testing.assert_array_equal(without_padding(ids[:, :2]), ids[:, :1])
 
 
 def test_the_wait_for_a_batch_is_counted_before_it_is_used() -> None:

@@ -75,6 +75,7 @@ def test_dropout_on_two_devices_is_that_of_two_pieces(two) -> None:
     """To the last bit: what a row is dropped does not depend on where it is computed."""
     dropped = {f"architecture.{key}": 0.3 for key in ("dropout", "word_dropout", "ngram_dropout")}
     x, y = rows(40)
+    x[np.arange(40) % 8 < 4, 5:] = 0  # the first half of a batch is shorter
     weights = []
     for strategy, pieces in ((ONE, 2), (two, 1)):
         with strategy.scope():

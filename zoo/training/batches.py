@@ -14,6 +14,13 @@ from zoo.errors import ZooError
 DATASETS = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
 
 
+def by_itself(model: keras.Model, x: Any, y: Any, weights: Any) -> list[Any]:
+    """Return a part of a batch as it would be without the other parts: never empty, as short."""
+    x, y, weights = never_empty(x, y, weights)
+    ids_of_texts = model.inputs[0].shape[1:] == (None,)
+    return [without_padding(x) if ids_of_texts else x, y, weights]
+
+
 def never_empty(*parts: Any) -> list[Any]:
     """Return a batch without rows with one of zeros, other batches as they are.
 
@@ -29,6 +36,19 @@ def never_empty(*parts: Any) -> list[Any]:
         )
         for part in parts
     ]
+
+
+def without_padding(ids: tf.Tensor) -> tf.Tensor:
+    """Return ids `(rows, time)` up to the end of the longest text, or the first column.
+
+    What is drawn for a batch, as in dropout, depends on its shape: a part of one is drawn the same
+    whether it was padded alone or with the others.
+
+    Args:
+        ids: with 0 after the last word of each text.
+    """
+    words = tf.where(tf.reduce_any(ids != 0, axis=0))
+    return ids[:, : tf.maximum(tf.reduce_max(words) + 1, 1)]
 
 
 def micro_batch(number: int, count: int, parts: Any, after: Any) -> Any:

@@ -34,10 +34,10 @@ from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import (
     DATASETS,
+    by_itself,
     count_steps,
     is_iterator,
     micro_batch,
-    never_empty,
     next_batch,
 )
 from zoo.training.blowup import BlowUp
@@ -172,7 +172,7 @@ class TrainingModel(keras.Model):
         x, y, weights = batch
         rows = tf.shape(y)[0]
         if self._in_parts:
-            x, y, weights = never_empty(x, y, weights)
+            x, y, weights = by_itself(self, x, y, weights)
         logits = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
