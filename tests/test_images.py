@@ -10,7 +10,7 @@ from picture_parts import CLASSES, pixels, write_folder
 from PIL import Image
 
 from zoo import ZooError
-from zoo.data import image_sources
+from zoo.data import image_arrays, image_sources
 from zoo.data.augment import augmentation, flipped, shifted
 from zoo.data.image_batches import Pictures, View, image_batches
 from zoo.data.images import bundled_pictures, load_images, load_pictures
@@ -127,6 +127,20 @@ def test_arrays_and_datasets_give_the_same_pictures():
                 np.testing.assert_array_equal(picture, x[place])
     with load((x[..., 0], y)) as data:  # grey
         assert data.train.sources([0])[0].shape == (16, 16, 3)
+
+
+def test_transparent_arrays_are_read_as_files_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_arrays, "BLOCK", 5)
+    x, y = arrays()
+    alpha = np.random.default_rng(0).integers(0, 256, (*x.shape[:3], 1)).astype("uint8")
+    pictures = np.concatenate([x, alpha], axis=-1)
+    with load((pictures, y)) as data:
+        for place, found in zip(
+            data.train.names(range(20)), data.train.sources(range(20)), strict=True
+        ):
+            Image.fromarray(pictures[int(place)]).save(tmp_path / "a.png")
+            wanted = np.asarray(open_picture(tmp_path / "a.png")).astype(int)
+            assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ NPZ_PARTS = {
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
 }  # fmt: skip
 Part = tuple[Iterator[Rows], np.ndarray]
+BLOCK = 1024  # pictures that are in memory as floats at a time
 
 
 def read_npz(path: Path) -> dict[str, Part]:
@@ -132,7 +133,17 @@ def _bytes(images: np.ndarray, where: str) -> np.ndarray:
         images = _scaled(images, where)
     if images.shape[-1] == 1:
         return np.repeat(images, 3, axis=-1)
-    return images[..., :3]
+    return _on_white(images) if images.shape[-1] == 4 else images
+
+
+def _on_white(images: np.ndarray) -> np.ndarray:
+    """Return red, green and blue of pictures with transparency, as files are read."""
+    found = np.empty((*images.shape[:-1], 3), np.uint8)
+    for first in range(0, len(images), BLOCK):
+        block = images[first : first + BLOCK].astype(np.float32)
+        opaque = block[..., 3:] / 255.0
+        found[first : first + BLOCK] = np.round(block[..., :3] * opaque + 255.0 * (1.0 - opaque))
+    return found
 
 
 def _scaled(images: np.ndarray, where: str) -> np.ndarray:
