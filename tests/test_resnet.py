@@ -16,7 +16,7 @@ from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 
 import zoo
 from zoo import ZooError
-from zoo.layers import Conv2D, PaddedShortcut, WhiteningConv2D
+from zoo.layers import Conv2D, PaddedShortcut, PooledConv2D, WhiteningConv2D
 from zoo.layers.offered import Ops, offer
 from zoo.models.receptive import receptive_fields
 from zoo.models.resnet import PLANS, resnet
@@ -268,6 +268,45 @@ def test_the_offered_convolution_is_keras_own(size, dtype, side):
 def test_other_convolutions_are_left_to_keras(shape, kernel):
     x = keras.KerasTensor(shape, "bfloat16") if None in shape else tf.zeros(shape, tf.bfloat16)
     assert convolve(x, tf.zeros(kernel, tf.bfloat16)) is None
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("side", "channels", "dtype", "is_cut"),
+    [
+        (7, 256, "float32", True), (7, 256, "bfloat16", True), (15, 3, "float32", True),
+        (6, 4, "float32", False), (31, 4, "float32", False),
+    ],
+)  # fmt: skip
+def test_a_pooled_convolution_is_both_layers(size, side, channels, dtype, is_cut):
+    generator = np.random.default_rng(0)
+    x = generator.integers(-8, 9, (2, side, side, channels)).astype("float32")
+    kernel = generator.integers(-8, 9, (size, size, channels, channels)).astype("float32")
+    policy = "mixed_bfloat16" if dtype == "bfloat16" else dtype
+    one = keras.layers.Conv2D(channels, size, padding="same", dtype=policy)
+    other = PooledConv2D(channels, size, padding="same", dtype=policy)
+    sides, found = [], []
+
+    def noted(*arguments):
+        y = convolve(*arguments)
+        sides.append(side if y is None else y.shape[1])
+        return y
+
+    for layer, pool in ((one, keras.layers.MaxPooling2D(2)), (other, tf.identity)):
+        layer.build(x.shape)
+        layer.kernel.assign(kernel)
+        inputs = tf.cast(x, layer.compute_dtype)
+        with offer(Ops(convolve=noted)), tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = pool(layer(inputs))
+            loss = tf.reduce_sum(tf.cast(y, tf.float32))
+        found.append([y, *tape.gradient(loss, [inputs, layer.kernel.value])])
+    assert sides == [side - (is_cut and size > 1)]
+    assert found[1][0].shape == other.compute_output_shape(x.shape)
+    tolerance = 1e-5 if dtype == "float32" else 0.01
+    for left, right in zip(*found, strict=True):
+        left, right = (np.asarray(tf.cast(each, tf.float32)) for each in (left, right))
+        np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance * np.abs(left).max())
 
 
 def test_whitened_patches_are_uncorrelated(tmp_path):

@@ -11,6 +11,7 @@ from zoo.layers.lstm import WeightDropLSTM as WeightDropLSTM
 from zoo.layers.ngrams import NgramHash as NgramHash
 from zoo.layers.offered import BatchNorm as BatchNorm
 from zoo.layers.offered import Conv2D as Conv2D
+from zoo.layers.offered import PooledConv2D as PooledConv2D
 from zoo.layers.paths import PathMix as PathMix
 from zoo.layers.pooling import AttentionPooling as AttentionPooling
 from zoo.layers.pooling import MaskedMax as MaskedMax

@@ -14,9 +14,10 @@ from keras import ops
 # From `(batch, height, width, channels)`, scale and offset of each channel, and epsilon to outputs
 # of the inputs' dtype, float32 mean and biased variance of each channel; None if it is unable.
 FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
-# From `(batch, height, width, channels)` and a kernel `(height, width, channels, filters)` to their
-# convolution with as many zeros around as keep height and width; None if it is unable.
-Convolution = Callable[[Any, Any], Any]
+# From `(batch, height, width, channels)`, a kernel `(height, width, channels, filters)`, and
+# whether the last row and column may be left out where their number is odd, to the convolution with
+# as many zeros around as keep height and width; None if it is unable.
+Convolution = Callable[[Any, Any, bool], Any]
 
 
 class SparseMatmul(Protocol):
@@ -94,11 +95,33 @@ class BatchNorm(keras.layers.BatchNormalization):
 class Conv2D(keras.layers.Conv2D):
     """Keras' convolution; by the op on offer, if there is one and it is able."""
 
+    even_is_enough = False
+
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Return the convolution without the bias."""
         convolve = offered().convolve
         plain = self.padding == "same" and self.groups == 1
         found = None
         if convolve and plain and {*self.strides, *self.dilation_rate} == {1}:
-            found = convolve(inputs, kernel)
+            found = convolve(inputs, kernel, self.even_is_enough)
         return super().convolution_op(inputs, kernel) if found is None else found
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class PooledConv2D(Conv2D):
+    """A convolution and the maximum over each two by two pixels of it.
+
+    `(batch, height, width, channels)` to `(batch, height // 2, width // 2, filters)`. The last row
+    and column of an odd map are not seen, and the op on offer does not compute them.
+    """
+
+    even_is_enough = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the largest of every four pixels."""
+        return ops.max_pool(super().call(inputs), 2, data_format=self.data_format)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape."""
+        batch, *sides, filters = super().compute_output_shape(input_shape)
+        return (batch, *(side and side // 2 for side in sides), filters)

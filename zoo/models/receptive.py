@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from zoo.layers import PooledConv2D
+
 
 @dataclasses.dataclass(frozen=True)
 class ReceptiveField:
@@ -66,6 +68,8 @@ def _is_global(layer: Any) -> bool:
 
 def _window(layer: Any) -> tuple[int, int]:
     """Return size and step of the window that a layer moves over the map."""
+    if isinstance(layer, PooledConv2D):
+        return int(layer.kernel_size[0]) + 1, 2
     for name in ("kernel_size", "pool_size"):
         size = getattr(layer, name, None)
         if isinstance(size, tuple):

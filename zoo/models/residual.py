@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PartialIdentity
+from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PartialIdentity, PooledConv2D
 
 Norm = Literal["batch", "group", "layer", "none"]
 GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
@@ -40,13 +40,18 @@ class Style:
         name: str,
         stride: int = 1,
         initializer: Any = "he_normal",
+        pooled: bool = False,
     ) -> Any:
-        """Convolve with `size // 2` zeros on each side, whatever the stride, as PyTorch does."""
+        """Convolve with `size // 2` zeros on each side, whatever the stride, as PyTorch does.
+
+        `pooled` takes the maximum over each two by two pixels afterwards.
+        """
         padding = "same"
         if stride > 1 and size > 1:
             x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_border")(x)
             padding = "valid"
-        return Conv2D(
+        kind = PooledConv2D if pooled else Conv2D
+        return kind(
             filters,
             size,
             strides=stride,
@@ -181,8 +186,7 @@ def fast_stages(x: Any, style: Style, filters: Sequence[int], residual: bool) ->
     for stage, width in enumerate(filters, start=1):
         name = f"stage{stage}"
         start = "he_normal" if residual else PartialIdentity()
-        x = style.convolve(x, width, 3, f"{name}_1_conv", initializer=start)
-        x = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+        x = style.convolve(x, width, 3, f"{name}_1_conv", initializer=start, pooled=True)
         x = style.activate(style.normalise(x, f"{name}_1_norm"), f"{name}_1_{style.activation}")
         if not residual:
             x = style.convolve(x, width, 3, f"{name}_2_conv", initializer=PartialIdentity())

@@ -9,6 +9,8 @@ import tensorflow as tf
 # Where a gradient of kernels is faster as matrix products (2 cores, TensorFlow 2.21, oneDNN):
 MANY = 256  # channels and filters at the least
 LARGEST = {tf.bfloat16: 10, tf.float32: 4}  # height and width at the most
+# Where a row and a column less is faster, though the map has to be copied; at 31 pixels it is not.
+LARGEST_CUT = 15
 
 
 def fused_batch_norm(
@@ -45,60 +47,72 @@ def fused_batch_norm(
     return tf.cast(outputs, dtype), mean, variance
 
 
-def convolve(inputs: tf.Tensor, kernel: Any) -> tf.Tensor | None:
-    """Return the convolution of small maps of many channels; its kernel's gradient is products.
+def convolve(inputs: tf.Tensor, kernel: Any, even: bool = False) -> tf.Tensor | None:
+    """Return a convolution where TensorFlow 2.21's own does more than it has to on a CPU.
 
-    On a CPU, TensorFlow 2.21 computes that gradient at a fraction of the forward pass's speed where
-    maps are small, most of all in bfloat16. Here it is one product of matrices for each place in
-    the kernel, over the pixels that it meets. None for other maps, for kernels of one place, and on
-    a GPU.
+    Of small maps of many channels it computes the gradient of the kernel at a fraction of the
+    forward pass's speed, most of all in bfloat16. Here that is one product of matrices for each
+    place in the kernel, over the pixels that it meets. None for other maps, for kernels of one
+    place, and on a GPU.
 
     Args:
         inputs: `(batch, height, width, channels)`.
-        kernel: `(height, width, channels, filters)`, the first two odd.
+        kernel: `(height, width, channels, filters)`, the first two odd and above 1.
+        even: whether the last row and column of a map of odd sides may be left out. In small maps
+            of any channels they are.
     """
     kernel = tf.convert_to_tensor(kernel, inputs.dtype)
     height, width = inputs.shape[1:3]
-    largest = LARGEST.get(inputs.dtype, 0)
-    small = height is not None and width is not None and max(height, width) <= largest
-    odd = kernel.shape[0] % 2 == kernel.shape[1] % 2 == 1
-    several = kernel.shape[0] * kernel.shape[1] > 1
-    many = min(kernel.shape[2:]) >= MANY
-    if not (small and odd and several and many) or tf.config.get_visible_devices("GPU"):
+    odd = kernel.shape[0] % 2 == kernel.shape[1] % 2 == 1 < min(kernel.shape[:2])
+    if height is None or width is None or not odd or tf.config.get_visible_devices("GPU"):
         return None
-    return _convolved(inputs, kernel)
+    less = even and height % 2 == width % 2 == 1 < max(height, width) <= LARGEST_CUT
+    many = min(kernel.shape[2:]) >= MANY
+    products = many and max(height, width) <= LARGEST.get(inputs.dtype, 0)
+    if less:
+        above, left = (side // 2 for side in kernel.shape[:2])
+        inputs = tf.pad(inputs, [[0, 0], [above, above - 1], [left, left - 1], [0, 0]])
+    padding = "VALID" if less else "SAME"
+    if products:
+        return _convolved(inputs, kernel, padding)
+    return tf.nn.conv2d(inputs, kernel, 1, padding) if less else None
 
 
-@tf.custom_gradient
-def _convolved(inputs: tf.Tensor, kernel: tf.Tensor) -> Any:
-    def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        of_inputs = tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=tf.shape(inputs),
-            filter=kernel,
-            out_backprop=upstream,
-            strides=[1, 1, 1, 1],
-            padding="SAME",
-        )
-        return of_inputs, _kernel_gradient(inputs, upstream, kernel.shape)
+def _convolved(inputs: tf.Tensor, kernel: tf.Tensor, padding: str) -> tf.Tensor:
+    @tf.custom_gradient
+    def convolved(inputs: tf.Tensor, kernel: tf.Tensor) -> Any:
+        def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            of_inputs = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(inputs),
+                filter=kernel,
+                out_backprop=upstream,
+                strides=[1, 1, 1, 1],
+                padding=padding,
+            )
+            return of_inputs, _kernel_gradient(inputs, upstream, kernel.shape, padding)
 
-    return tf.nn.conv2d(inputs, kernel, 1, "SAME"), gradients
+        return tf.nn.conv2d(inputs, kernel, 1, padding), gradients
+
+    found: tf.Tensor = convolved(inputs, kernel)
+    return found
 
 
-def _kernel_gradient(inputs: tf.Tensor, upstream: tf.Tensor, shape: Any) -> tf.Tensor:
+def _kernel_gradient(inputs: tf.Tensor, upstream: tf.Tensor, shape: Any, padding: str) -> tf.Tensor:
     height, width, channels, filters = shape
+    top, start = (height // 2, width // 2) if padding == "SAME" else (0, 0)
     products = []
     for row in range(height):
-        above, below = _meeting(inputs.shape[1], row - height // 2)
+        above, below = _meeting(inputs.shape[1], upstream.shape[1], row - top)
         for column in range(width):
-            left, right = _meeting(inputs.shape[2], column - width // 2)
+            left, right = _meeting(inputs.shape[2], upstream.shape[2], column - start)
             seen = tf.reshape(inputs[:, above, left], [-1, channels])
             caused = tf.reshape(upstream[:, below, right], [-1, filters])
             products.append(tf.matmul(seen, caused, transpose_a=True))
     return tf.reshape(tf.stack(products), shape)
 
 
-def _meeting(size: int, offset: int) -> tuple[slice, slice]:
+def _meeting(size: int, outputs: int, offset: int) -> tuple[slice, slice]:
     """Return the pixels of the inputs and of the outputs that meet at an offset, in one axis."""
-    first = max(offset, 0)
-    last = max(min(size + offset, size), first)
-    return slice(first, last), slice(first - offset, last - offset)
+    first = max(-offset, 0)
+    last = max(min(outputs, size - offset), first)
+    return slice(first + offset, last + offset), slice(first, last)
