@@ -55,9 +55,9 @@ _OFFERED: ContextVar[Ops] = ContextVar("offered_ops", default=_NONE)
 
 
 @contextmanager
-def offer(found: Ops) -> Iterator[None]:
+def offer(what: Ops) -> Iterator[None]:
     """Let the layers called in the block, and their gradients, use ops."""
-    token = _OFFERED.set(found)
+    token = _OFFERED.set(what)
     try:
         yield
     finally:

@@ -18,8 +18,8 @@ def draws_of_part(layer: keras.Layer, number: int, count: int) -> Iterator[None]
 
     Keras 3.15.1 gives every replica the same draws: row for row the same dropout. Here they
     depend on the part alone, so that a batch in two micro-batches and one on two replicas make the
-    same step. The first part draws what a whole batch would. After the block the states of the
-    generators are the same on every replica.
+    same step. The first part draws from the seed that a whole batch would. After the block the
+    states of the generators are the same on every replica.
 
     Args:
         layer: a model, or any layer, with the seed generators of those in it.
