@@ -270,7 +270,7 @@ def scale_table() -> str:
 
 
 def _small(entry: dict[str, Any]) -> str:
-    return f"{entry['largest_difference']:.1e}"
+    return f"{entry['largest_difference']:.2g}"
 
 
 def _times(entry: dict[str, Any]) -> str:
