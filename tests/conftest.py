@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import random
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -76,3 +79,59 @@ def trained(tmp_path_factory: pytest.TempPathFactory):
         note="the run of the tests",
         verbose=False,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code, and all that it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def zoo_command(capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    """The `zoo` command in this process, as a person types it: errors become messages and codes.
+
+    What it raises beside `SystemExit` comes through: a traceback fails the test.
+    """
+    from zoo.__main__ import main
+
+    def call(*arguments: object, code: int | None = None) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            found = 0
+        except SystemExit as end:
+            found = end.code if isinstance(end.code, int) else int(end.code is not None)
+        written = capfd.readouterr()
+        ended = Ended(found, written.out, written.err)
+        assert code is None or ended.code == code, ended
+        return ended
+
+    return call
+
+
+SHARED_CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
+
+
+@pytest.fixture
+def shared_case(tmp_path: Path):
+    """A copy of an input of the shared cases, such as `text/columns`; the test is skipped without.
+
+    A copy, so that what a command writes beside its input touches nothing.
+    """
+
+    def copied(name: str) -> Path:
+        source = SHARED_CASES / name
+        if not source.exists():
+            pytest.skip(f"{source}: the shared cases are not here")
+        target = tmp_path / source.name
+        shutil.copytree(source, target, symlinks=True) if source.is_dir() else shutil.copy(
+            source, target
+        )
+        return target
+
+    return copied
