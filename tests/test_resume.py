@@ -1,7 +1,6 @@
 """A training that was interrupted ends, bit for bit, as if it had not been."""
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -194,25 +193,6 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_kept(rows, copied) -> Non
     folder.save(99, {"epoch": "os.system('true')"})
     with pytest.raises(ZooError, match="does not hold what it should"):
         train(rows, copied, resume=True)
-
-
-def test_only_one_process_trains_in_a_folder(rows, copied) -> None:
-    handle = os.open(copied, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(ZooError, match="another process is training in it"):
-            train(rows, copied, resume=True)
-    finally:
-        os.close(handle)
-
-
-def test_an_old_run_that_a_killed_one_had_set_aside_comes_back(whole, rows, tmp_path) -> None:
-    aside = Path(shutil.copytree(whole, tmp_path / ".run.replaced"))
-    (tmp_path / "run").mkdir()
-    with pytest.raises(ZooError, match="already there"):
-        train(rows, tmp_path / "run")
-    assert zoo.load_run(tmp_path / "run").metrics
-    assert not aside.exists()
 
 
 def test_a_folder_that_cannot_be_written(rows, tmp_path) -> None:

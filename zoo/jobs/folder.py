@@ -15,6 +15,10 @@ from zoo.files import read_json
 from zoo.training.checkpoint import Folder
 
 CHECKPOINTS = "checkpoints"
+# Where a run lies while another one replaces it, inside the folder itself: the folder is locked
+# from the first look at it to the end, which it could not be if it were renamed.
+REPLACED = ".replaced"
+MOVING = ".replacing"  # the same while its files are moved there, or back
 
 
 def checkpoints(folder: Path) -> Folder:
@@ -42,8 +46,10 @@ def can_resume(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def run_folder(folder: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]:
-    """Yield a run's folder.
+def run_folder(
+    folder: Path, *, overwrite: bool, resume: bool, numbered: bool = False
+) -> Iterator[Path]:
+    """Yield a run's folder, which no other process trains in meanwhile.
 
     At the end of the block it stays if it holds metrics or a checkpoint; else it goes, and what
     was there before is back.
@@ -52,67 +58,130 @@ def run_folder(folder: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]
         folder: where.
         overwrite: set a run that is there aside, and remove it in the end.
         resume: leave what is there.
+        numbered: take a name of its own, with a number behind it where the folder is there already.
 
     Raises:
-        ZooError: something is there that must not be touched, or nothing can be written.
+        ZooError: another process trains in it, something is there that must not be touched, or
+            nothing can be written.
     """
-    aside = folder.with_name(f".{folder.name}.replaced")
-    replaced: Path | None = None
+    lock: int | None = None
     try:
-        _recover(folder, aside)
-        if folder.exists() and _has_content(folder):
-            _check(folder, overwrite, resume)
-            if not resume:
-                folder.rename(aside)
-                replaced = aside
-        folder.mkdir(parents=True, exist_ok=True)
-        _try_writing(folder)
+        with _as_zoo_error(folder):
+            if numbered:
+                folder = _new(folder)
+            lock = _locked(folder)
+            _recover(folder)
+            if any(folder.iterdir()):
+                _check(folder, overwrite, resume)
+                if not resume:
+                    _set_aside(folder)
+            _try_writing(folder)
+        try:
+            yield folder
+        finally:
+            if _holds_training(folder):
+                shutil.rmtree(folder / REPLACED, ignore_errors=True)
+            elif (folder / REPLACED).is_dir():
+                _put_back(folder)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+@contextlib.contextmanager
+def _as_zoo_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ZooError(f"{folder}: cannot be written: {error.strerror or error}.") from error
-    lock = _locked(folder)
-    try:
-        yield folder
-    finally:
-        os.close(lock)
-        if not (folder / "metrics.json").is_file() and not checkpoints(folder).steps():
-            shutil.rmtree(folder, ignore_errors=True)
-            if replaced is not None:
-                replaced.rename(folder)
-        elif replaced is not None:
-            shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _new(folder: Path) -> Path:
+    """Make a folder; of processes that begin in the same second each gets its own."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made, number = folder, 1
+    while True:
+        try:
+            made.mkdir()
+            return made
+        except FileExistsError:
+            number += 1
+            made = folder.with_name(f"{folder.name}-{number}")
 
 
 def _locked(folder: Path) -> int:
-    """Return a handle that keeps other processes out of the folder until it is closed."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    """Make a folder unless it is there; return a handle that keeps others out until it is closed.
+
+    The lock ends with the process, however that ends.
+    """
+    while True:
+        if folder.exists() and not folder.is_dir():
+            raise ZooError(f"{folder}: is a file. Choose another --out.")
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise ZooError(
+                f"{folder}: another process is training in it. Wait for its end, or choose "
+                "another --out."
+            ) from None
+        except OSError:  # a file system without locks
+            return handle
+        # A process that ended between the two lines above may have removed what was opened.
+        if folder.is_dir() and os.path.samestat(os.fstat(handle), folder.stat()):
+            return handle
         os.close(handle)
-        raise ZooError(f"{folder}: another process is training in it. Wait for its end.") from None
-    except OSError:  # a file system without locks
-        return handle
-    return handle
 
 
-def _recover(folder: Path, aside: Path) -> None:
+def _holds_training(folder: Path) -> bool:
+    return (folder / "metrics.json").is_file() or bool(checkpoints(folder).steps())
+
+
+def _set_aside(folder: Path) -> None:
+    """Move a run into `REPLACED`; killed in between, `_recover` moves it back."""
+    (folder / MOVING).mkdir()
+    try:
+        for each in list(folder.iterdir()):
+            if each.name != MOVING:
+                each.rename(folder / MOVING / each.name)
+        (folder / MOVING).rename(folder / REPLACED)
+    except BaseException:
+        _put_back(folder)
+        raise
+
+
+def _put_back(folder: Path) -> None:
+    """Remove what is new in a folder, and move the run that was set aside back."""
+    if (folder / REPLACED).is_dir():
+        for each in list(folder.iterdir()):
+            if each.name != REPLACED:
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+        (folder / REPLACED).rename(folder / MOVING)
+    for each in list((folder / MOVING).iterdir()):
+        each.rename(folder / each.name)
+    (folder / MOVING).rmdir()
+
+
+def _recover(folder: Path) -> None:
     """Remove what a process that was killed left behind, or put back what it had set aside."""
-    if aside.is_dir():
-        if (folder / "metrics.json").is_file() or checkpoints(folder).steps():
-            shutil.rmtree(aside)
+    if (folder / MOVING).is_dir():
+        _put_back(folder)
+    elif (folder / REPLACED).is_dir():
+        if _holds_training(folder):
+            shutil.rmtree(folder / REPLACED)
         else:
-            shutil.rmtree(folder, ignore_errors=True)
-            aside.rename(folder)
-    if folder.is_dir():
-        for each in folder.glob(".*.part*"):
-            each.unlink()
-        if (folder / "preset.yaml").is_file():
-            for each in list(folder.rglob(".*.part*")):
-                shutil.rmtree(each) if each.is_dir() else each.unlink(missing_ok=True)
-
-
-def _has_content(folder: Path) -> bool:
-    return not folder.is_dir() or any(folder.iterdir())
+            _put_back(folder)
+    half_written = list(folder.glob(".*.part*"))
+    if (folder / "preset.yaml").is_file():
+        half_written = list(folder.rglob(".*.part*"))
+    elif len(half_written) < len(list(folder.iterdir())):
+        return  # not a run: what is in it is not ours
+    for each in half_written:
+        shutil.rmtree(each) if each.is_dir() else each.unlink(missing_ok=True)
 
 
 def _check(folder: Path, overwrite: bool, resume: bool) -> None:

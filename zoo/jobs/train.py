@@ -156,7 +156,7 @@ def train(
     with (
         stop_signals() as stop,
         others_watched(strategy),
-        _place(folder, strategy, overwrite, resume) as place,
+        _place(folder, strategy, overwrite, resume, numbered=out is None) as place,
     ):
         shown = verbose and chief
         job = _Job(resolved, about, request, place, started, note, shown, stop, strategy)
@@ -174,14 +174,18 @@ def train(
 
 @contextlib.contextmanager
 def _place(
-    folder: Path, strategy: tf.distribute.Strategy, overwrite: bool, resume: bool
+    folder: Path,
+    strategy: tf.distribute.Strategy,
+    overwrite: bool,
+    resume: bool,
+    numbered: bool,
 ) -> Iterator[Path]:
     """Yield the folder to work in: the run's for the chief, one to throw away for the others.
 
     To resume, they begin with a copy of the run.
     """
     if is_chief(strategy):
-        with run_folder(folder, overwrite=overwrite, resume=resume) as made:
+        with run_folder(folder, overwrite=overwrite, resume=resume, numbered=numbered) as made:
             wait_for_all(strategy)  # now the others may look at it
             wait_for_all(strategy)  # now they have
             yield made
