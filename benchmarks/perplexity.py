@@ -15,17 +15,6 @@ from typing import Any
 
 from benchmarks.results import DATA
 
-# Published test perplexities of the papers behind the presets, on PTB.
-PUBLISHED = {
-    "zaremba-small": 114.5,
-    "zaremba-small, tied": 112.4,
-    "zaremba-medium": 82.7,
-    "zaremba-large": 78.4,
-    "press-wolf-small": 100.9,
-    "melis-10m": 59.6,
-    "awd-ptb": 58.8,
-}
-
 # Presets with a change, for what a choice is worth: tying alone, which Press and Wolf have between
 # zaremba-small and press-wolf-small, and what half precision costs.
 VARIANTS = {
@@ -59,7 +48,7 @@ def _trained(preset: str, data: str, seed: int) -> dict[str, Any]:
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     document = json.loads(done.stdout)
     test, training = document["metrics"]["test"], document["training"]
-    found = {
+    return {
         "id": f"lstm_lm/{preset} {data} {seed}",
         "preset": f"lstm_lm/{preset}",
         "data": data,
@@ -75,6 +64,3 @@ def _trained(preset: str, data: str, seed: int) -> dict[str, Any]:
         "training_minutes": training["seconds"] / 60,
         "minutes": document["seconds"] / 60,
     }
-    if data == "ptb" and preset in PUBLISHED:
-        found["published"] = PUBLISHED[preset]
-    return found

@@ -12,7 +12,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks import results
+from benchmarks.published import PUBLISHED
+from benchmarks.state import state, values_measured
 from zoo.files import write_text
+from zoo.preset import load_preset
+from zoo.settings.measured import values_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,45 +48,56 @@ def publish() -> None:
 
 
 def measured() -> dict[str, list[dict[str, Any]]]:
-    """Return the `measured:` block of every preset with results."""
-    blocks: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    """Return the `measured:` block of every preset with results, of the values it has today."""
+    blocks: dict[str, list[dict[str, Any]]] = {}
     groups = {**_groups(), **_groups("perplexity"), **_groups("images")}
-    for (preset, data), entries in groups.items():
-        if "," in preset:
+    for (name, data), entries in groups.items():
+        if "," in name:
             continue  # a preset with a change
-        last = entries[-1]
-        metric = "perplexity" if "perplexity" in last else "accuracy"
-        baseline = "bigrams" if metric == "perplexity" else "linear"
-        scores = [entry[metric] for entry in entries]
-        blocks[preset].append(
-            {
-                "data": data,
-                "split": "test",
-                "metric": metric,
-                "mean": round(statistics.mean(scores), 4),
-                "std": round(_std(scores), 4),
-                "seeds": len(entries),
-                "baseline": round(statistics.mean(entry[baseline] for entry in entries), 4),
-                "minutes": round(statistics.mean(entry["minutes"] for entry in entries), 1),
-                "parameters": last["parameters"],
-                "hardware": last["hardware"],
-                "versions": {
-                    name: last["versions"][name]
-                    for name in ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece")
-                },
-                "commit": last["commit"] or "unknown",
-                "date": last["date"][:10],
-                "command": last["command"],
-            }
-        )
+        preset = load_preset(*name.split("/"))
+        digest = values_digest(preset.model, preset.values())
+        own = [entry for entry in entries if values_measured(entry) == digest]
+        block = blocks.setdefault(name, [])
+        if own:
+            block.append(_measured(own, name, data, digest))
     return blocks
+
+
+def _measured(entries: list[dict[str, Any]], preset: str, data: str, digest: str) -> dict[str, Any]:
+    last = entries[-1]
+    metric = "perplexity" if "perplexity" in last else "accuracy"
+    baseline = "bigrams" if metric == "perplexity" else "linear"
+    scores = [entry[metric] for entry in entries]
+    codes = {entry.get("code") for entry in entries}
+    return {
+        "data": data,
+        "split": "test",
+        "metric": metric,
+        "mean": round(statistics.mean(scores), 4),
+        "std": round(statistics.stdev(scores), 4) if len(scores) > 1 else None,
+        "seeds": len(entries),
+        "baseline": round(statistics.mean(entry[baseline] for entry in entries), 4),
+        "published": PUBLISHED.get((preset, data)),
+        "minutes": round(statistics.mean(entry["minutes"] for entry in entries), 1),
+        "parameters": last["parameters"],
+        "hardware": last["hardware"],
+        "versions": {
+            name: last["versions"][name]
+            for name in ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece")
+        },
+        "values": digest,
+        "code": codes.pop() if len(codes) == 1 else None,
+        "commit": last["commit"] or "unknown",
+        "date": last["date"][:10],
+        "command": last["command"],
+    }
 
 
 def quality_table() -> str:
     """Return the table of the default preset on every set, and the mean of the sets."""
     lines = [
-        "| data | textcnn, mean ± std (seeds) | linear model, same run | floor | minutes |",
-        "|---|---|---|---|---|",
+        "| data | textcnn, mean ± std | linear model, same run | floor | minutes | measured at |",
+        "|---|---|---|---|---|---|",
     ]
     sums: list[tuple[float, float, float]] = []
     for (preset, data), entries in _groups().items():
@@ -92,17 +107,16 @@ def quality_table() -> str:
         linear = statistics.mean(entry["linear"] for entry in entries)
         minutes = statistics.mean(entry["minutes"] for entry in entries)
         floor = entries[0]["floor"]
-        spread = _std([entry["accuracy"] for entry in entries])
         sums.append((accuracy, linear, floor))
         lines.append(
-            f"| {data} | {100 * accuracy:.1f} ± {100 * spread:.1f} ({len(entries)}) | "
-            f"{100 * linear:.1f} | {100 * floor:.1f} | {minutes:.1f} |"
+            f"| {data} | {_score(entries, 'accuracy')} | {100 * linear:.1f} | "
+            f"{100 * floor:.1f} | {minutes:.1f} | {state(entries)} |"
         )
     if sums:
         means = [100 * statistics.mean(column) for column in zip(*sums, strict=True)]
         lines.append(
             f"| **mean of {len(sums)} sets** | **{means[0]:.1f}** | {means[1]:.1f} | "
-            f"{means[2]:.1f} | |"
+            f"{means[2]:.1f} | | |"
         )
     return "\n".join(lines) + "\n"
 
@@ -110,17 +124,16 @@ def quality_table() -> str:
 def fidelity_table() -> str:
     """Return the table of the presets taken from papers."""
     lines = [
-        "| preset | data | mean ± std (seeds) | linear model, same run |",
-        "|---|---|---|---|",
+        "| preset | data | mean ± std | published | linear model, same run | measured at |",
+        "|---|---|---|---|---|---|",
     ]
     for (preset, data), entries in _groups().items():
         if preset == "textcnn/default":
             continue
-        accuracies = [entry["accuracy"] for entry in entries]
         linear = statistics.mean(entry["linear"] for entry in entries)
         lines.append(
-            f"| {preset} | {data} | {100 * statistics.mean(accuracies):.1f} ± "
-            f"{100 * _std(accuracies):.1f} ({len(entries)}) | {100 * linear:.1f} |"
+            f"| {preset} | {data} | {_score(entries, 'accuracy')} | "
+            f"{_published(preset, data, 100)} | {100 * linear:.1f} | {state(entries)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -159,16 +172,15 @@ def startup_table() -> str:
 def perplexity_table() -> str:
     """Return the table of the language models' perplexities."""
     lines = [
-        "| preset | data | test perplexity ± std (seeds) | published | bigrams | minutes |",
-        "|---|---|---|---|---|---|",
+        "| preset | data | test perplexity ± std | published | bigrams | minutes | measured at |",
+        "|---|---|---|---|---|---|---|",
     ]
     for (preset, data), entries in _groups("perplexity").items():
-        found = [entry["perplexity"] for entry in entries]
         minutes = statistics.mean(entry["minutes"] for entry in entries)
         lines.append(
-            f"| {preset} | {data} | {statistics.mean(found):.1f} ± {_std(found):.1f} "
-            f"({len(found)}) | {entries[0].get('published', '-')} | {entries[0]['bigrams']:.1f} | "
-            f"{minutes:.0f} |"
+            f"| {preset} | {data} | {_score(entries, 'perplexity')} | "
+            f"{_published(preset, data, 1)} | {entries[0]['bigrams']:.1f} | {minutes:.0f} | "
+            f"{state(entries)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -197,17 +209,17 @@ def language_speed_table() -> str:
 def images_table() -> str:
     """Return the table of accuracies on pictures."""
     lines = [
-        "| preset | data | test accuracy ± std (seeds) | linear model | epochs | minutes of "
-        "training |",
-        "|---|---|---|---|---|---|",
+        "| preset | data | test accuracy ± std | published | linear model | epochs | minutes of "
+        "training | measured at |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for (preset, data), entries in _groups("images").items():
-        found = [100 * entry["accuracy"] for entry in entries]
         linear = 100 * statistics.mean(entry["linear"] for entry in entries)
         minutes = statistics.mean(entry["training_minutes"] for entry in entries)
         lines.append(
-            f"| {preset} | {data} | {statistics.mean(found):.1f} ± {_std(found):.1f} "
-            f"({len(found)}) | {linear:.1f} | {entries[0]['epochs']} | {minutes:.0f} |"
+            f"| {preset} | {data} | {_score(entries, 'accuracy')} | "
+            f"{_published(preset, data, 100)} | {linear:.1f} | {entries[0]['epochs']} | "
+            f"{minutes:.0f} | {state(entries)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -284,8 +296,18 @@ def _groups(*names: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
     return dict(sorted(groups.items()))
 
 
-def _std(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+def _score(entries: list[dict[str, Any]], metric: str) -> str:
+    """Return mean and deviation over the seeds; one seed has no deviation."""
+    factor = 1 if metric == "perplexity" else 100
+    found = [factor * entry[metric] for entry in entries]
+    if len(found) == 1:
+        return f"{found[0]:.1f} (1 seed)"
+    return f"{statistics.mean(found):.1f} ± {statistics.stdev(found):.1f} ({len(found)} seeds)"
+
+
+def _published(preset: str, data: str, factor: int) -> str:
+    found = PUBLISHED.get((preset, data))
+    return "-" if found is None else f"{factor * found:.1f}"
 
 
 def _yaml(document: Any) -> str:

@@ -6,8 +6,10 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from zoo.environment import environment
+from zoo.environment import environment, training_code
 from zoo.files import read_json, write_json
+from zoo.preset import load_preset
+from zoo.settings.measured import values_digest
 
 FOLDER = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -26,7 +28,10 @@ def save(name: str, entry: dict[str, Any], command: str) -> None:
         peer: importlib.metadata.version(peer) for peer in ("torch",) if _installed(peer)
     }
     entry = entry | {key: about[key] for key in ("versions", "hardware", "commit", "date")}
-    entry["command"] = command
+    entry |= {"code": training_code(), "command": command}
+    if "preset" in entry and "," not in entry["preset"]:  # a comma: a preset with a change
+        preset = load_preset(*entry["preset"].split("/"))
+        entry["values"] = values_digest(preset.model, preset.values())
     entries = [old for old in load(name) if old["id"] != entry["id"]] + [entry]
     entries.sort(key=lambda each: each["id"])
     write_json(FOLDER / f"{name}.json", {"benchmark": name, "entries": entries})

@@ -74,6 +74,20 @@ def test_every_source_is_named_somewhere() -> None:
     assert set(advice.load_sources()) <= cited_by_presets() | guides
 
 
+def test_a_measurement_names_its_script_and_results_or_is_shown_as_without_record() -> None:
+    unrecorded = set()
+    for source in advice.load_sources().values():
+        for path in filter(None, (source.script, source.results)):
+            assert (ROOT / path).is_file(), source.id
+        if not source.recorded:
+            unrecorded.add(source.id)
+            assert "no record of these runs was kept" in advice.cited(source.id)
+        if source.kind == "decision":
+            assert "no record" not in advice.cited(source.id)
+    # Older than the rule. Nothing may join them.
+    assert unrecorded <= {"sweep-textcnn", "sweep-lstm", "sweep-resnet"}
+
+
 def test_every_word_is_ours_and_enough() -> None:
     for entry in advice.load_advice().values():
         assert 10 < len(entry.advice) < 160, entry.id

@@ -8,7 +8,9 @@ import pytest
 
 import zoo
 from zoo import ZooError, builders
+from zoo import plain_yaml as yaml
 from zoo.advice import load_advice, load_sources
+from zoo.environment import training_code
 from zoo.models import MODELS
 from zoo.plain_yaml import parse_value
 from zoo.preset import load_preset, names, presets, presets_root, recipe_from, summaries
@@ -76,25 +78,81 @@ def test_search_covers_the_value(name: str) -> None:
             loaded.override({key: search.max})
 
 
+# Classes of the public sets that presets were measured on, and the vocabulary where it is fixed.
+CLASSES = {
+    "ag_news_part": 4, "chnsenticorp": 2, "mr": 2, "newsgroups20": 20, "sst1": 5, "sst2": 2,
+    "subj": 2, "thucnews_45k": 10, "trec": 6, "cifar10": 10,
+}  # fmt: skip
+WORDS = {"ptb": 10_000}
+
+
+def parameters(loaded, changes) -> int:
+    return builders.build(loaded.override(changes)).count_params()
+
+
+def per_row(loaded, small, key: str) -> int:
+    """Weights that one more row of a table costs."""
+    return parameters(loaded, small | {key: small[key] + 1}) - parameters(loaded, small)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_builds_and_measured_parameters_are_true(name: str) -> None:
     loaded = preset(name)
     small = {}
-    if hasattr(loaded.architecture, "vocabulary_size"):
-        small["architecture.vocabulary_size"] = 50
-    if (
-        "ngram_buckets" in type(loaded.architecture).model_fields
-        and loaded.architecture.ngram_sizes
-    ):
-        small["architecture.ngram_buckets"] = 64
+    vocabulary, buckets = "architecture.vocabulary_size", "architecture.ngram_buckets"
+    if vocabulary in loaded.values():
+        small[vocabulary] = 50
+    if loaded.values().get("architecture.ngram_sizes"):
+        small[buckets] = 64
     model = builders.build(loaded.override(small))
     language = loaded.task == "language-modeling"
     classes = (None, 50) if language else (loaded.architecture.num_classes,)
     assert model.output_shape == (None, *classes)
     for entry in loaded.measured:
-        assert entry.parameters > 0
-        assert entry.seeds >= 1
-        assert entry.mean > 1 if language else 0 < entry.mean < 1
+        # The weights are those of the tables' full size, which are not built: a row at a time.
+        sized = small | ({} if language else {"architecture.num_classes": CLASSES[entry.data]})
+        rest = entry.parameters - parameters(loaded, sized)
+        if buckets in sized:
+            rest -= (loaded.values()[buckets] - 64) * per_row(loaded, sized, buckets)
+        if vocabulary not in sized:
+            assert rest == 0
+            continue
+        words, left = divmod(rest, per_row(loaded, sized, vocabulary))
+        assert left == 0
+        assert words + 50 == WORDS.get(entry.data, words + 50)
+        assert 50 <= words + 50 <= loaded.values()[vocabulary]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if preset(name).measured])
+def test_scores_are_of_exactly_these_values(name: str, tmp_path) -> None:
+    loaded = preset(name)
+    written = yaml.read_yaml(presets_root() / f"{name}.yaml")["measured"]
+    assert len(loaded.measured) == len(written)  # none is of other values
+    for entry in loaded.measured:
+        assert (entry.std is None) == (entry.seeds == 1)
+        assert entry.mean > 1 if entry.metric == "perplexity" else 0 < entry.mean < 1
+    epochs = loaded.recipe.epochs
+    changed = loaded.override({"recipe.epochs": epochs + 1})
+    assert changed.measured == ()
+    assert changed.based_on == name
+    assert f"based_on: {name}" in changed.to_yaml()
+    assert changed.override({"recipe.epochs": epochs}).measured == ()  # its reasons are gone, too
+    assert loaded.override({"recipe.epochs": epochs}) == loaded
+    # A copy that a person changes claims none of them either.
+    copy = tmp_path / "mine.yaml"
+    copy.write_text(re.sub(r"\n  epochs: \d+", f"\n  epochs: {epochs + 1}", loaded.to_yaml()))
+    mine = load_preset(loaded.model, copy)
+    assert (mine.recipe.epochs, mine.measured) == (epochs + 1, ())
+    copy.write_text(loaded.to_yaml())
+    assert load_preset(loaded.model, copy).measured == loaded.measured
+
+
+def test_a_score_of_other_code_is_old(zoo_command) -> None:
+    entry = preset("textcnn/default").measured[0]
+    assert entry.model_copy(update={"code": "another"}).old
+    assert not entry.model_copy(update={"code": training_code()}).old
+    shown = zoo_command("presets", "textcnn", code=0).stdout
+    assert ("(old)" in shown) == any(e.old for s in summaries("textcnn") for e in s.measured)
 
 
 @pytest.mark.parametrize("name", NAMES)

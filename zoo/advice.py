@@ -28,14 +28,25 @@ class Advice(Block):
 
 
 class Source(Block):
-    """A guide, paper, code base or measurement."""
+    """A guide, paper, code base, measurement or decision of this project.
+
+    A measurement names the `script` that makes it and the `results` that it wrote. One without was
+    made by hand, before results were kept: nobody can look it up, and it is shown as such.
+    """
 
     id: str
     title: str
     authors: str
     year: int | None
-    kind: Literal["guide", "paper", "code", "measurement"]
+    kind: Literal["guide", "paper", "code", "measurement", "decision"]
     url: str | None
+    script: str | None = None
+    results: str | None = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a reader can look it up or repeat it."""
+        return self.kind != "measurement" or (self.script is not None and self.results is not None)
 
 
 @functools.cache
@@ -138,7 +149,10 @@ def carriers(entry: Advice) -> list[str]:
 
 def _line(source: Source) -> str:
     year = f" ({source.year})" if source.year else ""
-    return f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
+    found = f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
+    if source.script and source.results:
+        found += f" ({source.script}, {source.results})"
+    return found if source.recorded else f"{found} (no record of these runs was kept)"
 
 
 def _origins(entry: Advice) -> list[str]:

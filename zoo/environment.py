@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-text", "sentencepiece", "numpy", "scikit-learn")
+NOT_TRAINING = ("__init__", "__main__", "advice", "cli", "launch", "show", "trained", "tuning")
 
 
 def environment() -> dict[str, Any]:
@@ -37,11 +40,26 @@ def versions() -> dict[str, str]:
 
 def code() -> str:
     """Return a checksum of the package's own source files."""
+    return _checksum(lambda path: True)
+
+
+@functools.cache
+def training_code() -> str:
+    """Return a checksum of the source files that a score depends on.
+
+    The command line, what shows and serves, and the search are left out: a score outlives them.
+    """
+    return _checksum(lambda path: path.parts[0].removesuffix(".py") not in NOT_TRAINING)
+
+
+def _checksum(chosen: Callable[[Path], bool]) -> str:
     root = Path(__file__).resolve().parent
     found = hashlib.blake2b(digest_size=8)
     for path in sorted(root.rglob("*.py")):
-        found.update(path.relative_to(root).as_posix().encode())
-        found.update(path.read_bytes())
+        name = path.relative_to(root)
+        if chosen(name):
+            found.update(name.as_posix().encode())
+            found.update(path.read_bytes())
     return found.hexdigest()
 
 

@@ -16,11 +16,12 @@ from pydantic import Field, ValidationError, create_model, model_validator
 
 from zoo.errors import ZooError, did_you_mean, unknown
 from zoo.plain_yaml import read_sections, read_yaml, yaml_text
-from zoo.settings.architecture import ARCHITECTURES, TASK_OF, Block, Positive
+from zoo.settings.architecture import ARCHITECTURES, TASK_OF, Block
 from zoo.settings.data import CorpusData as CorpusData
 from zoo.settings.data import ImageData as ImageData
 from zoo.settings.data import TextData as TextData
 from zoo.settings.dotted import BLOCKS, change, covers, leaves
+from zoo.settings.measured import Measured, values_digest
 from zoo.settings.recipe import LanguageRecipe, Recipe
 from zoo.settings.schema_errors import readable
 
@@ -53,35 +54,18 @@ class Why(Block):
     note: str = ""
 
 
-class Measured(Block):
-    """One measured result of a preset; written by `python -m benchmarks publish`, never by hand."""
-
-    data: str
-    split: Literal["test", "validation"]
-    metric: str
-    mean: float
-    std: float
-    seeds: Positive
-    baseline: float | None
-    minutes: float
-    parameters: Positive
-    hardware: str
-    versions: dict[str, str]
-    commit: str
-    date: str
-    command: str
-
-
 class Preset(Block):
     """A model, its data, its recipe, the space a search may cover, and why each value is so.
 
-    `name` is the file's stem or path; it is not part of the file.
+    `name` is the file's stem or path; it is not part of the file. `based_on` names the preset that
+    was changed into this one. `measured` holds the scores of exactly these values, and no others.
     """
 
     name: str
     model: str
     task: Literal["text-classification", "language-modeling", "image-classification"]
     summary: Annotated[str, Field(min_length=1)]
+    based_on: str | None = None
     architecture: Any  # the schemas below say which block of ARCHITECTURES
     data: Any  # TextData, CorpusData or ImageData
     recipe: Recipe
@@ -115,8 +99,9 @@ class Preset(Block):
     def override(self, changes: Mapping[str, Any]) -> Preset:
         """Return a preset with some values changed, checked like a file.
 
-        Reasons of values that change go with them. Another `recipe.optimizer.name` brings its own
-        values: those given, else its usual rate and its papers' constants.
+        Reasons of values that change go with them, and so do the scores. Another
+        `recipe.optimizer.name` brings its own values: those given, else its usual rate and its
+        papers' constants.
 
         Args:
             changes: dotted key to new value, such as `{"recipe.epochs": 3}`, in any order.
@@ -128,11 +113,19 @@ class Preset(Block):
             return self
         document = self.document()
         change(document, changes)
-        return _validated(document, self.name, "override")
+        changed = _validated(document, self.name, "override")
+        if self.based_on is None and changed.values() != self.values():
+            shipped = Path(self.name).suffix not in (".yaml", ".yml")
+            source = f"{self.model}/{self.name}" if shipped else self.name
+            changed = changed.model_copy(update={"based_on": source})
+        return changed
 
     def document(self) -> dict[str, Any]:
         """Return the preset as plain data, as a file holds it."""
-        return self.model_dump(mode="json", exclude={"name"}, exclude_none=False)
+        document = self.model_dump(mode="json", exclude={"name"}, exclude_none=False)
+        if self.based_on is None:
+            del document["based_on"]
+        return document
 
     def to_yaml(self) -> str:
         """Return the preset as the text of a preset file."""
@@ -320,7 +313,10 @@ def _validated(document: Any, name: str, where: str) -> Preset:
                 raise ZooError(
                     f"{where}: {section}: no such key '{key}'.{did_you_mean(key, values)}"
                 )
-    return preset
+    # A file that was copied and changed still has the scores of what it was copied from.
+    digest = values_digest(model, values)
+    own = tuple(entry for entry in preset.measured if entry.values == digest)
+    return preset.model_copy(update={"measured": own})
 
 
 def _tuples(value: Any) -> Any:

@@ -121,7 +121,7 @@ def summary_document(entry: Summary) -> dict[str, Any]:
         "preset": f"{entry.model}/{entry.name}",
         "model": entry.model,
         "summary": entry.summary,
-        "measured": [each.model_dump(mode="json") for each in entry.measured],
+        "measured": [each.model_dump(mode="json") | {"old": each.old} for each in entry.measured],
     }
 
 
@@ -132,6 +132,8 @@ def presets_table(presets: Sequence[Summary]) -> None:
         shown = ", ".join(f"{entry.data} {_measured(entry)}" for entry in preset.measured)
         table.add_row(f"{preset.model}/{preset.name}", preset.summary, shown or "unmeasured")
     console().print(table)
+    if any(entry.old for preset in presets for entry in preset.measured):
+        console().print("old: the code that trains has changed since the score was measured.")
 
 
 def explanations(preset: Preset, entries: Sequence[Explanation]) -> None:
@@ -217,7 +219,8 @@ def _number(metric: str, value: float | None) -> str:
 
 def _measured(entry: Any) -> str:
     factor = 1 if entry.metric == "perplexity" else 100
-    return f"{factor * entry.mean:.1f} ± {factor * entry.std:.1f}"
+    spread = "" if entry.std is None else f" ± {factor * entry.std:.1f}"
+    return f"{factor * entry.mean:.1f}{spread}{' (old)' if entry.old else ''}"
 
 
 def _search(search: Any) -> str:

@@ -1,0 +1,57 @@
+"""Whether a result still says something of today's presets and code."""
+
+from __future__ import annotations
+
+import functools
+import io
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from zoo.environment import training_code
+from zoo.preset import load_preset
+from zoo.settings.dotted import values_of
+from zoo.settings.measured import values_digest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def state(entries: list[dict[str, Any]]) -> str:
+    """Return the commit of the last of some results, and what has changed since it."""
+    last = entries[-1]
+    preset = load_preset(*last["preset"].split(",")[0].split("/"))
+    changed = []
+    if values_measured(last) != values_digest(preset.model, preset.values()):
+        changed.append("other values")
+    if any(entry.get("code") != training_code() for entry in entries):
+        changed.append("other code")
+    commit, dirty, _ = (last["commit"] or "unknown").partition("-dirty")
+    old = f", old: {', '.join(changed)}" if changed else ""
+    return f"{commit[:7]}{dirty}{old}"
+
+
+def values_measured(entry: dict[str, Any]) -> str | None:
+    """Return the `values_digest` of the preset that a result was measured with, None if unknown.
+
+    Results of before it was recorded have that of the preset at their commit. Keys that the schema
+    did not have then are read as they are today.
+    """
+    if "values" in entry:
+        return str(entry["values"])
+    commit = (entry["commit"] or "").removesuffix("-dirty")
+    return _values_at(commit, entry["preset"].split(",")[0])
+
+
+@functools.cache
+def _values_at(commit: str, name: str) -> str | None:
+    shown = subprocess.run(
+        ["git", "-C", str(ROOT), "show", f"{commit}:presets/{name}.yaml"],
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    if shown.returncode:
+        return None
+    then = values_of(YAML(typ="safe", pure=True).load(io.StringIO(shown.stdout)))
+    today = load_preset(*name.split("/"))
+    return values_digest(today.model, {**today.values(), **then})
