@@ -4,7 +4,48 @@ They lie outside of the repository, in `../shared/cases`; without them these tes
 kinds they stand for have tests of their own, beside the modules.
 """
 
+import json
+
+import pytest
+
 
 def test_nested_fields_are_refused(zoo_command, shared_case) -> None:
     ended = zoo_command("data", shared_case("text/json_shapes") / "nested.jsonl", code=1)
     assert "nested.jsonl" in ended.stderr
+
+
+def test_a_label_that_the_first_row_lacks(zoo_command, shared_case) -> None:
+    folder = shared_case("text/jsonl_missing")
+    for name in ("a.jsonl", "b.jsonl"):
+        ended = zoo_command("data", folder / name, code=1)
+        assert f"{name}: row 1. Fill" in ended.stderr
+        ended = zoo_command("data", folder / name, "--drop-missing", "--json", code=0)
+        assert "neg" in json.loads(ended.stdout)["classes"]
+
+
+def test_an_id_is_no_label(zoo_command, shared_case) -> None:
+    path = shared_case("text/columns") / "two_num.csv"
+    assert "which column is the label" in zoo_command("data", path, code=1).stderr
+
+
+@pytest.mark.parametrize("name", ["semi.csv", "pipe.csv"])
+def test_other_delimiters(name, zoo_command, shared_case, trained) -> None:
+    path = shared_case("text/separators") / name
+    for command in (["data", path], ["predict", trained.path, path]):
+        ended = zoo_command(*command, code=1)
+        assert "fields must be separated by commas" in ended.stderr
+        assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("text/multilabel/onehot.csv", "'toxic', 'insult', 'threat' hold 0 and 1"),
+        ("text/multilabel/onehot2.csv", "'pos', 'neg' hold 0 and 1"),
+        ("images/c20_csv/onehot.csv", "'red', 'blue' hold 0 and 1"),
+    ],
+)
+def test_one_hot_columns(name, message, zoo_command, shared_case) -> None:
+    path = shared_case(name)
+    asked = ["--preset", "resnet/default"] if name.startswith("images/") else []
+    assert message in zoo_command("data", path, *asked, code=1).stderr

@@ -11,11 +11,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from zoo.data.columns import FIRST_VALUES, look_at, quoted
+from zoo.data.encodings import check_encoding
 from zoo.data.rows import Columns, Rows, Wanted, choose_columns, joined, label_text
 from zoo.errors import ZooError
 
 BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
-HEADER_BYTES = 1 << 16
+HEAD_BYTES = 1 << 16
+LARGEST_ROW = 64 << 20
+OTHER_DELIMITERS = "\t;|^~\x01,"
 SHOWN = 200  # characters of a fault
 
 
@@ -33,10 +37,13 @@ def read_csv(
     Raises:
         ZooError: a row that does not parse or is not UTF-8, with its number.
     """
-    names = _header(path, opened, delimiter)
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        wanted = Wanted(wanted.text, wanted.label, labelled=True)  # so that the fault is told
-    columns = choose_columns(str(path), names, wanted)
+    names, rows = _head(path, opened, delimiter)
+    _check_separated(path, names, delimiter, wanted)
+    looks = {
+        name: look_at(name, (row[place] for row in rows if place < len(row)))
+        for place, name in enumerate(names)
+    }
+    columns = choose_columns(str(path), names, wanted, looks)
     seen: set[str | None] = set()
     first = 1
     try:
@@ -80,18 +87,55 @@ def _batches(
         yield from reader
 
 
-def _header(path: Path, opened: Callable[[], pa.NativeFile], delimiter: str) -> list[str]:
+def _head(
+    path: Path, opened: Callable[[], pa.NativeFile], delimiter: str
+) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns and the fields of some first rows."""
+    start = b""
+    rows: list[list[str]] = []
+    whole = False
     with opened() as file:
-        start = file.read(HEADER_BYTES)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ZooError(f"{path}: is not UTF-8 but UTF-16. Save the file as UTF-8.")
-    text = io.StringIO(start.decode("utf-8-sig", errors="replace"), newline=None)
-    names = next((row for row in csv.reader(text, delimiter=delimiter) if row), [])
+        # The last row that was read may be cut; with another behind it, the header is whole.
+        while len(rows) < 2 and not whole:
+            start += (block := file.read(max(HEAD_BYTES, len(start))))
+            rows, ended = _first_rows(start, delimiter)
+            whole = not block or ended or len(start) >= LARGEST_ROW
+        whole = whole or not file.read(1)
+    check_encoding(path, start)
+    names = rows[0] if rows else []
     if not names:
         raise ZooError(f"{path}: is empty: it has no header.")
     if any("\ufffd" in name or "\0" in name for name in names):
         raise ZooError(f"{path}: its header is not UTF-8 text. Is it a table, saved as UTF-8?")
-    return names
+    return names, rows[1:] if whole else rows[1:-1]
+
+
+def _first_rows(start: bytes, delimiter: str) -> tuple[list[list[str]], bool]:
+    """Return the rows in the beginning of a file, and whether a field is too long to go on."""
+    text = io.StringIO(start.decode("utf-8-sig", errors="replace"), newline=None)
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(text, delimiter=delimiter):
+            if row:
+                rows.append(row)
+            if len(rows) > FIRST_VALUES + 1:
+                break
+    except csv.Error:
+        return rows, True
+    return rows, False
+
+
+def _check_separated(path: Path, names: list[str], delimiter: str, wanted: Wanted) -> None:
+    """Refuse a file whose fields something else separates: each line would be one field."""
+    if len(names) > 1 or wanted.text == names[0]:
+        return
+    found = [mark for mark in OTHER_DELIMITERS if mark in names[0] and mark != delimiter]
+    if found:
+        raise ZooError(
+            f"{path}: which column is the {wanted.kind}? Columns: {quoted(names)}. The fields must "
+            f"be separated by commas, or by tabs in a .tsv file; here {found[0]!r} stands between "
+            "them."
+        )
 
 
 def _decoded(path: Path, name: str, column: pa.Array, first: int) -> list[str]:

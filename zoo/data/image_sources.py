@@ -23,8 +23,8 @@ PART_NAMES = {
     "validation": "validation", "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 PATH_NAMES = (
-    "path", "file", "filename", "file_name", "filepath", "image", "image_path", "img", "picture",
-    "photo", "name", "id",
+    "path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_id", "img",
+    "picture", "photo", "name", "id",
 )  # fmt: skip
 NAMED = 5  # files that a message names
 

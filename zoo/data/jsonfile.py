@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from zoo.data.columns import FIRST_VALUES, look_at
 from zoo.data.rows import (
     BATCH_ROWS,
     Rows,
@@ -36,8 +37,11 @@ def read_json_lines(path: Path, file: pa.NativeFile, wanted: Wanted) -> Iterator
     columns = None
     for documents in _batched(path, file):
         if columns is None:
-            strings = [name for name, value in documents[0].items() if isinstance(value, str)]
-            columns = choose_columns(where, list(documents[0]), wanted, strings)
+            # Not of the first alone: it may lack a key (huggingface/datasets#5726).
+            names = list(dict.fromkeys(name for document in documents for name in document))
+            some = documents[:FIRST_VALUES]
+            looks = {name: look_at(name, [each.get(name) for each in some]) for name in names}
+            columns = choose_columns(where, names, wanted, looks)
         parts = [
             converted(where, first, _values(where, first, documents, name), text_of, f"'{name}'")
             for name in columns.texts

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from zoo.data.columns import Look
 from zoo.data.rows import (
     BATCH_ROWS,
     Rows,
@@ -62,8 +63,8 @@ def read_arrow(
     Raises:
         ZooError: the table has no such column, or it holds neither strings nor numbers.
     """
-    strings = [field.name for field in schema if _is_text(field.type)]
-    columns = choose_columns(where, schema.names, wanted, strings)
+    looks = {field.name: _look(field.type) for field in schema}
+    columns = choose_columns(where, schema.names, wanted, looks)
     first = 1
     for batch in read(columns.names):
         for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -160,8 +161,17 @@ def _values(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
     return values
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def _look(kind: pa.DataType) -> Look:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(check(kind) for check in checks)
+    if pa.types.is_boolean(kind):
+        return Look("flag")
+    if pa.types.is_struct(kind):
+        return Look("nested", fields=tuple(field.name for field in kind))
+    if pa.types.is_nested(kind):
+        return Look("nested")
+    texts = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary,
+    )  # fmt: skip
+    return Look("text" if any(check(kind) for check in texts) else "number")

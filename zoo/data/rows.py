@@ -5,24 +5,24 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from zoo.errors import ZooError, did_you_mean
+from zoo.data.columns import (
+    LABEL_NAMES,
+    TEXT_NAMES,
+    Look,
+    is_headless,
+    not_there,
+    not_told,
+    numbers_rows,
+)
+from zoo.data.columns import quoted as quoted
+from zoo.errors import ZooError
 
-# The first of each is taken even where others are there; of the others only one may be.
-TEXT_NAMES = (
-    "text", "texts", "sentence", "review", "content", "message", "title", "comment", "question",
-    "document", "body", "tweet", "headline", "description", "utterance", "query", "sms", "email",
-)  # fmt: skip
-LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "sentiment", "tag", "intent", "topic", "y",
-    "rating", "stars", "gold", "output",
-)  # fmt: skip
 BATCH_ROWS = 8192
-LOOKS_LIKE_DATA = 40  # characters that no column name has, but a text
 
 T = TypeVar("T")
 
@@ -77,37 +77,40 @@ class Columns:
 
 
 def choose_columns(
-    where: str, names: Sequence[str], wanted: Wanted, strings: Sequence[str] | None = None
+    where: str,
+    names: Sequence[str],
+    wanted: Wanted,
+    looks: Mapping[str, Look] | None = None,
 ) -> Columns:
     """Return the columns asked for, or those whose names say what they are.
+
+    Where no name says so, the one column that is left is taken: as the label, if it does not number
+    the rows; as the text, if it is the only one that holds texts.
 
     Args:
         where: the table, named in errors.
         names: all columns.
         wanted: what was asked for.
-        strings: the columns that hold strings, where the table says so.
+        looks: what the first values of the columns are, where it is known.
 
     Raises:
         ZooError: no such column, none whose name says so, or several.
     """
+    looks = looks or {}
     texts = _asked_texts(where, names, wanted.text)
     label = wanted.label if wanted.labelled else None
     if label is not None:
-        _check_there(where, names, label)
+        label = _there(where, names, label)
     elif wanted.labelled:
         label = _by_name(where, names, LABEL_NAMES, texts, "label")
     if not texts:
-        taken = () if label is None else (label,)
-        named = _by_name(where, names, wanted.names, taken, wanted.kind)
-        rest = [name for name in (strings or names) if name not in taken]
-        if named is None and len(rest) == 1:
-            named = rest[0]
-        texts = () if named is None else (named,)
+        texts = _texts(where, names, wanted, label, looks)
     if texts and wanted.labelled and label is None:
         rest = [name for name in names if name not in texts]
-        label = rest[0] if len(rest) == 1 else None
+        if len(rest) == 1 and not numbers_rows(rest[0]):
+            label = rest[0]
     if not texts or (wanted.labelled and label is None):
-        raise ZooError(_not_found(where, names, "label" if texts else wanted.kind))
+        raise ZooError(not_told(where, names, "label" if texts else wanted.kind, looks))
     if label in texts:
         raise ZooError(f"{where}: column '{label}' cannot be both text and label.")
     read = [*texts, *([label] if label is not None else [])]
@@ -187,11 +190,6 @@ def joined(parts: Iterable[str]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def quoted(names: Iterable[str]) -> str:
-    """Return names in quotation marks, separated by commas."""
-    return ", ".join(f"'{name}'" for name in names)
-
-
 def _missing(value: Any) -> bool:
     # pandas' missing values are neither None nor NaN; their class cannot be named without pandas
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
@@ -203,16 +201,39 @@ def _asked_texts(where: str, names: Sequence[str], text: str | None) -> tuple[st
     if text is None:
         return ()
     texts = (text,) if text in names else tuple(part.strip() for part in text.split(","))
-    for name in texts:
-        _check_there(where, names, name)
-    return texts
+    return tuple(_there(where, names, name) for name in texts)
 
 
-def _check_there(where: str, names: Sequence[str], name: str) -> None:
-    if name not in names:
-        raise ZooError(
-            f"{where}: no column '{name}'.{did_you_mean(name, names)} Columns: {quoted(names)}."
-        )
+def _there(where: str, names: Sequence[str], name: str) -> str:
+    """Return the column of a name; a blank beside it in the header does not count."""
+    if name in names:
+        return name
+    found = [each for each in names if each.strip() == name.strip()]
+    if not found:
+        raise ZooError(not_there(where, names, name))
+    return found[0]
+
+
+def _texts(
+    where: str, names: Sequence[str], wanted: Wanted, label: str | None, looks: Mapping[str, Look]
+) -> tuple[str, ...]:
+    """Return the text column that a name says, or the only one that can be it; else nothing."""
+    taken: tuple[str, ...] = () if label is None else (label,)
+    named = _by_name(where, names, wanted.names, taken, wanted.kind)
+    if named is not None:
+        return (named,)
+    if not wanted.labelled:
+        taken = tuple(name for name in names if name.strip().lower() in LABEL_NAMES)
+    if not taken and is_headless(names, looks):
+        return ()
+    rest = [
+        name
+        for name in names
+        if name not in taken
+        and not numbers_rows(name)
+        and (name not in looks or looks[name].kind == "text")
+    ]
+    return (rest[0],) if len(rest) == 1 else ()
 
 
 def _by_name(
@@ -222,21 +243,8 @@ def _by_name(
     found = [lowered[name] for name in known if name in lowered]
     if len(found) > 1 and known[0] not in lowered:
         several = f" (several are joined: --text {','.join(found)})" if what == "text" else ""
+        option = "--label" if what == "label" else "--text"
         raise ZooError(
-            f"{where}: which column is the {what}: {quoted(found)}? Name it with "
-            f"{_option(what)}{several}."
+            f"{where}: which column is the {what}: {quoted(found)}? Name it with {option}{several}."
         )
     return found[0] if found else None
-
-
-def _not_found(where: str, names: Sequence[str], what: str) -> str:
-    message = f"{where}: which column is the {what}? Columns: {quoted(n[:60] for n in names)}. "
-    if len(names) == 1 and any(mark in names[0] for mark in ";|\t"):
-        return f"{message}The fields must be separated by commas, or by tabs in a .tsv file."
-    if any(len(name) > LOOKS_LIKE_DATA or name.strip().isdigit() for name in names):
-        return f"{message}The first line looks like data: put a header such as text,label above it."
-    return f"{message}Name it with {_option(what)}."
-
-
-def _option(what: str) -> str:
-    return "--label" if what == "label" else "--text"

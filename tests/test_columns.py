@@ -1,0 +1,134 @@
+"""Which columns of a table are read: told by names and first values, through the command."""
+
+import json
+
+import pandas
+import pytest
+from conftest import sentences, write_csv
+
+from zoo.data.columns import Look, look_at, numbers_rows, quoted
+from zoo.data.tables import read_rows
+
+ROWS = [(str(n), *row) for n, row in enumerate(sentences(60))]
+
+
+def write_json(path, documents):
+    path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+    return path
+
+
+def write_table(path, names, rows):
+    """The same table as CSV, JSON lines or Parquet, by the ending of the path."""
+    frame = pandas.DataFrame(rows, columns=names)
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("id", True), ("ID", True), ("", True), ("Unnamed: 0", True), ("review_id", True),
+     ("reviewId", True), ("index", True), ("label_id", False), ("class_id", False),
+     ("paid", False), ("valid", False), ("AID", False), ("score", False)],
+)  # fmt: skip
+def test_names_that_number_the_rows(name, expected) -> None:
+    assert numbers_rows(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [(["a", "1"], "text"), (["1", "2.5", ""], "number"), (["0", "1", None], "flag"),
+     ([True, False], "flag"), ([1, 0], "flag"), ([], "text"), ([["a"], "b"], "nested")],
+)  # fmt: skip
+def test_what_values_are(values, expected) -> None:
+    assert look_at("x", values).kind == expected
+    assert look_at("x", [{"a": 1}, {"b": 1}]) == Look("nested", fields=("a", "b"))
+    assert look_at("pos", ["neg", "pos"]).holds_name
+
+
+def test_a_message_holds_some_names_only() -> None:
+    assert quoted(["a", "b"]) == "'a', 'b'"
+    assert len(quoted(str(n) * 900 for n in range(5000))) < 2000
+    assert quoted(str(n) for n in range(5000)).endswith("'19' and 4,980 more")
+
+
+def test_keys_of_all_rows_count_not_of_the_first_alone(zoo_command, tmp_path) -> None:
+    documents = [{"id": n, "text": text, "label": label} for n, text, label in ROWS]
+    del documents[0]["label"]
+    path = write_json(tmp_path / "a.jsonl", documents)
+    ended = zoo_command("data", path, code=1)
+    assert "1 row has no label: " in ended.stderr
+    assert "a.jsonl: row 1." in ended.stderr
+    shown = json.loads(zoo_command("data", path, "--drop-missing", "--json", code=0).stdout)
+    assert shown["classes"].keys() == {"good", "bad"}
+    del documents[0]["text"]
+    ended = zoo_command("data", write_json(path, documents), "--drop-missing", code=1)
+    assert "a.jsonl: row 1 has no 'text'" in ended.stderr
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_what_numbers_the_rows_is_neither_label_nor_text(ending, zoo_command, tmp_path) -> None:
+    two = write_table(tmp_path / f"a{ending}", ["id", "text"], [(n % 3, t) for n, (_, t, _) in
+                                                                 enumerate(ROWS)])  # fmt: skip
+    ended = zoo_command("data", two, code=1)
+    assert "which column is the label" in ended.stderr
+    assert "('id' numbers the rows.)" in ended.stderr
+    three = write_table(tmp_path / f"b{ending}", ["id", "essay", "label"], ROWS)
+    assert next(read_rows(three)).texts[0] == ROWS[0][1]
+    alone = write_table(tmp_path / f"c{ending}", ["id", "label"], [(n, x) for n, _, x in ROWS])
+    assert "which column is the text" in zoo_command("data", alone, code=1).stderr
+    number = write_table(tmp_path / f"d{ending}", ["x", "label"], [(9, x) for _, _, x in ROWS])
+    assert "which column is the text" in zoo_command("data", number, code=1).stderr
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_columns_of_0_and_1_are_no_label(ending, zoo_command, tmp_path) -> None:
+    rows = [(n, text, int(x == "good"), int(x == "bad")) for n, text, x in ROWS]
+    path = write_table(tmp_path / f"a{ending}", ["id", "comment_text", "good", "bad"], rows)
+    ended = zoo_command("data", path, "--text", "comment_text", code=1)
+    assert "'good', 'bad' hold 0 and 1, one column a class" in ended.stderr
+    ended = zoo_command("data", path, "--text", "comment_text", "--label", "good,bad", code=1)
+    assert "no column 'good,bad'" in ended.stderr
+    assert "idxmax" in ended.stderr
+
+
+def test_a_first_row_is_no_header(zoo_command, tmp_path) -> None:
+    for rows in ([("img/0.png", "red"), ("img/1.png", "red")], [("great film", "5"), ("bad", "1")]):
+        path = write_csv(tmp_path / "a.csv", rows[1:], rows[0])
+        assert "looks like data" in zoo_command("data", path, code=1).stderr
+
+
+def test_predict_takes_no_whole_line_for_a_text(zoo_command, trained, tmp_path) -> None:
+    for name, mark in (("a.csv", "|"), ("b.csv", ";"), ("c.csv", "\t"), ("d.tsv", ",")):
+        (tmp_path / name).write_text(f"text{mark}label\na great film{mark}good\n")
+        ended = zoo_command("predict", trained.path, tmp_path / name, code=1)
+        assert ended.stdout == ""
+        assert f"{name}: which column is the text" in ended.stderr
+        assert f"here {mark!r} stands between" in ended.stderr
+    (tmp_path / "e.csv").write_text("a great film which nobody should miss\na dull one\n")
+    ended = zoo_command("predict", trained.path, tmp_path / "e.csv", code=1)
+    assert "The first line looks like data" in ended.stderr
+
+
+def test_a_header_of_any_length(zoo_command, tmp_path) -> None:
+    names = [f"measurement_{n:05}" for n in range(5000)]
+    rows = [(*["0.5"] * 5000, text, label) for _, text, label in ROWS[:20]]
+    path = write_csv(tmp_path / "a.csv", rows, (*names, "words", "label"))
+    assert path.read_text().index("\n") > 1 << 16
+    # Five thousand columns of numbers, and one of texts.
+    found = next(read_rows(path))
+    assert (found.texts[0], found.labels[0]) == ROWS[0][1:]
+    ended = zoo_command("data", path, "--text", "txt", code=1)
+    assert "and 4,982 more" in ended.stderr
+    assert len(ended.stderr) < 2000
+
+
+def test_blanks_in_a_header(tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("id, text, label\n1, a film, x\n")
+    for arguments in ({}, {"text": "text", "label": "label"}):
+        found = next(read_rows(tmp_path / "a.csv", **arguments))
+        assert (found.texts, found.labels) == ([" a film"], ["x"])
