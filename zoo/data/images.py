@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 from collections.abc import Sequence
@@ -23,15 +24,17 @@ from zoo.data.classes import (
 )
 from zoo.data.image_batches import Pictures, View, image_batches
 from zoo.data.image_checks import Looked, look
-from zoo.data.image_sources import Found, find_pictures
+from zoo.data.image_folders import Found
+from zoo.data.image_sources import find_pictures
+from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place
+from zoo.data.rows import quoted
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.settings.data import ImageData
 
-PARTS = ("train", "validation", "test")
 SMALLEST = 8  # pixels that a network is built for
 PROBE = 1000  # pictures whose colours are averaged
 LARGEST_SEED = 2**32
@@ -165,7 +168,7 @@ def load_images(
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     if not 0 <= seed < LARGEST_SEED:
         raise ZooError(f"`seed` must be in [0, {LARGEST_SEED}). Received: {seed}.")
-    found = _sources(source, validation, test, path, label)
+    found = _sources(source, validation, test, path, label, drop_missing)
     findings: list[Finding] = []
     parts: dict[str, _Part] = {}
     try:
@@ -205,13 +208,24 @@ def load_pictures(
 
 
 def _sources(
-    source: Any, validation: Any, test: Any, path: str | None, label: str | None
+    source: Any,
+    validation: Any,
+    test: Any,
+    path: str | None,
+    label: str | None,
+    drop_missing: bool,
 ) -> dict[str, Found]:
-    found = find_pictures(source, path=path, label=label)
+    read = functools.partial(find_pictures, path=path, label=label, drop_missing=drop_missing)
+    found = read(source)
     for name, other in (("validation", validation), ("test", test)):
         if other is not None:
-            parts = find_pictures(other, path=path, label=label, training=False)
-            found[name] = parts.get(name) or parts["train"]
+            parts = read(other, training=False)
+            if name not in parts and len(parts) > 1:
+                raise ZooError(
+                    f"{other}: given with --{name}, but holds {quoted(parts)}. Name the one to "
+                    "read."
+                )
+            found[name] = parts.get(name) or next(iter(parts.values()))
     return found
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -166,4 +167,7 @@ def _reason(error: Exception) -> str:
         return "is truncated"
     if isinstance(error, FileNotFoundError):
         return "is missing"
-    return f"cannot be read ({error})"
+    if isinstance(error, Image.DecompressionBombError):
+        pixels, limit = (int(number) for number in re.findall(r"\d+", str(error))[:2])
+        return f"has {pixels:,} pixels, more than {limit:,}"
+    return f"cannot be read ({getattr(error, 'strerror', None) or error})"

@@ -1,0 +1,131 @@
+"""Tables of the paths of images and their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.data.image_files import NAMED, listed
+from zoo.data.image_folders import Found
+from zoo.data.pictures import SUFFIXES
+from zoo.data.rows import Rows
+from zoo.data.tables import read_rows
+from zoo.errors import ZooError
+from zoo.finding import Finding
+
+PATH_NAMES = (
+    "path", "file", "filename", "file_name", "filepath", "file_path", "image", "images",
+    "image_path", "image_name", "image_file", "image_filename", "image_id", "img", "img_path",
+    "img_name", "picture", "photo", "name", "id",
+)  # fmt: skip
+URL = re.compile(r"\w{2,}://")
+
+
+def read_table(
+    source: Any, *, path: str | None, label: str | None, drop_missing: bool, folder: Path
+) -> Found:
+    """Return the rows of a table of paths and labels.
+
+    Args:
+        source: what `zoo.data.tables.read_rows` takes.
+        path: the column of paths.
+        label: the column of labels.
+        drop_missing: whether rows whose file is not there are left out, with a finding.
+        folder: what paths are relative to.
+
+    Raises:
+        ZooError: while its rows are read: the table cannot be read, or files are not there.
+    """
+    where = str(source) if isinstance(source, str | Path) else "table"
+    found = Found(where, [])
+    rows = read_rows(source, text=path, label=label, names=PATH_NAMES, kind="path")
+    found.rows = _located(rows, folder, drop_missing, found.findings)
+    return found
+
+
+def _located(
+    tables: Iterator[Rows], folder: Path, drop: bool, findings: list[Finding]
+) -> Iterator[Rows]:
+    """Yield the rows with paths as they are from here; those whose file is not there are named."""
+    missing: list[str] = []
+    where, advice = "", ""
+    for rows in tables:
+        paths = [folder / name for name in rows.texts]  # an absolute one stays what it is
+        there = [
+            bool(name.strip()) and path.is_file()
+            for name, path in zip(rows.texts, paths, strict=True)
+        ]
+        for number in (each for each, found in enumerate(there) if not found):
+            name, label = rows.texts[number], (rows.labels or [""])[number] or ""
+            where, advice = where or rows.file, advice or _advice(folder, name, label)
+            said = f"'{name}'" if name.strip() else "an empty path"
+            missing.append(f"row {rows.first + number} {said}")
+        yield from _pieces(dataclasses.replace(rows, texts=list(map(str, paths))), there)
+    if not missing:
+        return
+    more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
+    count = "1 image is" if len(missing) == 1 else f"{len(missing):,} images are"
+    what = f"{where}: {count} not there: {', '.join(missing[:NAMED])}{more}."
+    if not drop:
+        raise ZooError(
+            f"{what}{advice} Paths are relative to {_place(folder)}. Mend them, or pass "
+            "--drop-missing to leave these rows out."
+        )
+    findings.append(Finding("warning", f"{what} They are left out.", {"count": len(missing)}))
+
+
+def _pieces(rows: Rows, there: list[bool]) -> Iterator[Rows]:
+    """Yield the rows that are kept, each piece of consecutive ones."""
+    start = 0
+    for kept, group in itertools.groupby(there):
+        end = start + len(list(group))
+        if kept:
+            yield dataclasses.replace(
+                rows,
+                first=rows.first + start,
+                texts=rows.texts[start:end],
+                labels=None if rows.labels is None else rows.labels[start:end],
+            )
+        start = end
+
+
+def _place(folder: Path) -> str:
+    return "the folder of the table" if folder != Path() else "the working directory"
+
+
+def _advice(folder: Path, name: str, label: str) -> str:
+    """Return what would exist instead of a path, with a space before it, or nothing."""
+    if URL.match(name):
+        return " These are addresses: download the files, and give their paths."
+    for candidate in _candidates(folder, name.strip(), label):
+        if candidate and candidate != name and (folder / candidate).is_file():
+            return f" Did you mean '{candidate}'?"
+    return ""
+
+
+def _candidates(folder: Path, name: str, label: str) -> Iterator[str]:
+    """Yield what a path may have been meant to be: its spaces, slashes, ending, folder."""
+    plain = name.replace("\\", "/")
+    place = (folder / plain).parent
+    if place.is_dir():  # capital letters
+        alike = (each for each, _ in listed(place) if each.name.lower() == Path(plain).name.lower())
+        yield from (str(each.relative_to(folder)) for each in alike)
+    yield name
+    yield plain
+    parts = Path(plain).parts
+    tails = ["/".join(parts[start:]) for start in range(1, len(parts))]  # of another machine
+    for each in [plain, f"{label}/{plain}", *tails]:
+        yield each
+        for ending in SUFFIXES:
+            yield each + ending
+            yield each + ending.upper()
+    if Path(plain).is_file():
+        yield str(Path(plain).resolve())  # relative to the working directory
+    for depth in ("*", "*/*"):
+        for place in sorted(folder.glob(f"{depth}/")):
+            for ending in ("", *SUFFIXES):
+                yield str((place / (plain + ending)).relative_to(folder))
