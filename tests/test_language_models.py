@@ -1,17 +1,20 @@
 """Language models from the command to the server: train, score, write, export, go on."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import sentences
+from conftest import sentences, write_csv
 
 import zoo
 from zoo import ZooError
 from zoo.baselines.bigrams import fit_bigrams, log_shares
+from zoo.data.corpus import load_corpus
+from zoo.files import read_json, write_json
 from zoo.preset import load_preset
 from zoo.tasks import TASKS
 from zoo.text.vocabulary import load_vocabulary
@@ -74,6 +77,29 @@ def test_perplexity_is_that_of_one_long_window(run) -> None:
 def test_evaluate_gives_the_scores_of_the_training(run, corpus) -> None:
     again = zoo.load_run(run.path).evaluate(corpus / "test.txt")
     assert again == pytest.approx(run.metrics["test"])
+
+
+def test_evaluate_reads_the_column_of_the_training(run, tmp_path, zoo_command) -> None:
+    rows = [(text, "a b c d e") for text, _ in sentences(100)]
+    table = write_csv(tmp_path / "corpus.csv", rows, ("story", "text"))
+    settings = load_preset("lstm_lm").override(QUICK).data
+    with load_corpus(table, settings=settings, vocabulary_size=100, text="story") as read:
+        columns = read.columns
+        assert any("columns not read: 'text'" in each.what for each in read.findings)
+    assert columns.to_dict() == {"text": ["story"], "label": None}
+    shutil.copytree(run.path, tmp_path / "run")
+    document = read_json(run.path / "environment.json")
+    assert document["columns"] is None  # of lines of text
+    write_json(tmp_path / "run/environment.json", document | {"columns": columns.to_dict()})
+    ended = zoo_command("evaluate", tmp_path / "run", table, "--json", code=0)
+    document = json.loads(ended.stdout)
+    assert document["metrics"]["tokens"] == sum(len(text.split()) + 1 for text, _ in rows)
+    assert "text column 'story'" in document["findings"][0]["what"]
+    write_csv(table, rows, ("tale", "text"))
+    ended = zoo_command("evaluate", tmp_path / "run", table, code=1)
+    assert "trained with the text column 'story'" in ended.stderr
+    ended = zoo_command("evaluate", run.path, table, "--drop-missing", code=1)
+    assert "a language model has no labels" in ended.stderr
 
 
 def test_an_interrupted_run_ends_as_one_that_was_not(run, corpus, tmp_path) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from zoo import show
 from zoo.errors import ZooError
+from zoo.finding import Finding
 from zoo.plain_yaml import parse_value
 from zoo.preset import explain as explain_preset
 from zoo.preset import load_preset, summaries
@@ -31,6 +32,9 @@ Text = Annotated[
     typer.Option("--text", help="Text column, several joined by commas; or that of picture files."),
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
+DropMissing = Annotated[
+    bool, typer.Option(help="Leave out rows without a label, and unreadable images.")
+]
 DataPath = Annotated[
     list[str] | None,
     typer.Argument(help="CSV, TSV, JSON lines, Parquet, .npz or text file(s), or a folder."),
@@ -53,9 +57,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Fixes split, weights, dropout and order.")] = 0,
     fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
     classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
-    drop_missing: Annotated[
-        bool, typer.Option(help="Leave out rows without a label, and unreadable pictures.")
-    ] = False,
+    drop_missing: DropMissing = False,
     devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
     resume: Annotated[
@@ -119,16 +121,23 @@ def evaluate(
     data: Annotated[list[str], typer.Argument(help="Data with labels, or a corpus.")],
     text: Text = None,
     label: Label = None,
+    drop_missing: DropMissing = False,
     as_json: Json = False,
 ) -> None:
-    """Score a run on data."""
+    """Score a run on data, by the columns it was trained with."""
     load_tensorflow()
     from zoo.run import load_run
 
-    metrics = load_run(run).evaluate(_paths(data), text=text, label=label)
+    findings: list[Finding] = []
+    metrics = load_run(run).evaluate(
+        _paths(data), text=text, label=label, drop_missing=drop_missing, findings=findings
+    )
     if as_json:
-        _print_json({"run": str(run), "metrics": metrics})
-    elif "perplexity" in metrics:
+        said = [finding.to_dict() for finding in findings]
+        _print_json({"run": str(run), "metrics": metrics, "findings": said})
+        return
+    show.remarks(findings)
+    if "perplexity" in metrics:
         show.perplexity_line("data", metrics)
     else:
         show.scores_table("data", metrics)
@@ -150,11 +159,16 @@ def predict(
 
     loaded = load_run(run)
     given: Iterable[str] = files or ["-"]
+    findings: list[Finding] = []
     if loaded.task != "image-classification":
-        given = itertools.chain.from_iterable(read_texts(each, text=text) for each in given)
+        given = itertools.chain.from_iterable(
+            read_texts(each, text=text, trained=loaded.columns, findings=findings) for each in given
+        )
     elif not files:
         raise ZooError("predict needs the paths of pictures, or of folders of them.")
     for prediction in loaded.iter_predictions(given):
+        while findings:
+            show.remarks([findings.pop(0)])
         print(json.dumps(prediction, ensure_ascii=False))
 
 
@@ -201,7 +215,7 @@ def data(
     preset: Annotated[
         str | None, typer.Option(help="MODEL/PRESET whose lengths or sizes are judged.")
     ] = None,
-    drop_missing: Annotated[bool, typer.Option(help="Leave out what has no label.")] = False,
+    drop_missing: DropMissing = False,
     picture_sheet: Annotated[
         bool, typer.Option("--show", help="Write a sheet of the pictures that training sees.")
     ] = False,

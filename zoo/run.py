@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.data.rows import Columns
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
@@ -52,6 +53,22 @@ class Run:
             return [Finding(**entry) for entry in document]
         except TypeError as error:
             raise ZooError(f"{self.path / 'findings.json'}: is not a list of findings.") from error
+
+    @functools.cached_property
+    def columns(self) -> Columns | None:
+        """The columns of a table that the run was trained with; None of other data.
+
+        Raises:
+            ZooError: environment.json is damaged.
+        """
+        path = self.path / "environment.json"
+        found = _document(path).get("columns") if path.is_file() else None  # older runs have none
+        if found is None:
+            return None
+        try:
+            return Columns(tuple(found["text"]), found["label"])
+        except (KeyError, TypeError) as error:
+            raise ZooError(f"{path}: is damaged: columns need `text` and `label`.") from error
 
     @property
     def task(self) -> str:
@@ -121,17 +138,38 @@ class Run:
         yield from self.model.predictions(texts)
 
     def evaluate(
-        self, data: Any, *, text: str | None = None, label: str | None = None
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return the scores on a file or table, with the keys of `metrics.json`.
 
         A classifier needs labels; a language model takes what it can be trained on, and gives loss
-        and perplexity a token.
+        and perplexity a token. Of a table the columns are read that the run was trained with.
+
+        Args:
+            data: what a training takes.
+            text: another text column, or several separated by commas; of images that of paths.
+            label: another label column.
+            drop_missing: leave out rows without a label, and images that cannot be read, instead
+                of refusing them.
+            findings: what there is to say of the data is added to it.
 
         Raises:
-            ZooError: the data cannot be read, or holds a label unknown to the run.
+            ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        return self.model.evaluate(data, text=text, label=label)
+        return self.model.evaluate(
+            data,
+            text=text,
+            label=label,
+            trained=self.columns,
+            drop_missing=drop_missing,
+            findings=findings,
+        )
 
     def export(self, folder: str | Path) -> Path:
         """Write a SavedModel that serves: raw strings in, the bytes of picture files, or ids.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,12 @@ def findings_lines(findings: Sequence[Finding]) -> None:
         for finding in findings:
             if finding.level == level:
                 out.print(f"[{STYLES[level]}]{level:>8}[/] {escape(str(finding))}", soft_wrap=True)
+
+
+def remarks(findings: Sequence[Finding]) -> None:
+    """Print what there is to say of the data on stderr, beside scores and predictions."""
+    for finding in findings:
+        print(f"{finding.level}: {finding}", file=sys.stderr)
 
 
 def train_document(run: Any) -> dict[str, Any]:

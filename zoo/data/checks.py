@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.rows import quoted
+from zoo.data.rows import Columns, quoted
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.finding import Finding
 
@@ -18,18 +18,8 @@ FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 
 def reading(store: Store) -> list[Finding]:
     """Return findings on how a file was read: columns left out, rows that look wrong."""
-    found = []
-    if store.unread:
-        more = len(store.unread) - NAMED_ROWS
-        shown = quoted(store.unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
-        found.append(
-            Finding(
-                "info",
-                f"{store.place(0)[0]}: columns not read: {shown}.",
-                {"columns": list(store.unread)},
-                "Several text columns are joined with --text title,body.",
-            )
-        )
+    hint = "Several text columns are joined with --text title,body."
+    found = columns_read(store.place(0)[0], store.columns, hint=hint)
     if store.swallowed:
         found.append(
             _on_rows(
@@ -51,6 +41,38 @@ def reading(store: Store) -> list[Finding]:
             )
         )
     return found
+
+
+def columns_read(
+    where: str,
+    columns: Columns | None,
+    *,
+    trained: Columns | None = None,
+    kind: str = "text",
+    hint: str = "",
+) -> list[Finding]:
+    """Return a finding on the columns of a table, if it has some that are not read.
+
+    Args:
+        where: the table.
+        columns: what was chosen of it; None when it is no table.
+        trained: the columns of the run; not to read its label is not worth a word.
+        kind: what the text column holds.
+        hint: what to do about it.
+    """
+    known = () if trained is None else (trained.label,)
+    if columns is None or all(name in known for name in columns.unread):
+        return []
+    several = "s" if len(columns.texts) > 1 else ""
+    read = f"{kind} column{several} {quoted(columns.texts)}"
+    if columns.label is not None:
+        read += f", label column '{columns.label}'"
+    more = len(columns.unread) - NAMED_ROWS
+    shown = quoted(columns.unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
+    evidence = {
+        "text": list(columns.texts), "label": columns.label, "columns": list(columns.unread),
+    }  # fmt: skip
+    return [Finding("info", f"{where}: {read}; columns not read: {shown}.", evidence, hint)]
 
 
 def empty_texts(store: Store, rows: np.ndarray) -> list[Finding]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.data.lines import content_digest, is_in_memory, parts_of, read_lines
+from zoo.data.checks import columns_read
+from zoo.data.lines import content_digest, corpus_columns, is_in_memory, parts_of, read_lines
 from zoo.data.pipeline import Place
+from zoo.data.rows import Columns
 from zoo.data.tokens import Tokens, cached_tokens, cached_vocabulary, check_ids
 from zoo.data.windows import windows
 from zoo.errors import ZooError, unknown
@@ -27,7 +29,8 @@ TIMES_UNKNOWN = 2.0
 class Corpus:
     """Train, validation and test streams of token ids, with the facts the data decide.
 
-    `fingerprint` tells contents, split and vocabulary apart.
+    `fingerprint` tells contents, split and vocabulary apart; `columns` are those of a table that
+    were read.
     """
 
     train: Tokens
@@ -38,6 +41,7 @@ class Corpus:
     fingerprint: str
     settings: CorpusData
     seed: int
+    columns: Columns | None = None
 
     def dataset(
         self,
@@ -131,7 +135,9 @@ def load_corpus(
     parts = {
         name: cached_tokens(f"{contents[name]} {text}", lines(name), vocabulary) for name in sources
     }
-    train, findings = parts["train"], _size(vocabulary, vocabulary_size)
+    table, columns = corpus_columns(sources["train"], text=text)
+    train, findings = parts["train"], columns_read(table, columns)
+    findings += _size(vocabulary, vocabulary_size)
     if "validation" not in parts:
         held_out = max(int(len(train) * settings.validation_fraction), 1)
         parts["validation"] = train.between(len(train) - held_out, len(train))
@@ -152,6 +158,7 @@ def load_corpus(
         fingerprint=" ".join([train.digest, *(each.digest for each in parts.values())]),
         settings=settings,
         seed=seed,
+        columns=columns,
     )
 
 

@@ -56,7 +56,7 @@ def read_csv(
             seen.update(labels or ())
             swallowed = _swallowed(parts[0], names, columns, delimiter, seen)
             yield Rows(
-                str(path), first, texts, labels, columns.unread,
+                str(path), first, texts, labels, columns,
                 tuple(first + row for row in swallowed),
             )  # fmt: skip
             first += batch.num_rows

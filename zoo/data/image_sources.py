@@ -12,6 +12,7 @@ from zoo.data.image_files import Walk, holds_image, is_image, looks_like_image
 from zoo.data.image_folders import Folder, Found
 from zoo.data.image_tables import read_table
 from zoo.data.pictures import SUFFIXES
+from zoo.data.rows import Columns
 from zoo.data.tables import table_kind
 from zoo.errors import ZooError
 
@@ -25,6 +26,7 @@ def find_pictures(
     label: str | None = None,
     training: bool = True,
     drop_missing: bool = False,
+    trained: Columns | None = None,
 ) -> dict[str, Found]:
     """Return the parts of a source: `train` alone, or several of `zoo.data.parts.PARTS`.
 
@@ -36,6 +38,7 @@ def find_pictures(
         label: label column of a table.
         training: whether an empty class folder is an error, and a training part is needed.
         drop_missing: whether the rows of a table whose file is not there are left out.
+        trained: columns that a run was trained with, read where none are named.
 
     Raises:
         ZooError: there are no pictures, or it cannot be told which class they have.
@@ -47,7 +50,9 @@ def find_pictures(
         rows, arrays = read_tensorflow(source)
         return {"train": Found("dataset", rows, arrays)}
     if isinstance(source, str | Path):
-        table = functools.partial(read_table, path=path, label=label, drop_missing=drop_missing)
+        table = functools.partial(
+            read_table, path=path, label=label, drop_missing=drop_missing, trained=trained
+        )
         return _file_or_folder(Path(source), training, table)
     raise ZooError(
         f"pictures of type {type(source).__name__} cannot be read. Accepted: a folder of class "

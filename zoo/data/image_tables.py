@@ -12,7 +12,7 @@ from typing import Any
 from zoo.data.image_files import NAMED, listed
 from zoo.data.image_folders import Found
 from zoo.data.pictures import SUFFIXES
-from zoo.data.rows import Rows
+from zoo.data.rows import Columns, Rows
 from zoo.data.tables import read_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -26,7 +26,13 @@ URL = re.compile(r"\w{2,}://")
 
 
 def read_table(
-    source: Any, *, path: str | None, label: str | None, drop_missing: bool, folder: Path
+    source: Any,
+    *,
+    path: str | None,
+    label: str | None,
+    drop_missing: bool,
+    trained: Columns | None,
+    folder: Path,
 ) -> Found:
     """Return the rows of a table of paths and labels.
 
@@ -35,6 +41,7 @@ def read_table(
         path: the column of paths.
         label: the column of labels.
         drop_missing: whether rows whose file is not there are left out, with a finding.
+        trained: columns that a run was trained with, read where none are named.
         folder: what paths are relative to.
 
     Raises:
@@ -42,7 +49,7 @@ def read_table(
     """
     where = str(source) if isinstance(source, str | Path) else "table"
     found = Found(where, [])
-    rows = read_rows(source, text=path, label=label, names=PATH_NAMES, kind="path")
+    rows = read_rows(source, text=path, label=label, names=PATH_NAMES, kind="path", trained=trained)
     found.rows = _located(rows, folder, drop_missing, found.findings)
     return found
 

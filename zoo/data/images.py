@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import image_checks
-from zoo.data.checks import rare_classes
+from zoo.data.checks import columns_read, rare_classes
 from zoo.data.classes import (
     check_classes,
     class_order,
@@ -28,7 +28,7 @@ from zoo.data.image_folders import Found
 from zoo.data.image_sources import find_pictures
 from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place
-from zoo.data.rows import quoted
+from zoo.data.rows import Columns, quoted
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError, unknown
@@ -101,6 +101,11 @@ class Images:
             replicas=replicas,
             place=place,
         )
+
+    @property
+    def columns(self) -> Columns | None:
+        """Which columns of a table of paths the training part was read from."""
+        return self.train.split.store.columns
 
     def close(self) -> None:
         """Remove the temporary files of the rows."""
@@ -183,21 +188,42 @@ def load_images(
 
 
 def load_pictures(
-    source: Any, *, classes: Sequence[Any], path: str | None = None, label: str | None = None
+    source: Any,
+    *,
+    classes: Sequence[Any],
+    path: str | None = None,
+    label: str | None = None,
+    trained: Columns | None = None,
+    drop_missing: bool = False,
+    findings: list[Finding] | None = None,
 ) -> Pictures:
     """Read labelled pictures to be scored; of a folder with parts, its test part.
+
+    Args:
+        source: what is accepted says `zoo.data.image_sources.find_pictures`.
+        classes: the labels of the run.
+        path: path column of a table.
+        label: label column of a table.
+        trained: the columns of the run, read where none are named.
+        drop_missing: leave out what has no label or cannot be read, instead of refusing it.
+        findings: what there is to say is added to it.
 
     Raises:
         ZooError: they cannot be read, or hold a label that is not among the classes.
     """
-    found = find_pictures(source, path=path, label=label, training=False)
+    findings = [] if findings is None else findings
+    found = find_pictures(
+        source, path=path, label=label, training=False, drop_missing=drop_missing, trained=trained
+    )
     chosen = found.get("test") or found.get("validation") or found["train"]
     store = Store(chosen.rows)
     try:
-        rows = labelled_rows(store, False, [])
+        rows = labelled_rows(store, drop_missing, findings)
+        findings += chosen.findings
+        findings += columns_read(chosen.where, store.columns, trained=trained, kind="path")
+        rows = look(store, rows, chosen.arrays, drop=drop_missing, findings=findings).rows
         if not len(rows):
             raise ZooError(f"{chosen.where}: holds no pictures.")
-        look(store, rows, chosen.arrays, drop=False, findings=[])
         split, strangers, labels = classified(store, rows, classes)
         if len(strangers):
             raise ZooError(str(image_checks.unknown_labels(store, strangers, labels, chosen.where)))
@@ -238,6 +264,7 @@ def _read(
 ) -> _Part:
     store = Store(found.rows)
     findings += found.findings
+    findings += columns_read(found.where, store.columns, kind="path")
     try:
         rows = labelled_rows(store, drop_missing, findings)
         if classes is not None:

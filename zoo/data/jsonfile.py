@@ -51,7 +51,7 @@ def read_json_lines(path: Path, file: pa.NativeFile, wanted: Wanted) -> Iterator
         if columns.label is not None:
             found = [document.get(columns.label) for document in documents]
             labels = converted(where, first, found, label_text, f"'{columns.label}'")
-        yield Rows(where, first, texts, labels, columns.unread)
+        yield Rows(where, first, texts, labels, columns)
         first += len(documents)
 
 

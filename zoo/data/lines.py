@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.data.tables import COMPRESSIONS, TABLES, open_file, read_texts
+from zoo.data.rows import Columns
+from zoo.data.tables import COMPRESSIONS, TABLES, open_file, read_rows, read_texts
 from zoo.data.tables import table_kind as kind_of_table
 from zoo.errors import ZooError
 
@@ -63,12 +64,30 @@ def parts_of(folder: Path) -> dict[str, list[Path]]:
     return found if "train" in found and len(found) > 1 else {}
 
 
-def read_lines(source: Any, *, text: str | None = None) -> Iterator[str]:
+def corpus_columns(
+    source: Any, *, text: str | None = None, trained: Columns | None = None
+) -> tuple[str, Columns | None]:
+    """Return the first table of a corpus, and which of its columns are read; None without one.
+
+    Raises:
+        ZooError: it has no such column.
+    """
+    tables = [] if is_in_memory(source) else [p for p in text_files(source) if kind_of_table(p)]
+    if not tables:
+        return "", None
+    rows = read_rows(tables[0], text=text, labelled=False, trained=trained)
+    return str(tables[0]), next(rows).columns
+
+
+def read_lines(
+    source: Any, *, text: str | None = None, trained: Columns | None = None
+) -> Iterator[str]:
     """Yield the lines of a corpus; a text of a table may hold several.
 
     Args:
         source: path, list of paths or folder (see `text_files`), or an array of texts.
         text: text column of a table.
+        trained: columns that a run was trained with, read where none are named.
 
     Raises:
         ZooError: a file is missing or unreadable, or is no text: not UTF-8, or with zero bytes.
@@ -81,7 +100,7 @@ def read_lines(source: Any, *, text: str | None = None) -> Iterator[str]:
         return
     for path in text_files(source):
         before = None
-        for line in read_texts(path, text=text):
+        for line in read_texts(path, text=text, trained=trained):
             if "\x00" in line:
                 raise ZooError(f"{path}: is no text: it holds zero bytes. Give a text file.")
             if kind_of_table(path):

@@ -79,7 +79,7 @@ def read_arrow(
                 for name, values in zip(columns.texts, found, strict=True)
             ]
             texts = [joined(each) for each in zip(*parts, strict=True)]
-            yield Rows(where, first, texts, labels, columns.unread)
+            yield Rows(where, first, texts, labels, columns)
             first += part.num_rows
 
 

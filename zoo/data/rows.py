@@ -20,7 +20,7 @@ from zoo.data.columns import (
     numbers_rows,
 )
 from zoo.data.columns import quoted as quoted
-from zoo.errors import ZooError
+from zoo.errors import ZooError, did_you_mean
 
 BATCH_ROWS = 8192
 
@@ -36,7 +36,7 @@ class Rows:
         first: number of the first row.
         texts: the texts.
         labels: None where a row has no label; None as a whole where no label was asked for.
-        unread: columns of the table that are neither text nor label.
+        columns: of the table that the rows come from, if it has any.
         swallowed: numbers of rows whose text seems to hold other rows.
     """
 
@@ -44,7 +44,7 @@ class Rows:
     first: int
     texts: list[str]
     labels: list[str | None] | None
-    unread: tuple[str, ...] = ()
+    columns: Columns | None = None
     swallowed: tuple[int, ...] = ()
 
 
@@ -53,27 +53,33 @@ class Wanted:
     """What a caller asked for: names of the columns or None, and whether labels are needed.
 
     `names` are what the text column may be called, and `kind` is what it holds: text, or a path.
+    `trained` are the columns that a run was trained with: they are read where none are asked for.
     """
 
-    text: str | None = None
+    text: str | tuple[str, ...] | None = None
     label: str | None = None
     labelled: bool = True
     names: tuple[str, ...] = TEXT_NAMES
     kind: str = "text"
+    trained: Columns | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are read; `label` is None when none is wanted."""
+    """Which columns of a table are read, and which are not; `label` is None if none is wanted."""
 
     texts: tuple[str, ...]
     label: str | None
-    unread: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """All columns that are read, the label last."""
         return [*self.texts, *([self.label] if self.label is not None else [])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the columns that are read as JSON types."""
+        return {"text": list(self.texts), "label": self.label}
 
 
 def choose_columns(
@@ -97,6 +103,7 @@ def choose_columns(
         ZooError: no such column, none whose name says so, or several.
     """
     looks = looks or {}
+    wanted = _as_trained(where, names, wanted, looks)
     texts = _asked_texts(where, names, wanted.text)
     label = wanted.label if wanted.labelled else None
     if label is not None:
@@ -197,11 +204,45 @@ def _missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _asked_texts(where: str, names: Sequence[str], text: str | None) -> tuple[str, ...]:
+def _as_trained(
+    where: str, names: Sequence[str], wanted: Wanted, looks: Mapping[str, Look]
+) -> Wanted:
+    """Return what is wanted, with the columns of the run where none are asked for."""
+    if wanted.trained is None:
+        return wanted
+    text, label = wanted.text, wanted.label
+    if text is None:
+        texts = wanted.trained.texts
+        text = tuple(_trained(where, names, name, wanted.kind, looks) for name in texts)
+    if label is None and wanted.labelled and wanted.trained.label is not None:
+        label = _trained(where, names, wanted.trained.label, "label", looks)
+    return dataclasses.replace(wanted, text=text, label=label)
+
+
+def _trained(
+    where: str, names: Sequence[str], name: str, what: str, looks: Mapping[str, Look]
+) -> str:
+    """Return the column of a name that a run was trained with, however its case is written."""
+    alike = [each for each in names if each.strip().lower() == name.strip().lower()]
+    if name in names or len(alike) == 1:
+        return name if name in names else alike[0]
+    if is_headless(names, looks):
+        raise ZooError(not_told(where, names, what, looks))
+    raise ZooError(
+        f"{where}: no column '{name}': the run was trained with the {what} column '{name}'."
+        f"{did_you_mean(name, names)} Columns here: {quoted(names)}. Name another with "
+        f"--{'label' if what == 'label' else 'text'}."
+    )
+
+
+def _asked_texts(
+    where: str, names: Sequence[str], text: str | tuple[str, ...] | None
+) -> tuple[str, ...]:
     if text is None:
         return ()
-    texts = (text,) if text in names else tuple(part.strip() for part in text.split(","))
-    return tuple(_there(where, names, name) for name in texts)
+    if isinstance(text, str):
+        text = (text,) if text in names else tuple(part.strip() for part in text.split(","))
+    return tuple(_there(where, names, name) for name in text)
 
 
 def _there(where: str, names: Sequence[str], name: str) -> str:

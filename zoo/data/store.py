@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.data.rows import Rows, mended
+from zoo.data.rows import Columns, Rows, mended
 from zoo.errors import ZooError
 
 MISSING = -1
@@ -37,7 +37,7 @@ class Store:
         names: the labels as text, in order of appearance.
         labels: positions in `names`, int32; -1 where a row has none.
         hashes: uint64 of the texts without surrounding space: equal texts, equal hashes.
-        unread: columns of the source that were not read.
+        columns: of the first table that was read, or None.
         swallowed: rows whose text seems to hold other rows.
         mended: rows whose text held half a surrogate pair, now replaced.
 
@@ -47,7 +47,7 @@ class Store:
 
     def __init__(self, rows: Iterable[Rows]):
         self.names: list[str] = []
-        self.unread: tuple[str, ...] = ()
+        self.columns: Columns | None = None
         self.swallowed: list[int] = []
         self.mended: list[int] = []
         self.labels = np.zeros(0, np.int32)
@@ -98,7 +98,7 @@ class Store:
         last = self._files[-1] if self._files else None
         if last is None or last[1] != part.file or last[2] + self._rows - last[0] != part.first:
             self._files.append((self._rows, part.file, part.first))
-        self.unread = self.unread or part.unread
+        self.columns = self.columns or part.columns
         self.swallowed += [self._rows + number - part.first for number in part.swallowed]
 
     def _encoded(self, text: str, row: int) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from zoo.data.checks import columns_read
 from zoo.data.csvfile import read_csv
 from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.memory import (
@@ -24,8 +25,9 @@ from zoo.data.memory import (
     read_stream,
     read_tensorflow,
 )
-from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Rows, Wanted, mended, quoted
+from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Columns, Rows, Wanted, mended, quoted
 from zoo.errors import ZooError
+from zoo.finding import Finding
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}
@@ -41,6 +43,7 @@ def read_rows(
     labelled: bool = True,
     names: Sequence[str] = TEXT_NAMES,
     kind: str = "text",
+    trained: Columns | None = None,
 ) -> Iterator[Rows]:
     """Yield the rows of a source, some thousand at a time.
 
@@ -54,11 +57,12 @@ def read_rows(
         labelled: whether labels are needed.
         names: what the text column may be called, if it is not given.
         kind: what it holds, for messages.
+        trained: columns that a run was trained with, read where none are named.
 
     Raises:
         ZooError: the source is missing, empty, unreadable or has no such column.
     """
-    wanted = Wanted(text, label, labelled, tuple(names), kind)
+    wanted = Wanted(text, label, labelled, tuple(names), kind, trained)
     if isinstance(source, str | Path):
         source = [source]
     if _are_paths(source):
@@ -80,13 +84,21 @@ def read_rows(
         )
 
 
-def read_texts(source: str | Path | BinaryIO, *, text: str | None = None) -> Iterator[str]:
+def read_texts(
+    source: str | Path | BinaryIO,
+    *,
+    text: str | None = None,
+    trained: Columns | None = None,
+    findings: list[Finding] | None = None,
+) -> Iterator[str]:
     """Yield texts to predict, one a row: of a table, or of the lines of any other file.
 
     Args:
         source: file (of `TABLES`, or lines of text, compressed or not), folder, or open binary
             stream of lines; `-` is standard input.
         text: text column of a table, or several separated by commas.
+        trained: columns that a run was trained with, read where none are named.
+        findings: what there is to say is added to it.
 
     Raises:
         ZooError: the file is missing or unreadable, or has no such column.
@@ -96,7 +108,9 @@ def read_texts(source: str | Path | BinaryIO, *, text: str | None = None) -> Ite
     elif str(source) == "-":
         yield from _text_lines(Path("standard input"), sys.stdin.buffer)
     elif Path(source).is_dir() or table_kind(Path(source)):
-        for rows in read_rows(source, text=text, labelled=False):
+        for rows in read_rows(source, text=text, labelled=False, trained=trained):
+            if findings is not None and rows.first == 1:
+                findings += columns_read(rows.file, rows.columns, trained=trained)
             yield from map(mended, rows.texts)
     else:
         path = Path(source)

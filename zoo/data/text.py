@@ -24,6 +24,7 @@ from zoo.data.classes import (
 )
 from zoo.data.ids import TokenIds
 from zoo.data.pipeline import Place, batches
+from zoo.data.rows import Columns
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows
@@ -95,6 +96,11 @@ class Data:
             here=here,
             replicas=replicas,
         )
+
+    @property
+    def columns(self) -> Columns | None:
+        """Which columns of a table the training part was read from."""
+        return self.train.store.columns
 
     def close(self) -> None:
         """Remove the temporary files of the rows and their ids."""
@@ -177,16 +183,36 @@ def load_data(
 
 
 def load_split(
-    source: Any, *, classes: list[Any], text: str | None = None, label: str | None = None
+    source: Any,
+    *,
+    classes: list[Any],
+    text: str | None = None,
+    label: str | None = None,
+    trained: Columns | None = None,
+    drop_missing: bool = False,
+    findings: list[Finding] | None = None,
 ) -> Split:
     """Return data with labels as one split, for scoring; it is a context manager.
+
+    Args:
+        source: what is accepted says `zoo.data.tables.read_rows`.
+        classes: the labels of the run.
+        text: text column, or several separated by commas.
+        label: label column.
+        trained: the columns of the run, read where none are named.
+        drop_missing: leave out rows without a label instead of refusing them.
+        findings: what there is to say is added to it.
 
     Raises:
         ZooError: the data cannot be read, or hold a label that is not among the classes.
     """
-    store = Store(read_rows(source, text=text, label=label))
+    findings = [] if findings is None else findings
+    store = Store(read_rows(source, text=text, label=label, trained=trained))
     try:
-        rows = labelled_rows(store, False, [])
+        rows = labelled_rows(store, drop_missing, findings)
+        if not len(rows):
+            raise ZooError("the data hold no rows with a label.")
+        findings += checks.columns_read(store.place(0)[0], store.columns, trained=trained)
         split, unknown_rows, labels = classified(store, rows, classes)
         if len(unknown_rows):
             raise ZooError(str(checks.unknown_labels(store, unknown_rows, labels, "the data")))

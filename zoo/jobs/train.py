@@ -254,7 +254,12 @@ def _start(job: _Job, data: Any) -> Start:
     write_text(job.folder / "preset.yaml", resolved.to_yaml())
     write_json(
         job.folder / "environment.json",
-        environment() | {"request": job.request.to_dict(), "fingerprint": data.fingerprint},
+        environment()
+        | {
+            "request": job.request.to_dict(),
+            "columns": data.columns.to_dict() if data.columns else None,
+            "fingerprint": data.fingerprint,
+        },
     )
     start.save(job.folder / CHECKPOINTS / "start")
     return start

@@ -15,8 +15,8 @@ from zoo.training.model import TrainingModel
 class Task(Protocol):
     """Data, sizes, scores and files of one kind of model.
 
-    Data have `train` (its length is the examples of an epoch), `findings`, `fingerprint`,
-    `dataset(part, place, here, replicas)` and `close()`.
+    Data have `train` (its length is the examples of an epoch), `findings`, `fingerprint`, `columns`
+    (which of a table were read), `dataset(part, place, here, replicas)` and `close()`.
     """
 
     def bundled(self, model: str) -> Path:

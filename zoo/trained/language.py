@@ -13,10 +13,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.lines import content_digest, read_lines
+from zoo.data.checks import columns_read
+from zoo.data.lines import content_digest, corpus_columns, read_lines
+from zoo.data.rows import Columns
 from zoo.data.tokens import Ids, Tokens, cached_tokens
 from zoo.data.windows import windows
 from zoo.errors import ZooError
+from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states
 from zoo.text.vocabulary import END, UNKNOWN, Vocabulary, load_vocabulary
 from zoo.trained.archive import load_network, save_network, write_archive
@@ -92,20 +95,37 @@ class TrainedLanguageModel:
             yield losses.numpy()
 
     def evaluate(
-        self, data: Any, *, text: str | None = None, label: str | None = None
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        trained: Columns | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return loss and perplexity a token of a corpus, with the keys of `metrics.json`.
 
         Args:
             data: what a training takes.
             text: the column or key of the text, where there is one.
-            label: of no use here.
+            label: refused: a corpus has no labels.
+            trained: the columns of the run, read where none are named.
+            drop_missing: refused, too.
+            findings: what there is to say is added to it.
 
         Raises:
             ZooError: the data cannot be read, or are empty.
         """
-        digest = f"{content_digest(data)} {text}"
-        return self.scores(cached_tokens(digest, read_lines(data, text=text), self.vocabulary))
+        if label is not None or drop_missing:
+            name = "label" if label is not None else "drop_missing"
+            raise ZooError(f"a language model has no labels: leave out `{name}`.")
+        table, columns = corpus_columns(data, text=text, trained=trained)
+        if findings is not None:
+            findings += columns_read(table, columns, trained=trained)
+        digest = f"{content_digest(data)} {columns.texts if columns else None}"
+        lines = read_lines(data, text=text, trained=trained)
+        return self.scores(cached_tokens(digest, lines, self.vocabulary))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""

@@ -20,9 +20,11 @@ from zoo.data.image_batches import Pictures
 from zoo.data.image_sources import picture_files
 from zoo.data.images import load_pictures
 from zoo.data.pictures import Center, Source, check_picture
+from zoo.data.rows import Columns
 from zoo.data.sheet import write_sheet
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
+from zoo.finding import Finding
 from zoo.trained.archive import load_network, save_network, write_archive
 from zoo.trained.picture_bytes import decode_picture
 
@@ -89,7 +91,14 @@ class ImageClassifier:
                 yield {"file": name, **found}
 
     def evaluate(
-        self, data: Any, *, text: str | None = None, label: str | None = None
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        trained: Columns | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return the scores on labelled pictures, with the keys of `metrics.json`.
 
@@ -97,11 +106,17 @@ class ImageClassifier:
             data: what a training takes.
             text: the column of paths, where the data are a table.
             label: the column of labels.
+            trained: the columns of the run, read where none are named.
+            drop_missing: leave out what has no label or cannot be read, instead of refusing it.
+            findings: what there is to say is added to it.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        pictures = load_pictures(data, classes=self.labels, path=text, label=label)
+        pictures = load_pictures(
+            data, classes=self.labels, path=text, label=label, trained=trained,
+            drop_missing=drop_missing, findings=findings,
+        )  # fmt: skip
         with pictures.split:
             return scores.report(pictures.labels, self.logits_of(pictures), self.labels)
 

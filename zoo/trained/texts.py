@@ -16,8 +16,10 @@ import tensorflow as tf
 
 from zoo import scores
 from zoo.data import Split, load_split
+from zoo.data.rows import Columns
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
+from zoo.finding import Finding
 from zoo.text.tokenizers import Tokenizer, load_tokenizer
 from zoo.trained.archive import load_network, save_network, write_archive
 
@@ -91,14 +93,26 @@ class TextClassifier:
             yield from scores.predictions(logits, self.labels)
 
     def evaluate(
-        self, data: Any, *, text: str | None = None, label: str | None = None
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        trained: Columns | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return the scores on labelled texts, with the keys of `metrics.json`.
+
+        The arguments are those of `zoo.data.load_split`.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        with load_split(data, classes=self.labels, text=text, label=label) as split:
+        with load_split(
+            data, classes=self.labels, text=text, label=label, trained=trained,
+            drop_missing=drop_missing, findings=findings,
+        ) as split:  # fmt: skip
             return scores.report(split.labels, self.logits_of(split), self.labels)
 
     def write_mistakes(self, folder: Path, split: Split, logits: np.ndarray) -> int:

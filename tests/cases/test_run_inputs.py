@@ -1,0 +1,20 @@
+"""What runs are given after training: the inputs that failed for users, as they typed them."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.slow
+def test_evaluate_reads_the_columns_of_the_training(zoo_command, shared_case, tmp_path) -> None:
+    folder = shared_case("text/columns_remembered")
+    run = tmp_path / "run"
+    quick = ("recipe.epochs=3", "recipe.min_steps=0", "architecture.filters=16")
+    zoo_command(
+        "train", "textcnn", folder / "train.csv", "--text", "title", "--out", run,
+        *(word for each in quick for word in ("--set", each)), code=0,
+    )  # fmt: skip
+    ended = zoo_command("evaluate", run, folder / "test.csv", "--json", code=0)
+    assert json.loads(ended.stdout)["metrics"]["accuracy"] > 0.9  # by `text` it is 0.53
+    ended = zoo_command("predict", run, folder / "test.csv", code=0)
+    assert "text column 'title'" in ended.stderr and len(ended.stdout.splitlines()) == 100
