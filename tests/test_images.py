@@ -1,6 +1,7 @@
 """Labelled pictures: sources, a first look at every file, parts, and batches."""
 
 import csv
+import json
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from picture_parts import CLASSES, pixels, write_folder
 from PIL import Image
 
 from zoo import ZooError
+from zoo.builders import build
 from zoo.data import image_arrays, image_sources
 from zoo.data.augment import augmentation, flipped, shifted
 from zoo.data.image_batches import Pictures, View, image_batches
@@ -18,6 +20,7 @@ from zoo.data.pictures import Center, center_part, check_picture, open_picture, 
 from zoo.data.pipeline import Place
 from zoo.data.sheet import training_sheet
 from zoo.preset import load_preset
+from zoo.trained.pictures import ImageClassifier, load_image_classifier
 
 SETTINGS = load_preset("resnet", "debug", {"data.batch_size": 8}).data
 
@@ -519,3 +522,52 @@ def test_what_looks_like_pictures(tmp_path):
     assert not image_sources.looks_like_pictures(tmp_path / "texts")
     assert not image_sources.looks_like_pictures(tmp_path / "nothing")
     assert not image_sources.looks_like_pictures(["a.csv"])
+
+
+# --- images of 16 bits
+
+
+def write_deep(folder, top, each=6):
+    """Write grey PNG files of 16 bits, whose values go up to `top`, into two class folders."""
+    for number, label in enumerate(CLASSES):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for seed in range(each):
+            values = np.random.default_rng([seed, number]).integers(0, top + 1, (16, 16))
+            values[0, 0] = top
+            path = folder / label / f"{top}-{seed}.png"
+            Image.fromarray(values.astype(np.uint16)).save(path)
+    return folder
+
+
+@pytest.mark.parametrize(("top", "white"), [(200, 255), (2600, 4095), (40_000, 65_535)])
+def test_images_of_16_bits_have_one_scale(tmp_path, top, white):
+    with load(write_deep(tmp_path, top), image_size=16) as data:
+        assert data.deep_scale == data.view.center.deep_scale == white
+        source = data.train.sources([0])[0]
+        values = np.asarray(Image.open(source)).astype(float)
+        shown = data.view.center(source)
+        np.testing.assert_array_equal(shown[..., 0], np.floor(values * 255 / white))
+        draws = np.full(data.view.draws, 0.5)
+        np.testing.assert_array_equal(data.view.trained(source, draws), shown)
+        assert f"with values up to {top:,}: {100 * top / 65535:.1f} % of their range" in said(data)
+
+
+def test_the_scale_of_16_bits_is_that_of_the_training_part(tmp_path):
+    write_deep(tmp_path / "train", 2600)
+    write_deep(tmp_path / "test", 60_000)
+    with load(tmp_path) as data:
+        assert data.deep_scale == 4095
+        assert "test: 12 images are of 16 bits with values above 4,095" in said(data)
+        assert data.view.center(data.test.sources([0])[0]).max() == 255
+    write_deep(tmp_path / "mixed", 60_000)
+    write_deep(tmp_path / "mixed", 200)
+    with load(tmp_path / "mixed") as data:
+        assert "bits with no value above 5 % of what becomes white (65,535)" in said(data)
+
+
+def test_a_saved_classifier_keeps_the_scale_of_16_bits(tmp_path):
+    with load(write_deep(tmp_path / "data", 2600), image_size=16) as data:
+        network = build(load_preset("resnet", "debug", {"architecture.num_classes": 2}))
+        ImageClassifier(network, data.classes, data.view.center).save(tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "labels.json").read_text())["deep_scale"] == 4095
+    assert load_image_classifier(tmp_path / "model").center.deep_scale == 4095

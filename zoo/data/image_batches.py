@@ -14,7 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.augment import augmentation, flipped, shifted
-from zoo.data.pictures import Center, Source, center_part, open_picture, random_part
+from zoo.data.pictures import (
+    DEEPEST,
+    Center,
+    Source,
+    center_part,
+    open_picture,
+    random_part,
+)
 from zoo.data.pipeline import Place, epoch_of
 from zoo.data.randaugment import randaugment
 from zoo.data.sampling import class_weights, epoch_order, epoch_rows
@@ -68,11 +75,13 @@ class View:
         settings: the preset's data block.
         size: height and width in training.
         fill: mean colour, in [0, 255].
+        deep_scale: value of an image of 16 bits that becomes white.
     """
 
     settings: ImageData
     size: int
     fill: tuple[float, ...]
+    deep_scale: int = DEEPEST
 
     @property
     def evaluation_size(self) -> int:
@@ -83,7 +92,7 @@ class View:
     @property
     def center(self) -> Center:
         """What scoring sees of a picture."""
-        return Center(self.evaluation_size, self.settings.center_fraction)
+        return Center(self.evaluation_size, self.settings.center_fraction, self.deep_scale)
 
     @property
     def draws(self) -> int:
@@ -92,7 +101,8 @@ class View:
 
     def trained(self, source: Source, draws: np.ndarray) -> np.ndarray:
         """Return a part of a picture for training, changed; shifts and flips come later."""
-        settings, image = self.settings, open_picture(source, self.size)
+        settings = self.settings
+        image = open_picture(source, self.size, self.deep_scale)
         if settings.crop == "resized":
             part = random_part(image, self.size, settings.crop_area, draws)
         else:

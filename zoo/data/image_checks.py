@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image_batches import sources
-from zoo.data.pictures import check_picture
+from zoo.data.pictures import DEEPEST, check_picture, deep_scale_of
 from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.errors import ZooError
@@ -21,8 +21,11 @@ from zoo.finding import Finding
 CHUNK = 1024  # pictures looked at between two looks at the result
 NAMED = 5
 ENOUGH = 1000  # pictures of a class (A125)
-# What is kept of each picture: 20 bytes.
-SEEN = np.dtype([("row", "i4"), ("digest", "u8"), ("width", "i4"), ("height", "i4")])
+# What is kept of each picture: 24 bytes.
+SEEN = np.dtype(
+    [("row", "i4"), ("digest", "u8"), ("width", "i4"), ("height", "i4"), ("peak", "i4")]
+)
+DARK = 0.05  # of the range: what stays below is nearly black
 VERY_LONG = 3.0  # times as long as wide: most of it is cut off
 
 
@@ -34,6 +37,7 @@ class Looked:
     digests: np.ndarray
     widths: np.ndarray
     heights: np.ndarray
+    peaks: np.ndarray
     modes: Mapping[str, int]
     turned: int
 
@@ -45,11 +49,17 @@ class Looked:
             digests=self.digests[positions],
             widths=self.widths[positions],
             heights=self.heights[positions],
+            peaks=self.peaks[positions],
         )
 
     def short_sides(self) -> np.ndarray:
         """Return the shorter side of each picture, in pixels."""
         return np.minimum(self.widths, self.heights)
+
+    def deep_scale(self) -> int:
+        """Return the value that becomes white in images of 16 bits."""
+        deep = self.peaks[self.peaks >= 0]
+        return deep_scale_of(int(deep.max())) if len(deep) else DEEPEST
 
 
 def look(
@@ -86,7 +96,7 @@ def look(
             kept = [pair for pair in zip(some, checked, strict=True) if not pair[1].problem]
             modes.update(each.mode for _, each in kept)
             turned += sum(each.turned for _, each in kept)
-            seen = [(row, each.digest, each.width, each.height) for row, each in kept]
+            seen = [(row, e.digest, e.width, e.height, e.peak) for row, e in kept]
             chunks.append(np.array(seen, SEEN))
     if broken:
         _report(broken, drop, findings)
@@ -96,6 +106,7 @@ def look(
         digests=found["digest"].copy(),
         widths=found["width"].copy(),
         heights=found["height"].copy(),
+        peaks=found["peak"].copy(),
         modes=modes,
         turned=turned,
     )
@@ -130,6 +141,32 @@ def oddities(name: str, looked: Looked) -> list[Finding]:
     if looked.turned:
         what = f"{name}: {looked.turned:,} pictures are turned upright by their EXIF data."
         found.append(Finding("info", what, {"count": looked.turned}, ""))
+    return found
+
+
+def depths(name: str, looked: Looked, deep_scale: int) -> list[Finding]:
+    """Return findings on images of 16 bits, beside the value that becomes white."""
+    deep = looked.peaks[looked.peaks >= 0]
+    if not len(deep):
+        return []
+    largest, found = int(deep.max()), []
+    evidence = {"count": len(deep), "largest": largest, "deep_scale": deep_scale}
+    share = f"{100 * largest / DEEPEST:.1f} % of their range"
+    what = (
+        f"{name}: {_images(len(deep))} of 16 bits, with values up to {largest:,}: {share}. "
+        f"{deep_scale:,} becomes white in all of them."
+    )
+    found.append(Finding("info", what, evidence, "The largest of the training part decides."))
+    clipped = int((deep > deep_scale).sum())
+    if clipped:
+        what = f"{name}: {_images(clipped)} of 16 bits with values above {deep_scale:,}: they are "
+        what += "cut off at white, as no image to learn from goes so far."
+        found.append(Finding("warning", what, {"count": clipped}, "Are they scaled alike?"))
+    dark = int((deep < DARK * deep_scale).sum())
+    if dark:
+        what = f"{name}: {_images(dark)} of 16 bits with no value above {100 * DARK:.0f} % of what "
+        what += f"becomes white ({deep_scale:,}): they are nearly black."
+        found.append(Finding("warning", what, {"count": dark}, "Are they scaled alike?"))
     return found
 
 
@@ -221,6 +258,10 @@ def unknown_labels(store: Store, rows: np.ndarray, labels: list[str], name: str)
         {"count": len(rows), "labels": labels},
         "Add such pictures to the training data, or remove them.",
     )
+
+
+def _images(count: int) -> str:
+    return "1 image is" if count == 1 else f"{count:,} images are"
 
 
 def _count(count: int) -> str:

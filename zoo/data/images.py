@@ -56,6 +56,7 @@ class Images:
         image_size: height and width of what the network sees in training.
         pixel_mean: of red, green and blue over training pictures, in [0, 255].
         pixel_std: their standard deviations.
+        deep_scale: value of images of 16 bits that becomes white (`zoo.data.pictures.Center`).
     """
 
     train: Pictures
@@ -69,11 +70,12 @@ class Images:
     image_size: int
     pixel_mean: tuple[float, ...]
     pixel_std: tuple[float, ...]
+    deep_scale: int
 
     @property
     def view(self) -> View:
         """What the network sees of a picture."""
-        return View(self.settings, self.image_size, self.pixel_mean)
+        return View(self.settings, self.image_size, self.pixel_mean, self.deep_scale)
 
     def dataset(
         self,
@@ -329,11 +331,14 @@ def _finished(
         pictures[name] = Pictures(split, part.arrays)
     size = min(image_size, max(int(np.median(train.looked.short_sides())), SMALLEST))
     findings += _judged(pictures, parts, classes, settings, size, image_size)
-    view = View(settings, size, (0.0, 0.0, 0.0))
+    scale = train.looked.deep_scale()
+    for name in pictures:
+        findings += image_checks.depths(name, parts[name].looked, scale)
+    view = View(settings, size, (0.0, 0.0, 0.0), scale)
     mean, std = _colours(pictures["train"], view, seed)
     return Images(
         pictures["train"], pictures["validation"], pictures.get("test"), classes, findings,
-        _fingerprint(pictures, parts), settings, seed, size, mean, std,
+        _fingerprint(pictures, parts), settings, seed, size, mean, std, scale,
     )  # fmt: skip
 
 

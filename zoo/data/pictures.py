@@ -17,6 +17,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # no other decoder is ever trie
 ASPECTS = (3 / 4, 4 / 3)  # of random parts (Szegedy 2014)
 SHARP = 2.0  # times the wanted size, down to which a large picture is first averaged
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # grey of more than 8 bits
+DEEPEST = 65535  # largest value of 16 bits
 
 # Where a picture is: a file, or its pixels `(height, width)` or `(height, width, channels)`.
 Source = Path | np.ndarray
@@ -32,6 +33,7 @@ class Checked:
         height: of the upright picture, in pixels.
         mode: Pillow's name for its colours, such as `RGB`, `L` (grey) or `CMYK`.
         turned: whether its EXIF data say that it is not stored upright.
+        peak: largest value of an image of 16 bits grey; -1 for all others.
         problem: why it cannot be read; empty when it can.
     """
 
@@ -40,6 +42,7 @@ class Checked:
     height: int = 0
     mode: str = ""
     turned: bool = False
+    peak: int = -1
     problem: str = ""
 
 
@@ -58,14 +61,26 @@ def check_picture(source: Source) -> Checked:
                 width, height = height, width
             image.draft("RGB", (1, 1))  # of a JPEG all is read, and little computed
             image.load()
+            peak = int(np.asarray(image).max()) if mode in DEEP else -1
     except Image.UnidentifiedImageError:
         return Checked(problem="is not a picture")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return Checked(problem=_reason(error))
-    return Checked(_digest(content), width, height, mode, turned)
+    return Checked(_digest(content), width, height, mode, turned, peak)
 
 
-def open_picture(source: Source, least: int | None = None) -> Image.Image:
+def deep_scale_of(peak: int) -> int:
+    """Return the value that becomes white where the largest of images of 16 bits is `peak`.
+
+    The largest of the fewest bits, at least eight, that hold it: 255 of images of 8 bits in files
+    of 16, 4095 of X-rays of 12 bits.
+    """
+    return (1 << max(8, int(peak).bit_length())) - 1
+
+
+def open_picture(
+    source: Source, least: int | None = None, deep_scale: int = DEEPEST
+) -> Image.Image:
     """Return a picture upright, in red, green and blue, as bytes.
 
     Transparent parts become white, grey of 16 bits becomes 8, an animation is its first frame.
@@ -73,6 +88,7 @@ def open_picture(source: Source, least: int | None = None) -> Image.Image:
     Args:
         source: where it is.
         least: shorter side that is needed; a JPEG may come smaller than it is, but not than this.
+        deep_scale: value of an image of 16 bits grey that becomes white; larger ones do as well.
 
     Raises:
         OSError: the file cannot be read.
@@ -83,7 +99,7 @@ def open_picture(source: Source, least: int | None = None) -> Image.Image:
         if least is not None:
             image.draft("RGB", (round(SHARP * least), round(SHARP * least)))
         image.load()
-        return _coloured(ImageOps.exif_transpose(image))
+        return _coloured(ImageOps.exif_transpose(image), deep_scale)
 
 
 def center_part(image: Image.Image, size: int, fraction: float) -> np.ndarray:
@@ -101,10 +117,13 @@ class Center:
     Args:
         size: height and width it is brought to, in pixels.
         fraction: share of the shorter side that it takes, in (0, 1].
+        deep_scale: value of an image of 16 bits grey that becomes white, 255; smaller ones in
+            proportion. One number for all images, decided by the training part (`deep_scale_of`).
     """
 
     size: int
     fraction: float
+    deep_scale: int = DEEPEST
 
     def __call__(self, source: Source) -> np.ndarray:
         """Return it as uint8 `(size, size, 3)`.
@@ -112,7 +131,8 @@ class Center:
         Raises:
             OSError: the file cannot be read.
         """
-        return center_part(open_picture(source, self.size), self.size, self.fraction)
+        image = open_picture(source, self.size, self.deep_scale)
+        return center_part(image, self.size, self.fraction)
 
 
 def random_part(image: Image.Image, size: int, area: float, draws: np.ndarray) -> np.ndarray:
@@ -145,11 +165,10 @@ def _resized(image: Image.Image, size: int, box: tuple[float, float, float, floa
     return np.asarray(part)
 
 
-def _coloured(image: Image.Image) -> Image.Image:
+def _coloured(image: Image.Image, deep_scale: int) -> Image.Image:
     if image.mode in DEEP:
-        values = np.asarray(image, np.float64)
-        top = 255.0 if values.max(initial=0.0) <= 255.0 else 65535.0
-        return Image.fromarray((values * 255.0 / top).clip(0, 255).astype(np.uint8)).convert("RGB")
+        values = np.asarray(image, np.float64) * 255.0 / deep_scale
+        return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")

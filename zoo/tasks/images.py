@@ -100,7 +100,7 @@ def _normalised(data: Images, seed: int) -> np.ndarray:
     positions = np.arange(len(data.train))
     if len(positions) > WHITENED:
         positions = np.random.default_rng(seed).choice(positions, WHITENED, replace=False)
-    center = Center(data.image_size, data.settings.center_fraction)
+    center = Center(data.image_size, data.settings.center_fraction, data.deep_scale)
     images = np.stack([center(source) for source in data.train.sources(positions)])
     mean, std = np.array(data.pixel_mean, np.float32), np.array(data.pixel_std, np.float32)
     return (images.astype(np.float32) - mean) / std

@@ -19,7 +19,7 @@ from zoo import scores
 from zoo.data.image_batches import Pictures
 from zoo.data.image_sources import picture_files
 from zoo.data.images import load_pictures
-from zoo.data.pictures import Center, Source, check_picture
+from zoo.data.pictures import DEEPEST, Center, Source, check_picture
 from zoo.data.rows import Columns
 from zoo.data.sheet import write_sheet
 from zoo.errors import ZooError
@@ -47,7 +47,11 @@ class ImageClassifier:
     center: Center
 
     def save(self, folder: Path) -> None:
-        """Write `model.keras` and `labels.json` into a folder."""
+        """Write `model.keras` and `labels.json` into a folder.
+
+        The second holds the labels in the order of the logits, and what `Center` says of size,
+        fraction and `deep_scale`: the value of a 16-bit image that becomes white.
+        """
         save_network(self.network, folder)
         document = {"labels": self.labels, **dataclasses.asdict(self.center)}
         write_json(folder / "labels.json", document)
@@ -199,7 +203,8 @@ def load_image_classifier(folder: Path) -> ImageClassifier:
     document = read_json(path)
     try:
         labels = list(document["labels"])
-        center = Center(int(document["size"]), float(document["fraction"]))
+        scale = int(document.get("deep_scale", DEEPEST))  # older runs do not say
+        center = Center(int(document["size"]), float(document["fraction"]), scale)
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{path}: is damaged: labels, size and fraction.") from error
     network = load_network(folder)
