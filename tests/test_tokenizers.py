@@ -401,3 +401,35 @@ def test_a_giant_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tokenizers, "LARGEST_FILE", 10)
     with pytest.raises(ZooError, match="larger than any tokenizer"):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_what_is_read_of_a_long_text_is_tokenized(kind: str) -> None:
+    """A run of a million characters that sentencepiece does not know would take a minute."""
+    tokenizer = learn(kind)
+    started = time.perf_counter()
+    rows = tokenizer.encode(
+        tf.constant(["the story " + "\u2603" * 1_000_000, "dull"]), 256
+    ).to_list()
+    assert time.perf_counter() - started < 5
+    assert rows[0][:2] == tokenizer(["the story"]).to_list()[0][:2]
+    assert len(rows[0]) <= 256
+    # Ordinary texts, however long, give what they gave.
+    long = " ".join(TEXTS * 400)
+    assert (
+        tokenizer.encode(tf.constant([long]), 256).to_list()[0]
+        == (tokenizer([long]).to_list()[0][:256])
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_are_counted_in_pieces_of_long_texts(kind: str) -> None:
+    tokenizer = learn(kind)
+    texts = ["the story", "", "the story was dull " * 5000, "a"]
+    lengths = [len(row) for row in tokenizer(texts).to_list()]
+    counted = tokenizer.count(texts)
+    assert counted[[0, 1, 3]].tolist() == [lengths[0], 1, lengths[3]]
+    assert abs(counted[2] - lengths[2]) <= 95_000 // 16_384 + 1
+    started = time.perf_counter()
+    tokenizer.count(["\u2603" * 1_000_000])
+    assert time.perf_counter() - started < 5

@@ -53,7 +53,7 @@ class TokenIds:
         def tokenize(some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             texts = self.split.store.raw(self.split.rows[some])
             with tf.device("CPU:0"):
-                ids = self.tokenizer(tf.constant(texts, tf.string))[:, : self.max_length]
+                ids = self.tokenizer.encode(tf.constant(texts, tf.string), self.max_length)
             return ids.flat_values.numpy(), ids.row_lengths().numpy()
 
         cores = os.cpu_count() or 1

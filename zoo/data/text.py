@@ -349,7 +349,7 @@ def _judged(
         counts = np.bincount(train.labels, minlength=len(classes)).tolist()
         found += checks.rare_classes(dict(zip(classes, counts, strict=True)), settings.batch_size)
     texts = {name: split.texts(probe(split, seed)) for name, split in splits.items() if len(split)}
-    lengths = tokenizer(tf.constant(texts["train"])).row_lengths().numpy()
+    lengths = tokenizer.count(texts["train"])
     found += checks.text_lengths(lengths, settings.max_length, len(train))
     missing: Counter[str] = Counter()
     for some in texts.values():

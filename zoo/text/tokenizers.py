@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,11 @@ FILES = {
     "characters": "vocabulary.txt",
 }
 LARGEST_FILE = 256 * 2**20  # bytes; a vocabulary of millions of pieces is far below
+# Characters of a text that are tokenized for each token that is read: ordinary tokens have four.
+# The time of sentencepiece grows with the square of a run of characters that it does not know, so
+# that one line of 1 MB would take a minute (openai/tiktoken#195).
+TOKEN_CHARACTERS = 64
+PIECE_CHARACTERS = 16_384  # of a text whose tokens are counted: longer ones are counted in pieces
 CHUNK = 2_048  # texts an op sees at once where the zoo itself calls it
 
 
@@ -84,9 +89,35 @@ class Tokenizer(tf.Module):
         """Return int32 ids `(batch, None)` of strings `(batch,)`; every row has at least one."""
         return _without_empty_rows(self._tokenize(texts))
 
+    def encode(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
+        """Return int32 ids `(batch, None)`, at most `max_length` of each text.
+
+        Only the first `TOKEN_CHARACTERS * max_length` characters of a text are looked at.
+        """
+        texts = tf.convert_to_tensor(texts, tf.string)
+        beginning = tf.strings.substr(texts, 0, TOKEN_CHARACTERS * max_length, unit="UTF8_CHAR")
+        return self(beginning)[:, :max_length]
+
     def encode_dense(self, texts: tf.Tensor, max_length: int) -> tf.Tensor:
-        """Return int32 ids `(batch, time)`, cut at `max_length`, padded with 0 at the right."""
-        return self(texts)[:, :max_length].to_tensor(PADDING)
+        """Return int32 ids `(batch, time)` as `encode`, padded with 0 at the right."""
+        return self.encode(texts, max_length).to_tensor(PADDING)
+
+    def count(self, texts: Sequence[str]) -> np.ndarray:
+        """Return how many tokens each text has, int64.
+
+        A text of more than `PIECE_CHARACTERS` is counted in pieces, so that it may come out a token
+        longer for each of them.
+        """
+        counts = np.zeros(len(texts), np.int64)
+        pieces = [
+            (position, text[start : start + PIECE_CHARACTERS])
+            for position, text in enumerate(texts)
+            for start in range(0, max(1, len(text)), PIECE_CHARACTERS)
+        ]
+        for start in range(0, len(pieces), CHUNK):
+            positions, some = zip(*pieces[start : start + CHUNK], strict=True)
+            np.add.at(counts, list(positions), self(tf.constant(some)).row_lengths().numpy())
+        return counts
 
     def pieces(self) -> list[str]:
         """Return what each id stands for; 0 is `<pad>`, 1 is `<unk>`."""

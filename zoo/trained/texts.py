@@ -64,7 +64,7 @@ class TextClassifier:
         """
         remaining = iter(texts)
         while chunk := list(itertools.islice(remaining, CHUNK)):
-            ids = self.tokenizer(tf.constant(chunk))[:, : self.max_length]
+            ids = self.tokenizer.encode(tf.constant(chunk), self.max_length)
             lengths = ids.row_lengths().numpy()
             order = np.argsort(lengths, kind="stable")
             found: np.ndarray | None = None
