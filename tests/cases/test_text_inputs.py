@@ -49,3 +49,18 @@ def test_one_hot_columns(name, message, zoo_command, shared_case) -> None:
     path = shared_case(name)
     asked = ["--preset", "resnet/default"] if name.startswith("images/") else []
     assert message in zoo_command("data", path, *asked, code=1).stderr
+
+
+def test_marks_that_backslashes_escape(zoo_command, shared_case) -> None:
+    ended = zoo_command("data", shared_case("text/backslash_quotes") / "a.csv", code=0)
+    assert "a.csv: row" in ended.stdout and "a backslash stood before" in ended.stdout
+
+
+def test_blanks_before_marks(zoo_command, shared_case) -> None:
+    path = shared_case("text/separators") / "quoted_space.csv"
+    assert "A blank stands before" in zoo_command("data", path, code=1).stderr
+
+
+def test_utf_32_is_called_so(zoo_command, shared_case) -> None:
+    path = shared_case("text/encodings") / "utf-32.csv"
+    assert "is not UTF-8 but UTF-32" in zoo_command("data", path, code=1).stderr

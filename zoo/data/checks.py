@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.csvfaults import DOUBLED
 from zoo.data.rows import Columns, quoted
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.finding import Finding
@@ -15,21 +16,30 @@ PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99}
 MUCH_CUT = 0.1  # share of cut texts from which it is worth a warning
 FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 
+# What `Rows.noted` says of a text, and what to do about it.
+NOTED = {
+    "swallowed": (
+        "{count} hold{s} whole rows of the file inside the text",
+        "A quotation mark that opens the text is not closed: close it, or double it.",
+    ),
+    "backslashes": (
+        "{count} {have} lost a quotation mark that a backslash stood before",
+        DOUBLED,
+    ),
+    "outer_quotes": (
+        "{count} {stand} in quotation marks that are part of the text: a blank is before them",
+        "Take the blanks before quotation marks away: only what follows a delimiter at once opens "
+        "a field.",
+    ),
+}
+
 
 def reading(store: Store) -> list[Finding]:
     """Return findings on how a file was read: columns left out, rows that look wrong."""
     hint = "Several text columns are joined with --text title,body."
     found = columns_read(store.place(0)[0], store.columns, hint=hint)
-    if store.swallowed:
-        found.append(
-            _on_rows(
-                "warning",
-                store,
-                store.swallowed,
-                "{count} hold{s} whole rows of the file inside the text",
-                "A quotation mark that opens the text is not closed: close it, or double it.",
-            )
-        )
+    for noted, rows in store.noted.items():
+        found.append(_on_rows("warning", store, rows, *NOTED[noted]))
     if store.mended:
         found.append(
             _on_rows(
@@ -256,6 +266,7 @@ def _on_rows(
         "s": "s" if one else "",
         "are": "is" if one else "are",
         "have": "has" if one else "have",
+        "stand": "stands" if one else "stand",
     }
     return Finding(
         level,

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from zoo.data.columns import FIRST_VALUES, look_at, quoted
+from zoo.data.csvfaults import backslashes, fault, outer_quotes, swallowed
 from zoo.data.encodings import check_encoding
-from zoo.data.rows import Columns, Rows, Wanted, choose_columns, joined, label_text
+from zoo.data.rows import Rows, Wanted, choose_columns, joined, label_text
 from zoo.errors import ZooError
 
 BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
+GROWTH = 8  # of the blocks, where a row does not fit
 HEAD_BYTES = 1 << 16
-LARGEST_ROW = 64 << 20
+LARGEST_ROW = 64 << 20  # bytes: a longer one is no row of anything
 OTHER_DELIMITERS = "\t;|^~\x01,"
-SHOWN = 200  # characters of a fault
 
 
 def read_csv(
@@ -54,26 +54,56 @@ def read_csv(
             if len(parts) > 1:
                 texts = [joined(each) for each in zip(*parts, strict=True)]
             seen.update(labels or ())
-            swallowed = _swallowed(parts[0], names, columns, delimiter, seen)
+            noted = {
+                "swallowed": swallowed(parts[0], names, columns, delimiter, seen),
+                "backslashes": backslashes(parts[0]),
+                "outer_quotes": outer_quotes(parts[0]),
+            }
+            for position in noted["swallowed"]:
+                if len(parts[0][position]) > BLOCK_BYTES:
+                    raise ZooError(
+                        f"{path}: row {first + position} is longer than {BLOCK_BYTES:,} bytes and "
+                        "holds whole rows of the file. Is a quotation mark in it never closed?"
+                    )
             yield Rows(
                 str(path), first, texts, labels, columns,
-                tuple(first + row for row in swallowed),
+                {what: [first + row for row in rows] for what, rows in noted.items() if rows},
             )  # fmt: skip
             first += batch.num_rows
     except pa.ArrowInvalid as error:
-        fault = _fault(str(error), opened, delimiter)
-        raise ZooError(f"{path}: {fault}") from error
+        told = fault(str(error), opened, delimiter, LARGEST_ROW)
+        raise ZooError(f"{path}: {told}") from error
 
 
 def _batches(
     opened: Callable[[], pa.NativeFile], delimiter: str, names: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the columns; where a row does not fit into a block, from there on in larger ones."""
+    size, given = BLOCK_BYTES, 0
+    while True:
+        before = given
+        try:
+            for batch in _blocks(opened, delimiter, names, size):
+                skipped = min(before, batch.num_rows)
+                before -= skipped
+                given += batch.num_rows - skipped
+                yield batch.slice(skipped)
+            return
+        except pa.ArrowInvalid as error:
+            if "straddling" not in str(error) or size >= LARGEST_ROW:
+                raise
+        size = min(GROWTH * size, LARGEST_ROW)
+
+
+def _blocks(
+    opened: Callable[[], pa.NativeFile], delimiter: str, names: list[str], size: int
 ) -> Iterator[pa.RecordBatch]:
     with (
         opened() as file,
         arrow_csv.open_csv(
             file,
             # One thread: only then are the rows of a fault counted.
-            arrow_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+            arrow_csv.ReadOptions(block_size=size, use_threads=False),
             arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             # As bytes: no text is taken for a number or a missing value.
             arrow_csv.ConvertOptions(
@@ -151,67 +181,3 @@ def _decoded(path: Path, name: str, column: pa.Array, first: int) -> list[str]:
                     f"{error.start}). Save the file as UTF-8."
                 ) from error
         raise
-
-
-def _swallowed(
-    texts: Sequence[str],
-    names: Sequence[str],
-    columns: Columns,
-    delimiter: str,
-    labels: set[str | None],
-) -> Iterator[int]:
-    """Yield positions of texts that read like the rest of a row, whole rows, and half a row.
-
-    A quotation mark that opens a field and is not closed swallows the rows up to the next one,
-    and the file still parses.
-    """
-    if columns.label is None:
-        return
-    before = names.index(columns.texts[0])
-    place = names.index(columns.label)
-
-    def broken(lines: list[list[str]]) -> bool:
-        label = lines[0][place - before] if place > before else lines[-1][place]
-        return label.strip('"\r ') in labels
-
-    for position, text in enumerate(texts):
-        if "\n" in text and delimiter in text:
-            lines = [line.split(delimiter) for line in text.split("\n")]
-            inner = {len(fields) for fields in lines[1:-1]}
-            ends = (len(lines[0]), len(lines[-1]))
-            if ends == (len(names) - before, before + 1) and inner <= {len(names)}:
-                if broken(lines):
-                    yield position
-
-
-def _fault(message: str, opened: Callable[[], pa.NativeFile], delimiter: str) -> str:
-    """Return pyarrow's words on a row that does not parse, with the row counted as we do."""
-    message = " ".join(message.split())
-    row = re.search(r"Row #(\d+): ([^:]*): ?(.*)", message)
-    if row:
-        hint = " Is a quotation mark never closed?" if row[3].startswith('"') else ""
-        return f"row {int(row[1]) - 1} does not parse: {row[2]}: {row[3][:SHOWN]}{hint}"
-    if "straddling" in message:
-        return (
-            f"row {_long_row(opened, delimiter)} is longer than {BLOCK_BYTES:,} bytes. "
-            "Is a quotation mark in it never closed?"
-        )
-    if "Empty CSV" in message:
-        return "holds no rows, only a header."
-    return f"does not parse: {message[:SHOWN]}"
-
-
-def _long_row(opened: Callable[[], pa.NativeFile], delimiter: str) -> int:
-    """Return the number of the first row with a field that does not fit into a block."""
-    number = 0  # rows read; the header is one
-    limit = csv.field_size_limit(BLOCK_BYTES)
-    try:
-        with opened() as file:
-            lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-            for _ in csv.reader(lines, delimiter=delimiter):
-                number += 1
-    except csv.Error:
-        pass
-    finally:
-        csv.field_size_limit(limit)
-    return number

@@ -37,7 +37,8 @@ class Rows:
         texts: the texts.
         labels: None where a row has no label; None as a whole where no label was asked for.
         columns: of the table that the rows come from, if it has any.
-        swallowed: numbers of rows whose text seems to hold other rows.
+        noted: numbers of rows that seem to be read wrongly, by what is wrong with them; the words
+            for it are in `zoo.data.checks`.
     """
 
     file: str
@@ -45,7 +46,7 @@ class Rows:
     texts: list[str]
     labels: list[str | None] | None
     columns: Columns | None = None
-    swallowed: tuple[int, ...] = ()
+    noted: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Store:
         labels: positions in `names`, int32; -1 where a row has none.
         hashes: uint64 of the texts without surrounding space: equal texts, equal hashes.
         columns: of the first table that was read, or None.
-        swallowed: rows whose text seems to hold other rows.
+        noted: rows that seem to be read wrongly, by what is wrong with them (`Rows.noted`).
         mended: rows whose text held half a surrogate pair, now replaced.
 
     Raises:
@@ -48,7 +48,7 @@ class Store:
     def __init__(self, rows: Iterable[Rows]):
         self.names: list[str] = []
         self.columns: Columns | None = None
-        self.swallowed: list[int] = []
+        self.noted: dict[str, list[int]] = {}
         self.mended: list[int] = []
         self.labels = np.zeros(0, np.int32)
         self.hashes = np.zeros(0, np.uint64)
@@ -99,7 +99,8 @@ class Store:
         if last is None or last[1] != part.file or last[2] + self._rows - last[0] != part.first:
             self._files.append((self._rows, part.file, part.first))
         self.columns = self.columns or part.columns
-        self.swallowed += [self._rows + number - part.first for number in part.swallowed]
+        for what, rows in part.noted.items():
+            self.noted.setdefault(what, []).extend(self._rows + row - part.first for row in rows)
 
     def _encoded(self, text: str, row: int) -> bytes:
         try:
