@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo" / "__init__.py").read_text())[1]
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo" / "__init__.py").read_text("utf-8"))[1]
 MODELS = sorted(path.name for path in (ROOT / "presets").iterdir() if path.is_dir())
 
 TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2", "polars>=1"]

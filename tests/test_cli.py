@@ -1,15 +1,19 @@
 """The commands, as a person types them."""
 
 import json
+import shlex
 import subprocess
 import sys
 
 import pytest
+import typer
 from conftest import QUICK, sentences, write_csv
 from typer.testing import CliRunner
 
+import zoo
 from zoo.cli import app
 from zoo.errors import ZooError
+from zoo.options import EXAMPLES
 
 SETTINGS = [part for key, value in QUICK.items() for part in ("--set", f"{key}={value}")]
 
@@ -109,3 +113,33 @@ def test_runs(trained) -> None:
 def test_set_wants_key_and_value(reviews) -> None:
     with pytest.raises(ZooError, match="KEY=VALUE"):
         run("train", "textcnn", str(reviews), "--set", "recipe.epochs")
+
+
+COMMANDS = typer.main.get_command(app).commands
+
+
+def test_version_and_help(zoo_command) -> None:
+    assert zoo_command("--version", code=0).stdout == f"zoo {zoo.__version__}\n"
+    whole = zoo_command("--help", code=0).stdout
+    assert "143 SIGTERM" in whole and "--install-completion" in whole
+    assert zoo_command("-h", code=0).stdout == zoo_command("help", code=0).stdout == whole
+    for name in COMMANDS:
+        shown = zoo_command(name, "-h", code=0).stdout
+        assert zoo_command("help", name, code=0).stdout == shown
+        assert all(" ".join(line.split()) in shown for line in EXAMPLES.get(name, ()))
+    assert "Did you mean 'train'?" in zoo_command("help", "trian", code=1).stderr
+    assert "-- COMMAND" in zoo_command("launch", "--help", code=0).stdout
+
+
+def test_every_command_has_examples_that_parse() -> None:
+    assert set(EXAMPLES) == set(COMMANDS) - {"help"}
+    for name, lines in EXAMPLES.items():
+        for line in lines:
+            words = shlex.split(line.split("|")[-1].split(">")[0])
+            assert words[:2] == ["zoo", name]
+            COMMANDS[name].make_context(name, words[2:])
+
+
+def test_a_misspelt_command_or_option_says_what_was_meant(zoo_command) -> None:
+    assert "Did you mean 'train'?" in zoo_command("trian", code=2).stderr
+    assert "--overwrite" in zoo_command("train", "textcnn", "--ovrwrite", code=2).stderr

@@ -1,6 +1,8 @@
 """Files are written whole or not at all."""
 
+import ast
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,3 +57,58 @@ def test_did_you_mean() -> None:
         " Did you mean 'learning_rate'?"
     )
     assert did_you_mean("xyz", ["learning_rate"]) == ""
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+BINARY = ("os", "gzip", "lzma", "Image")  # modules whose `open` reads bytes unless asked for text
+
+
+def depends_on_the_locale(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in an encoding that it does not name."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given = {keyword.arg for keyword in call.keywords}
+    words = [each.value for each in ast.walk(call) if isinstance(each, ast.Constant)]
+    if "encoding" in given or "utf-8" in words:
+        return False
+    if name in ("read_text", "write_text"):  # zoo.files has a `write_text` of its own
+        return isinstance(call.func, ast.Attribute)
+    if name == "open":
+        module = getattr(getattr(call.func, "value", None), "id", "")
+        modes = "".join(word for word in words if isinstance(word, str) and len(word) < 4)
+        return "t" in modes if module in BINARY else "b" not in modes
+    of_a_process = name in ("run", "Popen", "check_output") and "text" in given
+    return of_a_process or name in ("TextIOWrapper", "fdopen")
+
+
+def lines_that_depend_on_the_locale(path: Path) -> list[int]:
+    calls = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [
+        call.lineno for call in calls if isinstance(call, ast.Call) and depends_on_the_locale(call)
+    ]
+
+
+def test_text_is_utf_8_whatever_the_locale() -> None:
+    files = [*(ROOT / "zoo").rglob("*.py"), ROOT / "setup.py"]
+    found = {str(path): lines_that_depend_on_the_locale(path) for path in files}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("path.read_text()", [1]),
+        ("path.open('w', newline='')", [1]),
+        ("path.open('rb')", []),
+        ("open(path)", [1]),
+        ("open(path, encoding='utf-8')", []),
+        ("subprocess.run(command, text=True)", [1]),
+        ("gzip.open(path)", []),
+        ("gzip.open(path, 'rt')", [1]),
+        ("write_text(path, text)", []),
+    ],
+)
+def test_what_the_test_above_finds(code, lines, tmp_path) -> None:
+    (tmp_path / "a.py").write_text(code)
+    assert lines_that_depend_on_the_locale(tmp_path / "a.py") == lines

@@ -15,7 +15,7 @@ ROWS = [
     ["models", "data"],
     ["training", "distribute", "baselines"],
     ["builders", "trained", "run", "jobs", "tasks"],
-    ["tuning", "show"],
+    ["tuning", "show", "process", "options"],
     ["cli"],
     ["__main__"],
 ]

@@ -176,7 +176,7 @@ def test_ctrl_c_keeps_the_best_so_far(reviews, tmp_path) -> None:
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "zoo predict" in stderr
     assert f"--out {out} --resume" in stderr
     assert zoo.load_run(out).predict(["a great film"])

@@ -1,7 +1,8 @@
-"""`python -m zoo` and the `zoo` command: errors are one readable message, exit code 1."""
+"""`python -m zoo` and the `zoo` command: errors are one readable message; see `zoo.process`."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
@@ -10,24 +11,15 @@ def main() -> None:
     """Run the command line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr otherwise
     from zoo.cli import app
-    from zoo.errors import ZooError
+    from zoo.process import ended, run
 
-    debug = "--debug" in sys.argv
-    if debug:
+    command = functools.partial(app, prog_name="zoo")
+    own = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+    if "--debug" in own:  # not that of a command that is launched
         sys.argv.remove("--debug")
-    try:
-        app()
-    except ZooError as error:
-        if debug:
-            raise
-        print(f"zoo: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except BrokenPipeError:  # `zoo predict ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        print("zoo: interrupted.", file=sys.stderr)
-        raise SystemExit(130) from None
+        run(command)
+        return
+    raise SystemExit(ended(command))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,21 @@ from typing import Annotated, Any
 import typer
 
 from zoo import show
-from zoo.errors import ZooError
+from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
+from zoo.options import (
+    EXIT_CODES,
+    WITH_LABELS,
+    WITHOUT_LABELS,
+    DataPath,
+    DropMissing,
+    Json,
+    Label,
+    Text,
+    Version,
+    examples,
+    flag,
+)
 from zoo.plain_yaml import parse_value
 from zoo.preset import explain as explain_preset
 from zoo.preset import load_preset, summaries
@@ -21,27 +34,19 @@ from zoo.quiet import load_tensorflow
 app = typer.Typer(
     name="zoo",
     help="A Keras / TensorFlow model zoo with tuned defaults. `--debug` shows tracebacks.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Text = Annotated[
-    str | None,
-    typer.Option("--text", help="Text column, several joined by commas; or that of picture files."),
-]
-Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
-DropMissing = Annotated[
-    bool, typer.Option(help="Leave out rows without a label, and unreadable images.")
-]
-DataPath = Annotated[
-    list[str] | None,
-    typer.Argument(help="CSV, TSV, JSON lines, Parquet, .npz or text file(s), or a folder."),
-]
+
+@app.callback()
+def common(version: Version = False) -> None:
+    """Take what comes before a command."""
 
 
-@app.command()
+@app.command(epilog=examples("train"))
 def train(
     model: Annotated[str, typer.Argument(help="Name of a model, or path of a preset file.")],
     data: DataPath = None,
@@ -59,9 +64,9 @@ def train(
     classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
     drop_missing: DropMissing = False,
     devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
-    overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
+    overwrite: Annotated[bool, flag("--overwrite", "Replace the run in --out.")] = False,
     resume: Annotated[
-        bool, typer.Option(help="Go on with the interrupted run in --out, bit for bit.")
+        bool, flag("--resume", "Resume the interrupted run in --out, bit for bit.")
     ] = False,
     note: Annotated[str, typer.Option(help="Why this run; kept in notes.yaml.")] = "",
     as_json: Json = False,
@@ -104,9 +109,14 @@ def train(
         show.train_summary(run)
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@app.command(
+    epilog=examples("launch"),
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 def launch(
-    command: Annotated[list[str], typer.Argument(help="After --: zoo train ...")],
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- COMMAND", help="After --: zoo train ...")
+    ],
     workers: Annotated[int, typer.Option(help="Worker processes on this machine.")] = 2,
 ) -> None:
     """Run a command as several workers that train together."""
@@ -115,10 +125,10 @@ def launch(
     raise typer.Exit(run_workers(workers, command))
 
 
-@app.command()
+@app.command(epilog=examples("evaluate"))
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    data: Annotated[list[str], typer.Argument(help="Data with labels, or a corpus.")],
+    data: Annotated[list[str], typer.Argument(help=WITH_LABELS)],
     text: Text = None,
     label: Label = None,
     drop_missing: DropMissing = False,
@@ -143,12 +153,12 @@ def evaluate(
         show.scores_table("data", metrics)
 
 
-@app.command()
+@app.command(epilog=examples("predict"))
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Text lines or tables, - for stdin; or pictures and folders of them."),
+        typer.Argument(help=WITHOUT_LABELS),
     ] = None,
     text: Text = None,
 ) -> None:
@@ -172,7 +182,7 @@ def predict(
         print(json.dumps(prediction, ensure_ascii=False))
 
 
-@app.command()
+@app.command(epilog=examples("generate"))
 def generate(
     run: Annotated[Path, typer.Argument(help="A run's folder, of a language model.")],
     prompt: Annotated[str, typer.Argument(help="What the text begins with.")] = "",
@@ -188,7 +198,7 @@ def generate(
     print(load_run(run).generate(prompt, length, temperature, top_k, seed))
 
 
-@app.command()
+@app.command(epilog=examples("export"))
 def export(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
@@ -207,7 +217,7 @@ def export(
     print(f"{written}: a SavedModel; its `serve` {takes}.")
 
 
-@app.command()
+@app.command(epilog=examples("data"))
 def data(
     path: Annotated[list[str], typer.Argument(help="File(s) or a folder.")],
     text: Text = None,
@@ -217,7 +227,7 @@ def data(
     ] = None,
     drop_missing: DropMissing = False,
     picture_sheet: Annotated[
-        bool, typer.Option("--show", help="Write a sheet of the pictures that training sees.")
+        bool, flag("--show", "Write a sheet of the pictures that training sees.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -256,7 +266,7 @@ def data(
         show.data_summary(summary, findings)
 
 
-@app.command()
+@app.command(epilog=examples("presets"))
 def presets(
     name: Annotated[str | None, typer.Argument(help="MODEL or MODEL/PRESET.")] = None,
     as_json: Json = False,
@@ -274,7 +284,7 @@ def presets(
         show.presets_table(found)
 
 
-@app.command()
+@app.command(epilog=examples("explain"))
 def explain(
     name: Annotated[str, typer.Argument(help="MODEL, MODEL/PRESET or a preset file.")],
     key: Annotated[
@@ -295,7 +305,7 @@ def explain(
         show.explanations(chosen, explanations)
 
 
-@app.command()
+@app.command(epilog=examples("advice"))
 def advice(
     id: Annotated[str | None, typer.Argument(help="An id such as A47, D3 or kim2014.")] = None,
     as_json: Json = False,
@@ -312,7 +322,7 @@ def advice(
         show.advice_table(entries)
 
 
-@app.command()
+@app.command(epilog=examples("runs"))
 def runs(
     folder: Annotated[Path, typer.Argument(help="A folder of runs.")] = Path("runs"),
     as_json: Json = False,
@@ -326,6 +336,23 @@ def runs(
         _print_json([{"run": str(run.path), **show.run_line(run)} for run in found])
     else:
         show.runs_table(found)
+
+
+@app.command(name="help")
+def help_(
+    context: typer.Context,
+    command: Annotated[str | None, typer.Argument(help="A command.")] = None,
+) -> None:
+    """Show what a command does, as its --help."""
+    above: Any = context.parent
+    if command is None:
+        print(above.get_help())
+        return
+    chosen = above.command.get_command(above, command)
+    if chosen is None:
+        raise unknown("command", command, above.command.list_commands(above))
+    names = above.help_option_names
+    chosen.main(names[-1:], prog_name=f"zoo {command}", help_option_names=names)
 
 
 def _assignment(entry: str) -> tuple[str, Any]:

@@ -68,7 +68,7 @@ def hardware() -> str:
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
-        for line in information.read_text().splitlines():
+        for line in information.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
@@ -88,7 +88,7 @@ def commit() -> str | None:
         try:
             found = subprocess.run(
                 ["git", "-C", str(root), *command],
-                capture_output=True, text=True, timeout=10, check=True,
+                capture_output=True, encoding="utf-8", timeout=10, check=True,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return None

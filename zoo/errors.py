@@ -10,7 +10,26 @@ class ZooError(Exception):
     """Bad input or a failed operation, told in a message a person can act on.
 
     The message says where, what is wrong with which value, what is accepted and what to do.
+
+    Attributes:
+        exit_code: how the command ends.
     """
+
+    exit_code = 1
+
+
+class Interrupted(ZooError):
+    """The process was asked to stop.
+
+    Args:
+        message: what is kept, and how to resume.
+        number: the signal; the exit code is 128 and it, as shells have it: 130 for Ctrl-C, 143 for
+            SIGTERM.
+    """
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 def did_you_mean(word: str, accepted: Iterable[str]) -> str:

@@ -35,14 +35,15 @@ def launch(workers: int, command: Sequence[str]) -> int:
         command: program and arguments; `zoo` is this package's.
 
     Raises:
-        ZooError: there is no command, it cannot be started, or `workers` is below 1.
+        ZooError: there is no command, it cannot be started, `workers` is below 1, or the output
+            cannot be written.
     """
     command = _checked(workers, command)
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[threading.Thread] = []
-
     asked: list[int] = []
+    failures: list[Exception] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
         asked.append(number)
@@ -54,14 +55,17 @@ def launch(workers: int, command: Sequence[str]) -> int:
     try:
         for index in range(workers):
             processes.append(_start(command, addresses, index))
-            threads += _readers(processes[-1], index)
-        return _watch(processes, asked)
+            threads += _readers(processes[-1], index, failures)
+        code = _watch(processes, asked)
     finally:
         _end(processes)
         for reader in threads:
             reader.join()
         for each, handler in before.items():
             signal.signal(each, handler)
+    if failures:
+        raise failures[0]
+    return code
 
 
 def _checked(workers: int, command: Sequence[str]) -> list[str]:
@@ -114,19 +118,25 @@ def _prepare(cores: list[int]) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _readers(process: subprocess.Popen[bytes], index: int) -> list[threading.Thread]:
+def _readers(
+    process: subprocess.Popen[bytes], index: int, failures: list[Exception]
+) -> list[threading.Thread]:
     pairs = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
-    readers = [threading.Thread(target=_prefix, args=(index, *pair)) for pair in pairs]
+    readers = [threading.Thread(target=_prefix, args=(index, *pair, failures)) for pair in pairs]
     for reader in readers:
         reader.start()
     return readers
 
 
-def _prefix(index: int, source: IO[bytes] | None, target: Any) -> None:
+def _prefix(index: int, source: IO[bytes] | None, target: Any, failures: list[Exception]) -> None:
+    """Pass lines on; what cannot be written is read all the same, or the worker would wait."""
     for line in source or ():
         text = line.decode("utf-8", "replace").rstrip("\n")
-        target.write(f"[worker {index}] {text}\n")
-        target.flush()
+        try:
+            target.write(f"[worker {index}] {text}\n")
+            target.flush()
+        except Exception as error:
+            failures.append(error)
 
 
 def _watch(processes: list[subprocess.Popen[bytes]], asked: list[int]) -> int:
@@ -144,6 +154,8 @@ def _watch(processes: list[subprocess.Popen[bytes]], asked: list[int]) -> int:
             deadline = time.monotonic() + GRACE
     codes = [process.returncode for process in processes]
     failed = failed or next((code for code in codes if code), 0)
+    if asked and failed:
+        return 128 + asked[0]
     return 128 - failed if failed < 0 else failed  # a signal's number, as shells say it
 
 

@@ -34,7 +34,7 @@ from zoo.distribute import (
     wait_for_all,
 )
 from zoo.environment import environment
-from zoo.errors import ZooError
+from zoo.errors import Interrupted, ZooError
 from zoo.files import write_json, write_text
 from zoo.finding import Finding
 from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
@@ -165,9 +165,15 @@ def train(
                 run = _ended(job)
             else:
                 run = _train(job, _begun(job) if resume else None)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             kept = job.resume_hint or "Nothing is kept."
-            raise ZooError(f"{place}: interrupted. {kept}") from None
+            number = error.number if isinstance(error, Stopped) else signal.SIGINT
+            said = f"{place}: interrupted. {kept}" if chief else "interrupted."
+            raise Interrupted(said, number) from None
+        except ZooError as error:
+            if stop.asked is None:
+                raise
+            raise Interrupted(str(error) if chief else "interrupted.", stop.asked) from error
         wait_for_all(strategy)
         return run if chief else None
 

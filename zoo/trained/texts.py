@@ -123,7 +123,10 @@ class TextClassifier:
         """
         worst, count = scores.mistakes(split.labels, logits, MISTAKES)
         path = folder / "mistakes.csv"
-        with written_beside(path) as temporary, temporary.open("w", newline="") as file:
+        with (
+            written_beside(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["row", "probability", "label", "predicted", "text"])
             texts = split.texts([mistake.row for mistake in worst])

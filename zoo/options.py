@@ -1,0 +1,94 @@
+"""What the commands of the command line share: options, the examples of `--help`, exit codes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from zoo import __version__
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 an error (one message on stderr), 2 an unknown command or option, "
+    "130 Ctrl-C, 143 SIGTERM."
+)
+
+EXAMPLES = {
+    "train": (
+        "zoo train textcnn reviews.csv --test test.csv --out runs/a --set recipe.epochs=5",
+        "zoo train resnet photos/ --preset small-data --drop-missing",
+        "zoo train runs/a/preset.yaml --out runs/a --resume",
+    ),
+    "launch": ("zoo launch --workers 2 -- zoo train textcnn reviews.csv --out runs/c",),
+    "evaluate": (
+        "zoo evaluate runs/a test.csv --json",
+        "zoo evaluate runs/photos more/",
+    ),
+    "predict": (
+        'echo "what a film" | zoo predict runs/a',
+        "zoo predict runs/a new.csv --text review > predictions.jsonl",
+        "zoo predict runs/photos new/ a.jpg",
+    ),
+    "generate": ('zoo generate runs/lm "the market" --length 50 --top-k 40 --seed 1',),
+    "export": ("zoo export runs/a serving/",),
+    "data": (
+        "zoo data reviews.csv --text review --label stars",
+        "zoo data photos/ --show",
+    ),
+    "presets": (
+        "zoo presets textcnn",
+        "zoo presets textcnn/default > mine.yaml",
+    ),
+    "explain": ("zoo explain textcnn recipe.optimizer.learning_rate",),
+    "advice": ("zoo advice A47",),
+    "runs": ("zoo runs runs/ --json",),
+}
+
+
+def examples(command: str) -> str:
+    """Return the examples of a command, a paragraph each."""
+    return "\n\n".join(("Examples:", *EXAMPLES[command]))
+
+
+def flag(name: str, text: str) -> Any:
+    """Return an option that is there or not: without a type, and without a --no- form."""
+    return typer.Option(name, metavar="", help=text)
+
+
+Json = Annotated[bool, flag("--json", "One JSON document on stdout.")]
+Text = Annotated[
+    str | None,
+    typer.Option("--text", help="Text column, several joined by commas; or that of picture files."),
+]
+DropMissing = Annotated[
+    bool, flag("--drop-missing", "Leave out rows without a label, and unreadable images.")
+]
+Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
+WITH_LABELS = (
+    "As for training: CSV, TSV, JSON lines, Parquet, .npz or a folder, with labels; or a corpus."
+)
+WITHOUT_LABELS = (
+    "Texts: a line each (- is stdin), CSV, TSV, JSON lines or Parquet. Pictures: files and folders."
+)
+DataPath = Annotated[
+    list[str] | None,
+    typer.Argument(help="CSV, TSV, JSON lines, Parquet, .npz or text file(s), or a folder."),
+]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"zoo {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        metavar="",
+        is_eager=True,
+        callback=_show_version,
+        help="Show the version and exit.",
+    ),
+]
