@@ -15,8 +15,8 @@ import sys
 from benchmarks import publish, results
 
 BENCHMARKS = (
-    "quality", "ablation", "fidelity", "speed", "overhead", "startup", "memory", "distribution",
-    "resume", "language_speed", "language_memory",
+    "quality", "ablation", "selection", "fidelity", "speed", "overhead", "startup", "memory",
+    "distribution", "resume", "language_speed", "language_memory",
     "perplexity", "images", "image_speed", "image_memory",
 )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """What the recipe does around the steps, on trainings that really run."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -16,7 +18,10 @@ class Weights(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ends, self.seen = [], []
+        self.ends, self.seen, self.steps = [], [], []
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        self.steps.append(self.model.get_weights())
 
     def on_test_begin(self, logs=None) -> None:
         self.seen.append(self.model.get_weights())
@@ -66,6 +71,39 @@ def test_the_best_epoch_is_kept(score: str, values: list[float], best: int) -> N
     assert same(model.get_weights(), notes.ends[best - 1])
 
 
+def test_of_equal_scores_the_lower_loss_is_better() -> None:
+    script = Scripted(val_accuracy=[1.0, 1.0, 0.9, 1.0], val_loss=[0.69, 0.25, 0.01, 0.54])
+    model, notes = fitted([script, KeepBest("val_accuracy")])
+    assert model.best_epoch == 2
+    assert same(model.get_weights(), notes.ends[1])
+
+
+def test_of_equal_scores_and_losses_the_earlier_is_kept() -> None:
+    script = Scripted(val_accuracy=[0.5, 0.9, 0.9, 0.9], val_loss=[0.6, 0.4, 0.4, 0.5])
+    assert fitted([script, KeepBest("val_accuracy")])[0].best_epoch == 2
+
+
+def test_patience_begins_anew_with_a_lower_loss() -> None:
+    script = Scripted(val_accuracy=[1.0] * 6, val_loss=[0.6, 0.5, 0.5, 0.4, 0.4, 0.4])
+    model, notes = fitted([script, KeepBest("val_accuracy", patience_epochs=2)], epochs=6)
+    assert len(notes.ends) == 6
+    assert model.best_epoch == 4
+
+
+def test_the_best_so_far_is_gone_on_with() -> None:
+    model = compiled()
+    kept = KeepBest("val_accuracy")
+    kept.set_model(model)
+    kept.on_epoch_end(0, {"val_accuracy": 0.9, "val_loss": 0.4})
+    again = KeepBest("val_accuracy")
+    again.set_model(model)
+    again.restore(kept.state())
+    again.on_epoch_end(1, {"val_accuracy": 0.9, "val_loss": 0.5})
+    assert (model.best_epoch, again.waited) == (1, 1)
+    again.on_epoch_end(2, {"val_accuracy": 0.9, "val_loss": 0.3})
+    assert (model.best_epoch, again.waited) == (3, 0)
+
+
 def test_a_score_of_broken_weights_is_not_the_best() -> None:
     script = Scripted(val_accuracy=[0.5, 0.9, 0.4, 0.3], val_loss=[1, float("nan"), 1, 1])
     assert fitted([script, KeepBest("val_accuracy")])[0].best_epoch == 1
@@ -91,7 +129,7 @@ def test_patience_counts_validated_epochs_only() -> None:
 def test_plateau_lowers_the_rate() -> None:
     model = compiled(**{"recipe.schedule.name": "plateau", "recipe.schedule.factor": 0.5,
                         "recipe.schedule.patience_epochs": 1})  # fmt: skip
-    plateau = recipe_callbacks(model, model.recipe, validated=True)[-2]
+    plateau = recipe_callbacks(model, model.recipe, validated=True)[1][-2]
     rates = []
     for loss in [3.0, 2.0, 2.0, 2.5, 1.0, 1.0, 1.0]:
         plateau.on_epoch_end(0, {"val_loss": loss})
@@ -102,15 +140,16 @@ def test_plateau_lowers_the_rate() -> None:
 def test_plateau_needs_the_recipes_schedule() -> None:
     model = compiled(**{"recipe.schedule.name": "plateau"})
     model.compile("sgd", loss=model.loss)
-    assert len(recipe_callbacks(model, model.recipe, validated=True)) == 2
+    assert [len(part) for part in recipe_callbacks(model, model.recipe, validated=True)] == [1, 1]
 
 
 def test_validation_sees_the_averages_and_training_goes_on_without() -> None:
     model = compiled(**{"recipe.ema": 0.9, "recipe.best": "loss"})
     notes = Weights()
     model.fit(X, Y, epochs=3, verbose=0, validation_data=(X, Y), callbacks=[notes])
-    for seen, end in zip(notes.seen, notes.ends, strict=True):
-        assert not same(seen, end)
+    for seen, end, trained in zip(notes.seen, notes.ends, notes.steps[2::3], strict=True):
+        assert same(seen, end)
+        assert not same(end, trained)
     assert same(model.get_weights(), notes.seen[model.best_epoch - 1])
 
 
@@ -130,3 +169,50 @@ def test_a_loss_that_is_not_finite_stops_with_the_best_weights() -> None:
     assert model.best_epoch in (1, 2)
     assert same(model.get_weights(), notes.ends[model.best_epoch - 1])
     assert len(notes.ends) == 5  # two restarts; the callbacks of others saw the end of it
+
+
+def test_a_checkpoint_of_keras_has_the_weights_that_were_validated(tmp_path: Path) -> None:
+    model = compiled(**{"recipe.ema": 0.9})
+    saved = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True)
+    history = model.fit(X, Y, epochs=3, verbose=0, validation_data=(X, Y), callbacks=[saved])
+    for epoch in (1, 2, 3):
+        model.load_weights(tmp_path / f"{epoch}.weights.h5")
+        loss = model.evaluate(X, Y, verbose=0, return_dict=True)["loss"]
+        assert loss == pytest.approx(history.history["val_loss"][epoch - 1], rel=1e-5)
+
+
+def test_early_stopping_restores_the_weights_that_were_validated() -> None:
+    model = compiled(**{"recipe.ema": 0.9, "recipe.best": "accuracy"})
+    stop = keras.callbacks.EarlyStopping(
+        monitor="val_loss", mode="max", patience=1, restore_best_weights=True
+    )
+    history = model.fit(X, Y, epochs=5, verbose=0, validation_data=(X, Y), callbacks=stop)
+    assert len(history.epoch) == 2  # the loss falls, and was to rise
+    assert model.best_epoch == 1
+    loss = model.evaluate(X, Y, verbose=0, return_dict=True)["loss"]
+    assert loss == pytest.approx(history.history["val_loss"][0], rel=1e-5)
+
+
+def test_callbacks_change_nothing_of_the_training() -> None:
+    changes = {"recipe.ema": 0.9, "recipe.epochs": 3}
+    plain, watched = compiled(**changes), compiled(**changes)
+    for model, callbacks in ((plain, None), (watched, [keras.callbacks.LambdaCallback()])):
+        keras.utils.set_random_seed(0)
+        model.fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=callbacks)
+    assert same(plain.get_weights(), watched.get_weights())
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.ReduceLROnPlateau(),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+    ],
+)
+def test_a_callback_that_sets_the_rate_is_refused_before_the_first_step(callback) -> None:
+    model = compiled()
+    with pytest.raises(ZooError, match=r"recipe\.schedule\.name=plateau.*model\.compile\("):
+        model.fit(X, Y, verbose=0, callbacks=[callback])
+    assert int(model.optimizer.iterations) == 0
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=model.loss, metrics=["accuracy"])
+    model.fit(X, Y, epochs=1, verbose=0, validation_data=(X, Y), callbacks=[callback])

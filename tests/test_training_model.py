@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 import tensorflow as tf
 from training_parts import arrays, compiled, network
 
+import zoo
+from zoo.builders import build
 from zoo.errors import ZooError
 from zoo.models import MODELS
 from zoo.preset import load_preset
 from zoo.training.compilation import compile_model
+from zoo.training.draws import global_seed, set_global_seed
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import LazyAdamW
 
@@ -89,7 +93,7 @@ class Raw(keras.callbacks.Callback):
 
     weights: list = []  # noqa: RUF012
 
-    def on_epoch_end(self, epoch, logs=None) -> None:
+    def on_train_batch_end(self, batch, logs=None) -> None:
         Raw.weights = self.model.get_weights()
 
 
@@ -354,16 +358,15 @@ def test_private_names_of_keras_are_still_there() -> None:
 
 
 def test_the_seed_of_layers_without_one_is_put_back() -> None:
-    model = compiled()
     keras.utils.set_random_seed(1)
-    assert model.global_seed is None
+    assert global_seed() is None
     keras.random.uniform((2,))
-    state = model.global_seed
+    state = global_seed()
     drawn = keras.random.uniform((2,))
-    model.global_seed = state
+    set_global_seed(state)
     np.testing.assert_array_equal(keras.random.uniform((2,)), drawn)
-    model.global_seed = None
-    assert model.global_seed is None
+    set_global_seed(None)
+    assert global_seed() is None
 
 
 def test_metrics_are_built_as_the_first_step_would() -> None:
@@ -373,3 +376,61 @@ def test_metrics_are_built_as_the_first_step_would() -> None:
     shapes = [[tuple(each.shape) for each in one.metrics_variables] for one in (model, other)]
     assert shapes[0] == shapes[1]
     assert not any(np.any(each.numpy()) for each in model.metrics_variables)
+
+
+def test_a_clone_has_the_recipe() -> None:
+    model = compiled(**MOVING)
+    clone = keras.models.clone_model(model)
+    assert clone.recipe == model.recipe
+    assert clone.batch_size == model.batch_size
+    assert clone.schedule.get_config() == model.schedule.get_config()
+    clone.set_weights(model.get_weights())
+    for each in (model, clone):
+        keras.utils.set_random_seed(0)
+        each.fit(X, Y, verbose=0, validation_data=(X, Y))
+    assert weights_equal(model, clone)
+
+
+def test_a_clone_of_a_language_model_has_its_window() -> None:
+    sizes = {"architecture.vocabulary_size": 20, "architecture.hidden_dim": 8,
+             "architecture.embedding_dim": 8, "data.random_window": True}  # fmt: skip
+    model = build(load_preset("lstm_lm", "default", sizes))
+    clone = keras.models.clone_model(model)
+    assert type(clone) is type(model)
+    assert (clone.window, clone.recipe) == (model.window, model.recipe)
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.hdf5"])
+def test_hdf5_is_refused_when_saving(tmp_path: Path, name: str) -> None:
+    model = compiled()
+    with pytest.raises(ZooError, match=rf"{name}: .*NAME\.keras"):
+        model.save(tmp_path / name)
+    saved = keras.callbacks.ModelCheckpoint(tmp_path / "m.h5")
+    with pytest.raises(ZooError, match="HDF5"):
+        model.fit(X, Y, verbose=0, callbacks=[saved])
+
+
+EAGER = {"vocabulary_size": 30, "embedding_dim": 8, "filters": 4, "ngram_buckets": 16}
+
+
+def test_textcnn_trains_eagerly_as_it_does_in_a_graph() -> None:
+    trained = []
+    for eagerly in (False, True):
+        keras.utils.set_random_seed(0)
+        model = zoo.textcnn("kim2014", vocabulary_size=30, embedding_dim=8, filters=4, dropout=0.0)
+        model.run_eagerly = eagerly
+        model.fit(X[:16], Y[:16], epochs=2, verbose=0)
+        trained.append(model.get_weights())
+    for graph, eager in zip(*trained, strict=True):
+        np.testing.assert_allclose(graph, eager, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
+def test_models_train_where_all_functions_run_eagerly() -> None:
+    tf.config.run_functions_eagerly(True)
+    try:
+        model = zoo.textcnn(**EAGER)
+        model.fit(X[:16], Y[:16], epochs=1, verbose=0, validation_data=(X, Y))
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert np.isfinite(model.predict(X, verbose=0)).all()

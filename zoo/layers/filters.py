@@ -66,7 +66,8 @@ class WordFilters(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the activated maximum of every filter."""
-        kernels = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
+        # Read here: where a function runs eagerly, its own gradient may not meet variables.
+        kernels = [ops.cast(kernel, self.compute_dtype) for kernel in self.kernels]
         # Half precision would lose too much in the sums of the sparse gradient.
         if training and offered().sparse_matmul is not None and self.compute_dtype == "float32":
             strongest = _strongest_alone(inputs, *kernels)

@@ -14,7 +14,11 @@ from zoo.training.schedules import RecipeSchedule
 
 
 class Averaged(keras.callbacks.Callback):
-    """Validate with the averaged weights, and leave them in the model at the end."""
+    """Validate with the averaged weights, and leave them in the model at the end.
+
+    They are also in their place while the callbacks between this one and `Unaveraged` see the end
+    of an epoch: what keeps, saves or scores weights there does it with those that were validated.
+    """
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Swap the averages in."""
@@ -24,6 +28,10 @@ class Averaged(keras.callbacks.Callback):
         """Swap the weights back in."""
         self.model.averages.restore()
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Swap the averages in."""
+        self.model.averages.swap()
+
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the averages in the model; `KeepBest`, which comes later, has the last word."""
         averages = self.model.averages
@@ -32,12 +40,24 @@ class Averaged(keras.callbacks.Callback):
         averages.restart()
 
 
+class Unaveraged(keras.callbacks.Callback):
+    """Put the weights back that `Averaged` swapped out at the end of an epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Swap the weights back in."""
+        self.model.averages.restore()
+
+
 class KeepBest(keras.callbacks.Callback):
-    """Keep the weights of the epoch with the best validation score; a tie goes to the earlier one.
+    """Keep the weights of the epoch with the best validation score.
+
+    Of equal scores the one with the lower validation loss is the better, and of those the earlier:
+    on a small part many epochs have the same accuracy, and the first of them is hardly trained.
 
     Args:
         score: key of the logs.
-        patience_epochs: epochs without a better score before training stops, or None.
+        patience_epochs: epochs since the best one before training stops, or None. An epoch with the
+            same score and a lower loss is a better one: training that still gets there goes on.
     """
 
     def __init__(self, score: str, patience_epochs: int | None = None):
@@ -45,28 +65,24 @@ class KeepBest(keras.callbacks.Callback):
         self.score = score
         self.patience_epochs = patience_epochs
         self.sign = 1.0 if score == "val_loss" else -1.0
-        self.best = math.inf
+        self.best = (math.inf, math.inf)
         self.waited = 0
         self.weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier training."""
-        self.best, self.waited, self.weights = math.inf, 0, None
+        self.best, self.waited, self.weights = (math.inf, math.inf), 0, None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights that were validated if they are the best so far."""
         logs = logs or {}
-        value = self.sign * float(logs.get(self.score, math.nan))
+        loss = float(logs.get("val_loss", 0.0))
+        value = (self.sign * float(logs.get(self.score, math.nan)), loss)
         # Broken weights have an accuracy too: all logits are NaN, and argmax names some class.
-        if value < self.best and math.isfinite(float(logs.get("val_loss", 0.0))):
+        if value < self.best and math.isfinite(loss):
             self.best, self.waited = value, 0
             self.model.best_epoch = epoch + 1
-            averages = self.model.averages
-            if averages is not None:
-                averages.swap()
             self.weights = self.model.get_weights()
-            if averages is not None:
-                averages.restore()
         elif self.score in logs:
             self.waited += 1
             if self.patience_epochs is not None and self.waited >= self.patience_epochs:
@@ -81,11 +97,12 @@ class KeepBest(keras.callbacks.Callback):
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs to go on; the weights as the list that is kept."""
-        return {"best": self.best, "waited": self.waited, "weights": self.weights}
+        return {"best": list(self.best), "waited": self.waited, "weights": self.weights}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self.best, self.waited = float(state["best"]), int(state["waited"])
+        score, loss = state["best"]
+        self.best, self.waited = (float(score), float(loss)), int(state["waited"])
         self.weights = state["weights"]
 
 
@@ -158,27 +175,30 @@ class StartAveraging(keras.callbacks.Callback):
         self.losses = [float(each) for each in state["losses"]]
 
 
-def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> list[Any]:
-    """Return the callbacks of a recipe, in the order in which they must run.
+def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[Any], list[Any]]:
+    """Return the callbacks of a recipe: those before all others, and those after them.
 
-    The last one is the `BlowUp`.
+    Between the two, at the end of an epoch, the model has the averaged weights. The last one is the
+    `BlowUp`.
 
     Args:
         model: the `TrainingModel` they will work on.
         recipe: its recipe.
         validated: whether the training has a validation part.
     """
-    found: list[Any] = []
+    first: list[Any] = []
+    last: list[Any] = []
     if model.averages is not None:
-        found.append(Averaged())
+        first.append(Averaged())
+        last.append(Unaveraged())
     if validated:
-        found.append(KeepBest(f"val_{recipe.best}", recipe.patience_epochs))
+        first.append(KeepBest(f"val_{recipe.best}", recipe.patience_epochs))
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
-        found.append(Plateau(model.schedule, block.factor, block.patience_epochs))
+        last.append(Plateau(model.schedule, block.factor, block.patience_epochs))
     if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
-        found.append(StartAveraging(recipe.nonmono))
-    found.append(BlowUp())
-    for callback in found:
+        last.append(StartAveraging(recipe.nonmono))
+    last.append(BlowUp())
+    for callback in (*first, *last):
         callback.set_model(model)
-    return found
+    return first, last

@@ -1,4 +1,8 @@
-"""Random draws of a step: each part of a batch has its own, wherever it is computed."""
+"""Random draws of a step: each part of a batch has its own, wherever it is computed.
+
+What is not public in Keras was written against 3.15.1: `global_seed_generator`, where layers and
+ops without a seed take theirs from.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from contextlib import contextmanager
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random import seed_generator
 
 # Between the seeds of two parts; Keras takes seeds modulo 2**31 - 2.
 APART = 1_000_003
@@ -39,3 +45,17 @@ def draws_of_part(layer: keras.Layer, number: int, count: int) -> Iterator[None]
     yield
     for state, value in zip(states, before, strict=True):
         state.assign(tf.stack([value[0], state.value[1]]) if number == count - 1 else value)
+
+
+def global_seed() -> list[int] | None:
+    """Return the state of the generator of layers and ops without a seed; None before its use."""
+    found = global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
+    return None if found is None else [int(part) for part in found.state.numpy()]
+
+
+def set_global_seed(state: list[int] | None) -> None:
+    """Set the generator of layers and ops without a seed to what `global_seed` returned."""
+    if state is None:
+        global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
+    else:
+        seed_generator.global_seed_generator().state.assign(state)

@@ -41,6 +41,7 @@ class LanguageModel(TrainingModel):
     """
 
     window: int | None = None
+    KEPT = (*TrainingModel.KEPT, "window")
 
     @functools.cached_property
     def windowed(self) -> keras.Model:
@@ -82,20 +83,6 @@ class LanguageModel(TrainingModel):
     def carried_variables(self) -> list[tf.Variable]:
         """The states that a training goes on from within an epoch."""
         return self.carried[True]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the config with the window in it."""
-        return {**super().get_config(), "window": self.window}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LanguageModel:
-        """Build the model of a config again."""
-        config = dict(config)
-        window = config.pop("window", None)
-        model: Any = super().from_config(config, custom_objects)
-        model.window = window
-        found: LanguageModel = model
-        return found
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return Keras' metrics and the perplexity, the exponential of the loss."""

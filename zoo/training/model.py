@@ -5,22 +5,20 @@ report as loss; `optimizer._learning_rate`, where the schedule itself is;
 `optimizer._all_reduce_sum_gradients`, with which it sums over replicas; `_maybe_symbolic_build`,
 `_compile_metrics` and `_compile_loss`, which `fit` builds under a strategy; `train_function` and
 `test_function`, which get a `tf.data` iterator from `fit` and a generator from `train_on_batch`;
-`_get_metrics_result_or_logs`, what an epoch reports; `global_seed_generator`, where layers and ops
-without a seed take theirs from; `TFDatasetAdapter`, which takes any `tf.distribute` dataset.
+`_get_metrics_result_or_logs`, what an epoch reports; `TFDatasetAdapter`, which takes any
+`tf.distribute` dataset.
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.common import global_state
-from keras.src.random import seed_generator
 from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
 
 import zoo.training.losses  # noqa: F401  (a saved model names its loss)
@@ -28,8 +26,6 @@ from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
 from zoo.layers.offered import Ops, offer
-from zoo.preset import recipe_from
-from zoo.settings.recipe import Recipe
 from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import (
@@ -40,11 +36,13 @@ from zoo.training.batches import (
     micro_batch,
     next_batch,
 )
+from zoo.training.beside import best_epoch_of, check_rates, in_order
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
 from zoo.training.draws import draws_of_part
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
+from zoo.training.kept import RecipeModel
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
 from zoo.training.picture_ops import convolve, fused_batch_norm
 from zoo.training.prediction import predict_together
@@ -55,7 +53,7 @@ from zoo.training.statistics import StepStatistics, Totals
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class TrainingModel(keras.Model):
+class TrainingModel(RecipeModel):
     """A functional model with a recipe; use it as any `keras.Model`.
 
     Beside what `keras.Model` does, a step sums the gradients of repeated token ids before anything
@@ -64,8 +62,6 @@ class TrainingModel(keras.Model):
     best ones in the model.
     """
 
-    recipe: Recipe | None = None
-    batch_size: int | None = None
     averages: Averages | None = None
     best_epoch: int | None = None
     findings: Sequence[Finding] = ()
@@ -98,25 +94,10 @@ class TrainingModel(keras.Model):
         if isinstance(optimizer, LazyAdamW):
             optimizer.set_tables(embedding_tables(self), embedding_tables(self, NgramWeights))
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile a loaded model as it was."""
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile a loaded or cloned model as it was."""
         super().compile_from_config(config)
         self.set_exemptions()
-
-    def get_config(self) -> dict[str, Any]:
-        """Return Keras' config with the recipe in it."""
-        recipe = self.recipe.model_dump(mode="json") if self.recipe is not None else None
-        return {**super().get_config(), "recipe": recipe, "batch_size": self.batch_size}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TrainingModel:
-        """Build the model of a config again."""
-        config = dict(config)
-        recipe, batch_size = config.pop("recipe", None), config.pop("batch_size", None)
-        model = super().from_config(config, custom_objects)
-        model.recipe = recipe_from(recipe) if recipe is not None else None
-        model.batch_size = batch_size
-        return model
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far.
@@ -256,20 +237,6 @@ class TrainingModel(keras.Model):
         """Seconds that steps spent waiting for their batch since the last `fit` began."""
         return tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
-    @property
-    def global_seed(self) -> list[int] | None:
-        """State of the generator of layers and ops without a seed; None before its first use."""
-        name = seed_generator.GLOBAL_SEED_GENERATOR
-        found = global_state.get_global_attribute(name)
-        return None if found is None else found.state.numpy().tolist()
-
-    @global_seed.setter
-    def global_seed(self, state: list[int] | None) -> None:
-        if state is None:
-            global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
-        else:
-            seed_generator.global_seed_generator().state.assign(state)
-
     def build_metrics(self) -> None:
         """Make the variables of the metrics, as the first step would; they are reset."""
         shape = [size or 1 for size in self.output_shape]
@@ -313,7 +280,8 @@ class TrainingModel(keras.Model):
             batch_size: rows a step; the preset's unless given. None for a dataset.
             epochs: passes over the data; the recipe's unless given.
             verbose: as in Keras.
-            callbacks: run beside the recipe's own.
+            callbacks: run beside the recipe's own. At the end of an epoch they see the averaged
+                weights, which were validated, where the recipe averages.
             validation_split: share of the arrays held out, the last rows.
             validation_data: what picks the best epoch; without it the last weights stay.
             steps_per_epoch: needed for a dataset that does not end.
@@ -323,9 +291,9 @@ class TrainingModel(keras.Model):
             Keras' history.
 
         Raises:
-            ZooError: there is no data, or no telling how much; or the loss blew up and did so again
-                at lower rates (`zoo.training.blowup`), and the best weights so far are in the
-                model.
+            ZooError: there is no data, or no telling how much; a callback sets the learning rate;
+                or the loss blew up and did so again at lower rates (`zoo.training.blowup`), and the
+                best weights so far are in the model.
         """
         if self.recipe is None:
             return super().fit(
@@ -341,10 +309,12 @@ class TrainingModel(keras.Model):
         epochs = self.recipe.total_epochs(steps) if epochs is None else epochs
         self._begin(steps * (epochs - kwargs.get("initial_epoch", 0)))
         validated = validation_data is not None or bool(validation_split)
-        own = recipe_callbacks(self, self.recipe, validated)
-        for callback in callbacks or []:
+        first, last = recipe_callbacks(self, self.recipe, validated)
+        given, resuming = in_order(callbacks)
+        check_rates(self, given)
+        for callback in resuming:
             if isinstance(callback, Checkpoints):
-                callback.watch([*own, *(callbacks or [])])
+                callback.watch([*first, *given, *last])
         ended = False
         try:
             with warnings.catch_warnings(), deterministic_ops(self.recipe.deterministic):
@@ -352,7 +322,7 @@ class TrainingModel(keras.Model):
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
                     _read(x), y, batch_size=batch_size, epochs=epochs, verbose=verbose,
-                    callbacks=[KeepMemory(), *own, *(callbacks or [])],
+                    callbacks=[KeepMemory(), *first, *given, *last, *resuming],
                     validation_split=validation_split,
                     validation_data=_read(validation_data), steps_per_epoch=steps_per_epoch,
                     **kwargs,
@@ -360,11 +330,12 @@ class TrainingModel(keras.Model):
             ended = True
         finally:
             if not ended:  # Ctrl-C, or an error: leave the best weights so far
-                for callback in own:
+                for callback in (*first, *last):
                     callback.on_train_end()
-        watch = own[-1]
+        watch = last[-1]
         if isinstance(watch, BlowUp) and watch.error is not None:
             raise watch.error
+        self.best_epoch = best_epoch_of(given, self.best_epoch)
         return history
 
     def predict(

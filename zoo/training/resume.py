@@ -15,7 +15,7 @@ import numpy as np
 from zoo.data.pipeline import Place
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.training import state
+from zoo.training import draws, state
 from zoo.training.checkpoint import Folder
 from zoo.training.interruption import Stop
 
@@ -235,7 +235,7 @@ class Checkpoints(keras.callbacks.Callback):
             "seconds": self.seconds,
             "findings": [finding.to_dict() for finding in self.findings],
             "random": state.random_state(),
-            "global_seed": model.global_seed,
+            "global_seed": draws.global_seed(),
             "variables": state.values(state.variables(model)),
             "metrics": metrics,
             "callbacks": callbacks,
@@ -245,7 +245,7 @@ class Checkpoints(keras.callbacks.Callback):
         model = self.model
         state.assign(state.variables(model), found["variables"])
         state.set_random_state(found["random"])
-        model.global_seed = found["global_seed"]
+        draws.set_global_seed(found["global_seed"])
         model.best_epoch = found["best_epoch"]
         model.seconds_waiting.assign(found["seconds_waiting"])
         self.step, self.seconds = int(found["step"]), float(found["seconds"])
