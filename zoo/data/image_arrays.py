@@ -1,127 +1,152 @@
-"""Pictures as arrays: .npz files, NumPy arrays, and what a `tf.data.Dataset` yields."""
+"""Pictures as arrays: .npz files, NumPy arrays and lists of arrays of several sizes."""
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from PIL import Image
 
+from zoo.data.image_files import NAMED
+from zoo.data.label_arrays import class_labels
+from zoo.data.pictures import coloured
 from zoo.data.rows import BATCH_ROWS, Rows, converted, label_text
 from zoo.errors import ZooError
+from zoo.finding import Finding
 
 NPZ_PARTS = {
     "train": (
-        ("x_train", "y_train"), ("images", "labels"), ("x", "y"), ("train_images", "train_labels"),
+        ("x_train", "y_train"), ("train_images", "train_labels"), ("train_x", "train_y"),
+        ("images", "labels"), ("image", "label"), ("x", "y"), ("data", "labels"),
+        ("data", "target"),
     ),
-    "validation": (("x_val", "y_val"), ("x_valid", "y_valid"), ("val_images", "val_labels")),
-    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+    "validation": (
+        ("x_val", "y_val"), ("x_valid", "y_valid"), ("val_images", "val_labels"),
+        ("x_validation", "y_validation"), ("val_x", "val_y"),
+    ),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels"), ("test_x", "test_y")),
 }  # fmt: skip
-Part = tuple[Iterator[Rows], np.ndarray]
+CLASS_NAMES = ("classes", "class_names", "label_names")
 BLOCK = 1024  # pictures that are in memory as floats at a time
+Pixels = np.ndarray | list[np.ndarray]  # of one size, or each of its own
+
+
+class Part(NamedTuple):
+    """Rows of places and labels, the pixels at those places, and what there is to say of them."""
+
+    rows: Iterator[Rows]
+    pixels: Pixels
+    findings: list[Finding]
 
 
 def read_npz(path: Path) -> dict[str, Part]:
     """Return the parts of an .npz file; nothing in it is ever unpickled.
 
-    Its arrays are `x_train`, `y_train`, `x_test`, `y_test` and so on, or `images` and `labels`;
-    `classes`, if it is there, names the integers of the labels.
+    Its arrays are `x_train`, `y_train`, `x_test`, `y_test` and so on, or `images` and `labels`, in
+    any case; `classes`, if it is there, names the integers of the labels. Floats have one scale in
+    all parts: that of the first.
 
     Raises:
         ZooError: the file is damaged, or has no such arrays.
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            names = set(file.files)
-            classes = file["classes"].tolist() if "classes" in names else None
+            names = {name.lower(): name for name in file.files}
+            classes = next((file[names[n]].tolist() for n in CLASS_NAMES if n in names), None)
+            chosen = {
+                part: next((pair for pair in pairs if set(pair) <= names.keys()), None)
+                for part, pairs in NPZ_PARTS.items()
+            }
             found: dict[str, Part] = {}
-            for part, pairs in NPZ_PARTS.items():
-                for images, labels in pairs:
-                    if {images, labels} <= names and part not in found:
-                        found[part] = read_arrays(
-                            file[images], file[labels], f"{path}: {images}", classes
-                        )
+            factor = None
+            for part, pair in chosen.items():
+                if pair is not None:
+                    images, labels = (names[each] for each in pair)
+                    where, values = f"{path}: {images}", file[images]
+                    factor = scale(values, where) if factor is None else factor
+                    found[part] = read_arrays(values, file[labels], where, classes, factor)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ZooError(f"{path}: is not an .npz file of plain arrays: {error}.") from error
+        raise ZooError(_damaged(path, error)) from error
     if "train" not in found:
         raise ZooError(
             f"{path}: holds no arrays `images` and `labels`, nor `x_train` and `y_train`, but "
-            f"{', '.join(sorted(names)) or 'nothing'}."
+            f"{', '.join(sorted(names.values())) or 'nothing'}."
         )
     return found
 
 
+def _damaged(path: Path, error: Exception) -> str:
+    said = f"{path}: is not an .npz file of plain arrays: {error}."
+    if "allow_pickle" in str(error):
+        return (
+            f"{said} Labels become plain with labels.astype(str), images of one size with "
+            "numpy.stack(images)."
+        )
+    return said
+
+
 def read_arrays(
-    images: Any, labels: Any, where: str = "images", classes: list[Any] | None = None
+    images: Any,
+    labels: Any,
+    where: str = "images",
+    classes: Sequence[Any] | None = None,
+    factor: float | None = None,
 ) -> Part:
     """Return rows of places, and the pixels as uint8 `(pictures, height, width, 3)`.
 
     Args:
-        images: `(pictures, height, width)` or with 1, 3 or 4 channels; bytes, or floats in [0, 1].
-        labels: integers or strings `(pictures,)`.
+        images: `(pictures, height, width)` or with 1, 3 or 4 channels, or a list of such pictures
+            of several sizes; bytes, or floats in [0, 1] or [0, 255].
+        labels: integers or strings `(pictures,)`, or one-hot `(pictures, classes)`.
         where: named in messages.
         classes: names of integer labels.
+        factor: what brings the values to [0, 255]; None looks at them all.
 
     Raises:
         ZooError: shapes or types are others, or a value is out of range.
     """
-    pixels = _bytes(np.asarray(images), where)
-    marks = np.asarray(labels).reshape(-1) if np.asarray(labels).ndim == 2 else np.asarray(labels)
-    if marks.ndim != 1 or len(marks) != len(pixels):
+    values = _values(images, where)
+    marks = class_labels(labels, where, classes)
+    if marks.ndim != 1 or len(marks) != len(values):
         raise ZooError(
-            f"{where}: labels must be one a picture. Received: {len(pixels):,} pictures and labels "
-            f"of shape {np.asarray(labels).shape}."
+            f"{where}: labels must be one a picture. Received: {len(values):,} pictures and labels "
+            f"of shape {marks.shape}."
         )
-    if classes is not None:
-        marks = _named(marks, classes, where)
-    return _rows(marks, where), pixels
+    factor = scale(values, where) if factor is None else factor
+    findings = dark(peaks(values), factor, where)
+    pixels: Pixels
+    if isinstance(values, list):
+        pixels = [eight_bits(each[None], factor, where)[0] for each in values]
+    else:
+        pixels = eight_bits(values, factor, where)
+    return Part(label_rows(marks, where), pixels, findings)
 
 
-def read_tensorflow(dataset: tf.data.Dataset) -> Part:
-    """Return the elements of a dataset of (image, label), batched or not, kept in a file on disk.
+def _values(images: Any, where: str) -> Pixels:
+    """Return an array of pictures, or a list of arrays of several sizes."""
+    if isinstance(images, np.ndarray) and images.dtype != object:
+        return shaped(images, where)
+    if hasattr(images, "numpy"):
+        return shaped(images.numpy(), where)
+    if not isinstance(images, list | tuple | np.ndarray) or not len(images):
+        return shaped(np.asarray(images), where)
+    each = [np.asarray(coloured(one) if isinstance(one, Image.Image) else one) for one in images]
+    if len({one.shape for one in each}) == 1:
+        return shaped(np.stack(each), where)
+    return [
+        shaped(one[None], f"{where}: picture {number}")[0] for number, one in enumerate(each, 1)
+    ]
+
+
+def shaped(images: np.ndarray, where: str) -> np.ndarray:
+    """Return pictures `(pictures, height, width, channels)`.
 
     Raises:
-        ZooError: its elements are something else, differ in size, never end, or cannot be read.
+        ZooError: their shape is another, or they hold no numbers.
     """
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ZooError("dataset: never ends. Leave out repeat().")
-    spec = dataset.element_spec
-    if not (
-        isinstance(spec, tuple) and len(spec) >= 2 and getattr(spec[0], "shape", None) is not None
-    ):
-        raise ZooError(f"dataset: must yield (image, label). Received: {spec!r:.300}")
-    batched = spec[0].shape.rank == 4
-    labels: list[np.ndarray] = []
-    shape: tuple[int, ...] | None = None
-    count = 0
-    with tempfile.TemporaryFile(prefix="zoo-pictures-") as file:
-        try:
-            for element in dataset if batched else dataset.batch(1):
-                pixels = _bytes(element[0].numpy(), "dataset")
-                shape = shape or pixels.shape[1:]
-                if pixels.shape[1:] != shape:
-                    raise ZooError(
-                        f"dataset: picture {count + 1} has shape {pixels.shape[1:]}, the first "
-                        f"{shape}: give them all one size, or give a folder."
-                    )
-                file.write(np.ascontiguousarray(pixels).data)
-                labels.append(np.asarray(element[1].numpy()).reshape(-1))
-                count += len(pixels)
-        except tf.errors.OpError as error:
-            raise ZooError(f"dataset: cannot be read: {error.message}") from error
-        if shape is None:
-            raise ZooError("dataset: holds no pictures.")
-        file.flush()
-        # The map keeps the file, which has no name, until it is let go.
-        arrays = np.memmap(file, np.uint8, "r", shape=(count, *shape))
-    return _rows(np.concatenate(labels), "dataset"), arrays
-
-
-def _bytes(images: np.ndarray, where: str) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape:
@@ -129,8 +154,60 @@ def _bytes(images: np.ndarray, where: str) -> np.ndarray:
             f"{where}: pictures must be (pictures, height, width) or (pictures, height, width, "
             f"channels) with 1, 3 or 4 channels. Received: shape {images.shape}."
         )
+    if images.dtype.kind not in "fiub":
+        raise ZooError(f"{where}: pixels must be numbers. Received: {images.dtype}.")
+    return images
+
+
+def scale(images: Pixels, where: str) -> float:
+    """Return what brings all pictures to [0, 255]: 255 of floats in [0, 1], else 1.
+
+    Raises:
+        ZooError: they are not in one of the two ranges.
+    """
+    if isinstance(images, list):
+        return min(scale(each, f"{where}: picture {n}") for n, each in enumerate(images, 1))
+    if images.dtype == np.uint8 or not images.size or images.dtype.kind not in "fiub":
+        return 1.0
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0.0 and high <= 255.0):
+        deep = " Values of 16 bits become 8 with images // 257." if images.dtype == "u2" else ""
+        raise ZooError(
+            f"{where}: pixels must be in [0, 255], or in [0, 1]. Received: {low:g} to {high:g}. "
+            f"Give them before any normalisation: the network does its own.{deep}"
+        )
+    return 255.0 if images.dtype.kind in "fb" and high <= 1.0 else 1.0
+
+
+def peaks(images: Pixels) -> np.ndarray:
+    """Return the largest value of each picture."""
+    if isinstance(images, list):
+        return np.array([float(each.max()) for each in images])
+    return images.reshape(len(images), -1).max(axis=1).astype(np.float64)
+
+
+def dark(peaks: np.ndarray, factor: float, where: str) -> list[Finding]:
+    """Return a finding on pictures that have no value above 1 where 255 is white."""
+    rows = np.flatnonzero(peaks <= 1.0) if factor == 1.0 else peaks[:0]
+    if not len(rows):
+        return []
+    count = "1 picture has" if len(rows) == 1 else f"{len(rows):,} pictures have"
+    named = ", ".join(str(row + 1) for row in rows[:NAMED])
+    more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+    what = f"{where}: {count} no value above 1, where 255 is white: number {named}{more}."
+    hint = "They are black to the network. Are they in [0, 1]? Give all in one scale."
+    return [Finding("warning", what, {"count": len(rows)}, hint)]
+
+
+def eight_bits(images: np.ndarray, factor: float, where: str) -> np.ndarray:
+    """Return red, green and blue, uint8 `(pictures, height, width, 3)`, from what is `shaped`."""
     if images.dtype != np.uint8:
-        images = _scaled(images, where)
+        if float(images.min()) < 0.0 or float(images.max()) * factor > 255.0:
+            raise ZooError(
+                f"{where}: the values go to {images.max():g}, those of the training part to 1. "
+                "Give all parts in one scale."
+            )
+        images = (images.astype(np.float32) * factor).round().astype(np.uint8)
     if images.shape[-1] == 1:
         return np.repeat(images, 3, axis=-1)
     return _on_white(images) if images.shape[-1] == 4 else images
@@ -146,31 +223,8 @@ def _on_white(images: np.ndarray) -> np.ndarray:
     return found
 
 
-def _scaled(images: np.ndarray, where: str) -> np.ndarray:
-    if images.dtype.kind not in "fiub":
-        raise ZooError(f"{where}: pixels must be numbers. Received: {images.dtype}.")
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0.0 and high <= 255.0):
-        raise ZooError(
-            f"{where}: pixels must be in [0, 255], or in [0, 1]. Received: {low:g} to {high:g}. "
-            "Give them before any normalisation: the network does its own."
-        )
-    factor = 255.0 if images.dtype.kind in "fb" and high <= 1.0 else 1.0
-    return (images.astype(np.float32) * factor).round().astype(np.uint8)
-
-
-def _named(marks: np.ndarray, classes: list[Any], where: str) -> np.ndarray:
-    if marks.dtype.kind not in "iu":
-        return marks
-    if len(marks) and not 0 <= int(marks.min()) <= int(marks.max()) < len(classes):
-        raise ZooError(
-            f"{where}: labels go from {marks.min()} to {marks.max()}, but `classes` has "
-            f"{len(classes)} names."
-        )
-    return np.asarray(classes)[marks]
-
-
-def _rows(labels: np.ndarray, where: str) -> Iterator[Rows]:
+def label_rows(labels: np.ndarray, where: str) -> Iterator[Rows]:
+    """Yield rows whose text is the place of a picture in an array."""
     for start in range(0, len(labels), BATCH_ROWS):
         some = labels[start : start + BATCH_ROWS]
         places = [str(place) for place in range(start, start + len(some))]

@@ -39,11 +39,12 @@ class Pictures:
 
     Args:
         split: rows and labels.
-        arrays: pixels `(pictures, height, width, channels)`, or None for files.
+        arrays: pixels `(pictures, height, width, channels)`, a list of those of several sizes, or
+            None for files.
     """
 
     split: Split
-    arrays: np.ndarray | None = None
+    arrays: np.ndarray | list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -62,7 +63,7 @@ class Pictures:
         return sources(self.names(positions), self.arrays)
 
 
-def sources(names: list[str], arrays: np.ndarray | None) -> list[Source]:
+def sources(names: list[str], arrays: np.ndarray | list[np.ndarray] | None) -> list[Source]:
     """Return files of their paths, or pixels of their places in an array."""
     return [Path(name) if arrays is None else arrays[int(name)] for name in names]
 
@@ -112,9 +113,9 @@ class View:
         strength, drawn = settings.randaugment_magnitude, draws[DRAWS:].reshape(-1, 2)
         return randaugment(part, strength, self.fill, drawn)
 
-    def as_it_is(self, arrays: np.ndarray | None, training: bool) -> bool:
+    def as_it_is(self, arrays: np.ndarray | list[np.ndarray] | None, training: bool) -> bool:
         """Whether pictures of an array need neither cut nor change of size."""
-        if arrays is None or self.settings.center_fraction < 1.0:
+        if not isinstance(arrays, np.ndarray) or self.settings.center_fraction < 1.0:
             return False
         size = self.size if training else self.evaluation_size
         same = arrays.dtype == np.uint8 and arrays.shape[1:] == (size, size, 3)

@@ -65,7 +65,7 @@ class Looked:
 def look(
     store: Store,
     rows: np.ndarray,
-    arrays: np.ndarray | None,
+    arrays: np.ndarray | list[np.ndarray] | None,
     *,
     drop: bool,
     findings: list[Finding],

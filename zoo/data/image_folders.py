@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from zoo.data.image_arrays import Pixels
 from zoo.data.image_files import (
     NAMED,
     UNREAD,
@@ -48,7 +47,7 @@ class Found:
 
     where: str
     rows: Iterator[Rows] | list[Rows]
-    arrays: np.ndarray | None = None
+    arrays: Pixels | None = None
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
 

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.data.image_arrays import read_arrays, read_npz, read_tensorflow
-from zoo.data.image_files import Walk, holds_image, is_image, looks_like_image
+import numpy as np
+
+from zoo.data.image_arrays import read_arrays, read_npz
+from zoo.data.image_dataset import read_tensorflow
+from zoo.data.image_files import NAMED, Walk, holds_image, is_image, looks_like_image
 from zoo.data.image_folders import Folder, Found
 from zoo.data.image_tables import read_table
+from zoo.data.label_arrays import WEIGHTS
 from zoo.data.pictures import SUFFIXES
 from zoo.data.rows import Columns
 from zoo.data.tables import table_kind
@@ -32,9 +36,11 @@ def find_pictures(
 
     Args:
         source: a folder of class folders, or of the parts `train`, `val`, `test` with class folders
-            in them; a table of paths and labels (files of `zoo.data.tables.TABLES`); an .npz file;
-            `(images, labels)`; or a `tf.data.Dataset` of them.
-        path: path column of a table; paths are relative to the table's folder.
+            in them; a table of paths and labels (a file of `zoo.data.tables.TABLES`, or one that
+            speaks Arrow); an .npz file; `(images, labels)` or `(paths, labels)`; two pairs of
+            images and labels, for training and test; or a `tf.data.Dataset` of (image, label).
+        path: path column of a table; paths are relative to the table's folder, and of a table in
+            memory to the working directory.
         label: label column of a table.
         training: whether an empty class folder is an error, and a training part is needed.
         drop_missing: whether the rows of a table whose file is not there are left out.
@@ -43,22 +49,54 @@ def find_pictures(
     Raises:
         ZooError: there are no pictures, or it cannot be told which class they have.
     """
-    if isinstance(source, tuple) and len(source) == 2:
-        rows, arrays = read_arrays(*source)
-        return {"train": Found("data", rows, arrays)}
-    if hasattr(source, "element_spec"):
-        rows, arrays = read_tensorflow(source)
-        return {"train": Found("dataset", rows, arrays)}
-    if isinstance(source, str | Path):
-        table = functools.partial(
-            read_table, path=path, label=label, drop_missing=drop_missing, trained=trained
-        )
-        return _file_or_folder(Path(source), training, table)
-    raise ZooError(
-        f"pictures of type {type(source).__name__} cannot be read. Accepted: a folder of class "
-        "folders, a table of paths and labels, an .npz file, (images, labels), or a "
-        "tf.data.Dataset of them."
+    table = functools.partial(
+        read_table, path=path, label=label, drop_missing=drop_missing, trained=trained
     )
+    if isinstance(source, str | Path):
+        return _file_or_folder(Path(source), training, table)
+    if hasattr(source, "element_spec"):
+        return {"train": Found("dataset", *read_tensorflow(source))}
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "with_format"):
+        return {"train": table(source, folder=Path())}
+    if isinstance(source, tuple) and len(source) == 2 and not _is_path(source[0]):
+        return _in_memory(source, table)
+    raise ZooError(_not_accepted(source))
+
+
+def _in_memory(source: tuple[Any, Any], table: Any) -> dict[str, Found]:
+    """Return `(images, labels)`, `(paths, labels)`, or two pairs as Keras' data sets give them."""
+    if all(isinstance(each, tuple) and len(each) == 2 for each in source) and (
+        np.ndim(source[1][0]) >= 3
+    ):
+        found = {}
+        for name, (images, labels) in zip(("train", "test"), source, strict=True):
+            found[name] = Found(name, *read_arrays(images, labels, name))
+        return found
+    images, labels = source
+    if len(images) and _is_path(images[0] if isinstance(images, list) else next(iter(images))):
+        return {"train": table((list(map(str, images)), labels), folder=Path())}
+    return {"train": Found("data", *read_arrays(images, labels))}
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | Path)
+
+
+def _not_accepted(source: Any) -> str:
+    accepted = (
+        "Accepted: a folder of class folders, a table of paths and labels (a file or a DataFrame), "
+        "an .npz file, (images, labels), (paths, labels), or a tf.data.Dataset of (image, label)."
+    )
+    if isinstance(source, list | tuple) and source and all(map(_is_path, source)):
+        shown = ", ".join(str(each) for each in source[:NAMED])
+        more = f" and {len(source) - NAMED:,} more" if len(source) > NAMED else ""
+        return (
+            f"several paths are no labelled images: {shown}{more}. Give the one folder that holds "
+            f"a folder for each class. {accepted}"
+        )
+    if isinstance(source, tuple) and len(source) == 3:
+        return f"(images, labels, weights): {WEIGHTS}"
+    return f"pictures of type {type(source).__name__} cannot be read. {accepted}"
 
 
 def _file_or_folder(place: Path, training: bool, table: Any) -> dict[str, Found]:

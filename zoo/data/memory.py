@@ -11,6 +11,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from zoo.data.columns import Look
+from zoo.data.label_arrays import WEIGHTS, class_labels
 from zoo.data.rows import (
     BATCH_ROWS,
     Rows,
@@ -111,21 +112,22 @@ def read_hugging_face(source: Any, wanted: Wanted) -> Iterator[Rows]:
 def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
     """Yield the elements of a `tf.data.Dataset` of (strings, labels), batched or not.
 
+    `class_names`, as Keras' `text_dataset_from_directory` gives them, name integer labels.
+
     Raises:
         ZooError: its elements are something else, it never ends, or reading it fails.
     """
     texts_spec, pair = _text_spec(dataset.element_spec, labelled)
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ZooError("dataset: never ends. Leave out repeat().")
-    first = 1
+    first, names = 1, getattr(dataset, "class_names", None)
     try:
         for element in dataset if texts_spec.shape.rank else dataset.batch(BATCH_ROWS):
             texts = (element[0] if pair else element).numpy().tolist()
             labels = None
             if pair:
-                labels = converted(
-                    "dataset", first, element[1].numpy().tolist(), label_text, "label"
-                )
+                given = class_labels(element[1], "dataset", names, first).tolist()
+                labels = converted("dataset", first, given, label_text, "label")
             yield Rows("dataset", first, converted("dataset", first, texts, text_of), labels)
             first += len(texts)
     except tf.errors.OpError as error:
@@ -133,19 +135,27 @@ def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
 
 
 def _text_spec(specification: Any, labelled: bool) -> tuple[tf.TensorSpec, bool]:
-    pair = isinstance(specification, tuple) and len(specification) >= 2
-    specs: list[Any] = list(specification[:2]) if pair else [specification]
+    if isinstance(specification, tuple) and len(specification) == 3:
+        raise ZooError(f"dataset: yields (text, label, weight): {WEIGHTS}")
+    pair = isinstance(specification, tuple) and len(specification) == 2
+    specs: list[Any] = list(specification) if pair else [specification]
     fits = all(isinstance(spec, tf.TensorSpec) for spec in specs)
     if fits:
-        ranks = {spec.shape.rank for spec in specs}
-        kinds = [spec.dtype == tf.string or spec.dtype.is_integer for spec in specs[1:]]
-        fits = specs[0].dtype == tf.string and ranks in ({0}, {1}) and all(kinds)
+        fits = specs[0].dtype == tf.string and specs[0].shape.rank in (0, 1)
+        fits = fits and all(_is_label(spec, specs[0].shape.rank) for spec in specs[1:])
     if not fits or (labelled and not pair):
         raise ZooError(
             "dataset: must yield (text, label): a string, and a string or integer; or batches of "
             f"them. Received: {specification!r:.300}"
         )
     return specs[0], pair
+
+
+def _is_label(spec: tf.TensorSpec, rank: int) -> bool:
+    """Whether a specification is one of labels, one a text, or one-hot."""
+    if spec.shape.rank == rank + 1:
+        return bool(spec.dtype.is_integer or spec.dtype.is_floating)
+    return spec.shape.rank == rank and (spec.dtype == tf.string or spec.dtype.is_integer)
 
 
 def _values(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:

@@ -99,7 +99,7 @@ def open_picture(
         if least is not None:
             image.draft("RGB", (round(SHARP * least), round(SHARP * least)))
         image.load()
-        return _coloured(ImageOps.exif_transpose(image), deep_scale)
+        return coloured(image, deep_scale)
 
 
 def center_part(image: Image.Image, size: int, fraction: float) -> np.ndarray:
@@ -165,7 +165,9 @@ def _resized(image: Image.Image, size: int, box: tuple[float, float, float, floa
     return np.asarray(part)
 
 
-def _coloured(image: Image.Image, deep_scale: int) -> Image.Image:
+def coloured(image: Image.Image, deep_scale: int = DEEPEST) -> Image.Image:
+    """Return an opened picture upright, in red, green and blue; see `open_picture`."""
+    image = ImageOps.exif_transpose(image)
     if image.mode in DEEP:
         values = np.asarray(image, np.float64) * 255.0 / deep_scale
         return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
