@@ -15,7 +15,8 @@ from zoo.builders import build
 from zoo.data import image_arrays, image_sources
 from zoo.data.augment import augmentation, flipped, shifted
 from zoo.data.image_batches import Pictures, View, image_batches
-from zoo.data.images import bundled_pictures, load_images, load_pictures
+from zoo.data.image_scoring import load_pictures
+from zoo.data.images import bundled_pictures, load_images
 from zoo.data.pictures import Center, center_part, check_picture, open_picture, random_part
 from zoo.data.pipeline import Place
 from zoo.data.sheet import training_sheet

@@ -18,3 +18,13 @@ def test_evaluate_reads_the_columns_of_the_training(zoo_command, shared_case, tm
     assert json.loads(ended.stdout)["metrics"]["accuracy"] > 0.9  # by `text` it is 0.53
     ended = zoo_command("predict", run, folder / "test.csv", code=0)
     assert "text column 'title'" in ended.stderr and len(ended.stdout.splitlines()) == 100
+
+
+def test_rows_that_a_column_holds_out_are_not_trained_on(zoo_command, shared_case) -> None:
+    table = shared_case("images/c20_csv") / "index.csv"
+    ended = zoo_command("data", table, "--preset", "resnet/default", "--json", code=0)
+    document = json.loads(ended.stdout)
+    said = " ".join(each["what"] for each in document["findings"])
+    assert "column 'split' gives the parts" in said and "columns not read: ''" in said
+    lines = table.read_text().splitlines()
+    assert document["parts"]["test"] == sum(line.endswith(",test") for line in lines)

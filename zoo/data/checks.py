@@ -70,17 +70,19 @@ def columns_read(
         kind: what the text column holds.
         hint: what to do about it.
     """
-    known = () if trained is None else (trained.label,)
-    if columns is None or all(name in known for name in columns.unread):
+    if columns is None:
+        return []
+    unread = list(columns.unread)
+    if not unread or (trained is not None and unread == [trained.label]):
         return []
     several = "s" if len(columns.texts) > 1 else ""
     read = f"{kind} column{several} {quoted(columns.texts)}"
     if columns.label is not None:
         read += f", label column '{columns.label}'"
-    more = len(columns.unread) - NAMED_ROWS
-    shown = quoted(columns.unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
+    more = len(unread) - NAMED_ROWS
+    shown = quoted(unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
     evidence = {
-        "text": list(columns.texts), "label": columns.label, "columns": list(columns.unread),
+        "text": list(columns.texts), "label": columns.label, "columns": unread,
     }  # fmt: skip
     return [Finding("info", f"{where}: {read}; columns not read: {shown}.", evidence, hint)]
 

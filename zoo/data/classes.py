@@ -17,15 +17,17 @@ FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to val
 INT64 = 2**63
 
 
-def labelled_rows(store: Store, drop_missing: bool, findings: list[Finding]) -> np.ndarray:
-    """Return the rows with a label; add a finding when others are left out.
+def labelled_rows(
+    store: Store, rows: np.ndarray, drop_missing: bool, findings: list[Finding]
+) -> np.ndarray:
+    """Return those of the rows that have a label; add a finding when others are left out.
 
     Raises:
         ZooError: rows have no label, and `drop_missing` is not set.
     """
-    missing = np.flatnonzero(store.labels == MISSING)
+    missing = rows[store.labels[rows] == MISSING]
     if not len(missing):
-        return np.arange(len(store), dtype=np.int32)
+        return rows
     count = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
     if not drop_missing:
         raise ZooError(
@@ -35,7 +37,7 @@ def labelled_rows(store: Store, drop_missing: bool, findings: list[Finding]) -> 
     left_out = "is" if len(missing) == 1 else "are"
     what = f"{count} no label and {left_out} left out: {store.named(missing)}."
     findings.append(Finding("info", what, {"count": len(missing)}))
-    return np.flatnonzero(store.labels != MISSING).astype(np.int32)
+    return rows[store.labels[rows] != MISSING]
 
 
 def check_classes(store: Store, classes: Sequence[Any]) -> None:

@@ -23,6 +23,8 @@ ID_NAMES = (
     "", "#", "id", "ids", "index", "idx", "key", "uid", "uuid", "guid", "row", "rowid", "number",
     "num", "no", "nr",
 )  # fmt: skip
+# What may say the part of each row; `fold` comes last: it mostly holds numbers.
+PART_NAMES = ("split", "partition", "subset", "set", "fold")
 FIRST_VALUES = 100  # of a column, that are looked at
 LONGEST_NAME = 40  # characters: no column name has more, but a text
 MOST_WORDS = 5  # of a column name

@@ -13,6 +13,7 @@ import pyarrow.csv as arrow_csv
 from zoo.data.columns import FIRST_VALUES, look_at, quoted
 from zoo.data.csvfaults import backslashes, fault, outer_quotes, swallowed
 from zoo.data.encodings import check_encoding
+from zoo.data.part_column import part_text
 from zoo.data.rows import Rows, Wanted, choose_columns, joined, label_text
 from zoo.errors import ZooError
 
@@ -49,6 +50,7 @@ def read_csv(
     try:
         for batch in _batches(opened, delimiter, columns.names):
             parts = [_decoded(path, name, batch.column(name), first) for name in columns.names]
+            said = [part_text(value) for value in parts.pop()] if columns.part else None
             labels = [label_text(value) for value in parts.pop()] if columns.label else None
             texts = parts[0]
             if len(parts) > 1:
@@ -68,6 +70,7 @@ def read_csv(
             yield Rows(
                 str(path), first, texts, labels, columns,
                 {what: [first + row for row in rows] for what, rows in noted.items() if rows},
+                said,
             )  # fmt: skip
             first += batch.num_rows
     except pa.ArrowInvalid as error:

@@ -96,6 +96,7 @@ def _pieces(rows: Rows, there: list[bool]) -> Iterator[Rows]:
                 first=rows.first + start,
                 texts=rows.texts[start:end],
                 labels=None if rows.labels is None else rows.labels[start:end],
+                parts=None if rows.parts is None else rows.parts[start:end],
             )
         start = end
 

@@ -26,6 +26,7 @@ from zoo.data.image_batches import Pictures, View, image_batches
 from zoo.data.image_checks import Looked, look
 from zoo.data.image_folders import Found
 from zoo.data.image_sources import find_pictures
+from zoo.data.part_rows import given_parts
 from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place
 from zoo.data.rows import Columns, quoted
@@ -177,62 +178,22 @@ def load_images(
         raise ZooError(f"`seed` must be in [0, {LARGEST_SEED}). Received: {seed}.")
     found = _sources(source, validation, test, path, label, drop_missing)
     findings: list[Finding] = []
+    stores: dict[str, Store] = {}
     parts: dict[str, _Part] = {}
     try:
         for name, each in found.items():
-            parts[name] = _read(name, each, classes, drop_missing, findings)
+            stores[name] = Store(each.rows)
+            findings += each.findings
+            findings += columns_read(each.where, stores[name].columns, kind="path")
+        for name, (store, rows) in given_parts(stores, findings).items():
+            origin = found[name] if store is stores.get(name) else found["train"]
+            parts[name] = _read(name, origin, store, rows, classes, drop_missing, findings)
         _set_apart(parts, settings, seed, fraction)
         return _finished(parts, settings, image_size, seed, findings)
     except BaseException:
-        for part in parts.values():
-            part.store.close()
+        for store in stores.values():
+            store.close()
         raise
-
-
-def load_pictures(
-    source: Any,
-    *,
-    classes: Sequence[Any],
-    path: str | None = None,
-    label: str | None = None,
-    trained: Columns | None = None,
-    drop_missing: bool = False,
-    findings: list[Finding] | None = None,
-) -> Pictures:
-    """Read labelled pictures to be scored; of a folder with parts, its test part.
-
-    Args:
-        source: what is accepted says `zoo.data.image_sources.find_pictures`.
-        classes: the labels of the run.
-        path: path column of a table.
-        label: label column of a table.
-        trained: the columns of the run, read where none are named.
-        drop_missing: leave out what has no label or cannot be read, instead of refusing it.
-        findings: what there is to say is added to it.
-
-    Raises:
-        ZooError: they cannot be read, or hold a label that is not among the classes.
-    """
-    findings = [] if findings is None else findings
-    found = find_pictures(
-        source, path=path, label=label, training=False, drop_missing=drop_missing, trained=trained
-    )
-    chosen = found.get("test") or found.get("validation") or found["train"]
-    store = Store(chosen.rows)
-    try:
-        rows = labelled_rows(store, drop_missing, findings)
-        findings += chosen.findings
-        findings += columns_read(chosen.where, store.columns, trained=trained, kind="path")
-        rows = look(store, rows, chosen.arrays, drop=drop_missing, findings=findings).rows
-        if not len(rows):
-            raise ZooError(f"{chosen.where}: holds no pictures.")
-        split, strangers, labels = classified(store, rows, classes)
-        if len(strangers):
-            raise ZooError(str(image_checks.unknown_labels(store, strangers, labels, chosen.where)))
-    except BaseException:
-        store.close()
-        raise
-    return Pictures(split, chosen.arrays)
 
 
 def _sources(
@@ -260,32 +221,27 @@ def _sources(
 def _read(
     name: str,
     found: Found,
+    store: Store,
+    rows: np.ndarray,
     classes: Sequence[Any] | None,
     drop_missing: bool,
     findings: list[Finding],
 ) -> _Part:
-    store = Store(found.rows)
-    findings += found.findings
-    findings += columns_read(found.where, store.columns, kind="path")
-    try:
-        rows = labelled_rows(store, drop_missing, findings)
-        if classes is not None:
-            if name == "train":
-                check_classes(store, classes)
-            rows = rows_of_classes(store, rows, classes)
-        looked = look(store, rows, found.arrays, drop=drop_missing, findings=findings)
-        rows = looked.rows
-        if not len(rows):
-            raise ZooError(f"{found.where}: no picture is left ({name}).")
-        present = np.flatnonzero(np.bincount(store.labels[rows]))
-        if name == "train" and len(present) < 2:
-            raise ZooError(
-                f"{found.where}: all {len(rows):,} pictures have the one class "
-                f"'{store.names[present[0]]}'. A classifier needs two."
-            )
-    except BaseException:
-        store.close()
-        raise
+    rows = labelled_rows(store, rows, drop_missing, findings)
+    if classes is not None:
+        if name == "train":
+            check_classes(store, classes)
+        rows = rows_of_classes(store, rows, classes)
+    looked = look(store, rows, found.arrays, drop=drop_missing, findings=findings)
+    rows = looked.rows
+    if not len(rows):
+        raise ZooError(f"{found.where}: no picture is left ({name}).")
+    present = np.flatnonzero(np.bincount(store.labels[rows]))
+    if name == "train" and len(present) < 2:
+        raise ZooError(
+            f"{found.where}: all {len(rows):,} pictures have the one class "
+            f"'{store.names[present[0]]}'. A classifier needs two."
+        )
     findings += image_checks.oddities(name, looked)
     findings += image_checks.repeated(store, looked, name)
     return _Part(store, rows, found.arrays, looked)

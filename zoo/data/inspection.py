@@ -114,9 +114,9 @@ def inspect_pictures(
 
 
 def _summary(data: Data, seed: int) -> dict[str, Any]:
-    counts = np.bincount(data.train.labels, minlength=len(data.classes))
-    if data.validation is not None and data.validation.store is data.train.store:
-        counts = counts + np.bincount(data.validation.labels, minlength=len(data.classes))
+    parts = [part for part in (data.train, data.validation, data.test) if part is not None]
+    here = [part.labels for part in parts if part.store is data.train.store]
+    counts = np.bincount(np.concatenate(here), minlength=len(data.classes))
     lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
     positions = probe(data.train, seed)[:SAMPLES]
     return {

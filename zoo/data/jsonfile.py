@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from zoo.data.columns import FIRST_VALUES, look_at
+from zoo.data.part_column import part_text
 from zoo.data.rows import (
     BATCH_ROWS,
     Rows,
@@ -51,7 +52,10 @@ def read_json_lines(path: Path, file: pa.NativeFile, wanted: Wanted) -> Iterator
         if columns.label is not None:
             found = [document.get(columns.label) for document in documents]
             labels = converted(where, first, found, label_text, f"'{columns.label}'")
-        yield Rows(where, first, texts, labels, columns)
+        said = None
+        if columns.part is not None:
+            said = [part_text(document.get(columns.part)) for document in documents]
+        yield Rows(where, first, texts, labels, columns, parts=said)
         first += len(documents)
 
 

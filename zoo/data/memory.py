@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from zoo.data.columns import Look
 from zoo.data.label_arrays import WEIGHTS, class_labels
+from zoo.data.part_column import part_text
 from zoo.data.rows import (
     BATCH_ROWS,
     Rows,
@@ -71,6 +72,7 @@ def read_arrow(
         for start in range(0, batch.num_rows, BATCH_ROWS):
             part = batch.slice(start, BATCH_ROWS)
             found = [part.column(name).to_pylist() for name in columns.names]
+            said = [part_text(value) for value in found.pop()] if columns.part else None
             labels = None
             if columns.label is not None:
                 what = f"'{columns.label}'"
@@ -80,7 +82,7 @@ def read_arrow(
                 for name, values in zip(columns.texts, found, strict=True)
             ]
             texts = [joined(each) for each in zip(*parts, strict=True)]
-            yield Rows(where, first, texts, labels, columns)
+            yield Rows(where, first, texts, labels, columns, parts=said)
             first += part.num_rows
 
 

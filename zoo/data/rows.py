@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.data.columns import (
     LABEL_NAMES,
+    PART_NAMES,
     TEXT_NAMES,
     Look,
     is_headless,
@@ -39,6 +40,7 @@ class Rows:
         columns: of the table that the rows come from, if it has any.
         noted: numbers of rows that seem to be read wrongly, by what is wrong with them; the words
             for it are in `zoo.data.checks`.
+        parts: what a column of the table says of each row's part; None without one.
     """
 
     file: str
@@ -47,6 +49,7 @@ class Rows:
     labels: list[str | None] | None
     columns: Columns | None = None
     noted: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    parts: list[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,16 +70,20 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are read, and which are not; `label` is None if none is wanted."""
+    """Which columns of a table are read, and which are not; `label` is None if none is wanted.
+
+    `part` is one of those not read that may say the part of each row: train, validation or test.
+    """
 
     texts: tuple[str, ...]
     label: str | None
     unread: tuple[str, ...] = ()
+    part: str | None = None
 
     @property
     def names(self) -> list[str]:
-        """All columns that are read, the label last."""
-        return [*self.texts, *([self.label] if self.label is not None else [])]
+        """All columns that are needed: of texts, then label and part where there are."""
+        return [*self.texts, *(name for name in (self.label, self.part) if name is not None)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the columns that are read as JSON types."""
@@ -111,10 +118,11 @@ def choose_columns(
         label = _there(where, names, label)
     elif wanted.labelled:
         label = _by_name(where, names, LABEL_NAMES, texts, "label")
+    part = _part(names, [*texts, label])
     if not texts:
         texts = _texts(where, names, wanted, label, looks)
     if texts and wanted.labelled and label is None:
-        rest = [name for name in names if name not in texts]
+        rest = [name for name in names if name not in (*texts, part)]
         if len(rest) == 1 and not numbers_rows(rest[0]):
             label = rest[0]
     if not texts or (wanted.labelled and label is None):
@@ -125,7 +133,8 @@ def choose_columns(
     for name in read:
         if list(names).count(name) > 1:
             raise ZooError(f"{where}: the header names '{name}' twice. Rename one.")
-    return Columns(texts, label, tuple(name for name in names if name not in read))
+    unread = tuple(name for name in names if name not in read)
+    return Columns(texts, label, unread, part if part in unread else None)
 
 
 def label_text(value: Any) -> str | None:
@@ -272,10 +281,18 @@ def _texts(
         name
         for name in names
         if name not in taken
+        and name.strip().lower() not in PART_NAMES
         and not numbers_rows(name)
         and (name not in looks or looks[name].kind == "text")
     ]
     return (rest[0],) if len(rest) == 1 else ()
+
+
+def _part(names: Sequence[str], taken: Sequence[str | None]) -> str | None:
+    """Return the column that may say the part of each row, if there is one."""
+    lowered = {name.strip().lower(): name for name in names if name not in taken}
+    found = (lowered[name] for name in PART_NAMES if name in lowered)
+    return next((name for name in found if list(names).count(name) == 1), None)
 
 
 def _by_name(

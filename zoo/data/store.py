@@ -7,7 +7,10 @@ however large the file is; 20 bytes a row (place, label, hash) are kept.
 from __future__ import annotations
 
 import bisect
+import dataclasses
+import functools
 import hashlib
+import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -16,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from zoo.data.part_column import MOST_VALUES, rows_of_parts
 from zoo.data.rows import Columns, Rows, mended
 from zoo.errors import ZooError
 
@@ -37,8 +41,9 @@ class Store:
         names: the labels as text, in order of appearance.
         labels: positions in `names`, int32; -1 where a row has none.
         hashes: uint64 of the texts without surrounding space: equal texts, equal hashes.
-        columns: of the first table that was read, or None.
         noted: rows that seem to be read wrongly, by what is wrong with them (`Rows.noted`).
+        part_values: what its column of parts holds, in order of appearance.
+        part_codes: positions in `part_values`, int16; empty where there is no such column.
         mended: rows whose text held half a surrogate pair, now replaced.
 
     Raises:
@@ -47,8 +52,10 @@ class Store:
 
     def __init__(self, rows: Iterable[Rows]):
         self.names: list[str] = []
-        self.columns: Columns | None = None
+        self._columns: Columns | None = None
         self.noted: dict[str, list[int]] = {}
+        self.part_values: list[str] = []
+        self.part_codes = np.zeros(0, np.int16)
         self.mended: list[int] = []
         self.labels = np.zeros(0, np.int32)
         self.hashes = np.zeros(0, np.uint64)
@@ -71,7 +78,8 @@ class Store:
     def _fill(self, rows: Iterable[Rows]) -> None:
         known: dict[str, int] = {}
         # Lists of pieces: an array that grows by itself is copied, and held twice, again and again.
-        sizes, labels, hashes = [], [], []
+        sizes, labels, hashes, codes = [], [], [], []
+        values: dict[str, int] = {}
         for part in rows:
             self._note_place(part)
             texts = [self._encoded(text, row) for row, text in enumerate(part.texts, self._rows)]
@@ -81,6 +89,10 @@ class Store:
             names = part.labels or [None] * len(texts)
             ids = (MISSING if n is None else known.setdefault(n, len(known)) for n in names)
             labels.append(np.fromiter(ids, np.int32, len(texts)))
+            if len(values) <= MOST_VALUES:
+                said = part.parts or itertools.repeat("", len(texts))
+                found = (values.setdefault(value, len(values)) for value in said)
+                codes.append(np.fromiter(found, np.int16, len(texts)))
             self._rows += len(texts)
             if len(known) > MANY_LABELS and 2 * len(known) > self._rows:
                 raise ZooError(
@@ -88,6 +100,8 @@ class Store:
                     "rows. Is this the label column? Name it with --label."
                 )
         self.names = list(known)
+        if 1 <= len(values) <= MOST_VALUES and values != {"": 0}:
+            self.part_values, self.part_codes = list(values), _whole(codes)
         if self._rows:
             self.labels, self.hashes = _whole(labels), _whole(hashes)
             self._ends = np.zeros(self._rows + 1, np.int64)
@@ -98,7 +112,7 @@ class Store:
         last = self._files[-1] if self._files else None
         if last is None or last[1] != part.file or last[2] + self._rows - last[0] != part.first:
             self._files.append((self._rows, part.file, part.first))
-        self.columns = self.columns or part.columns
+        self._columns = self._columns or part.columns
         for what, rows in part.noted.items():
             self.noted.setdefault(what, []).extend(self._rows + row - part.first for row in rows)
 
@@ -160,6 +174,28 @@ class Store:
         if len(files) == 1:
             return f"{places[0][0]}: {word} {', '.join(str(number) for _, number in places)}{more}"
         return f"{', '.join(f'{file}: row {number}' for file, number in places)}{more}"
+
+    @functools.cached_property
+    def parts(self) -> dict[str, np.ndarray]:
+        """The rows of each part that a column of the table says; empty when none does.
+
+        Raises:
+            ZooError: it says so of some rows, and not of others.
+        """
+        column = self._columns.part if self._columns else None
+        if not self.part_values or column is None:
+            return {}
+        return rows_of_parts(
+            self.place(0)[0], column, self.part_values, self.part_codes, self.named
+        )
+
+    @property
+    def columns(self) -> Columns | None:
+        """Those of the first table that was read, or None; the one that tells parts is read."""
+        if self._columns is None or not self.parts:
+            return self._columns
+        unread = tuple(name for name in self._columns.unread if name != self._columns.part)
+        return dataclasses.replace(self._columns, unread=unread)
 
     def digest(self) -> bytes:
         """Return a hash of texts and labels in their order."""

@@ -23,6 +23,8 @@ from zoo.data.classes import (
     rows_of_classes,
 )
 from zoo.data.ids import TokenIds
+from zoo.data.part_rows import SCORED, given_parts, rows_of_part
+from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place, batches
 from zoo.data.rows import Columns
 from zoo.data.split import sample_rows, split_rows
@@ -33,7 +35,7 @@ from zoo.finding import Finding
 from zoo.preset import TextData
 from zoo.text.tokenizers import SAMPLE_TEXTS, Tokenizer, learn_tokenizer, uncovered
 
-PARTS = ("train", "validation", "test")
+Part = tuple[Store, np.ndarray]  # and its rows there
 # Texts of each part whose lengths and characters are looked at: percentiles move little with more.
 PROBE_TEXTS = 10_000
 PROBE_BYTES = 2 << 20  # of long texts fewer are enough: half a second
@@ -165,17 +167,19 @@ def load_data(
         for name, each in zip(PARTS, (source, validation, test), strict=True):
             if each is not None:
                 stores[name] = Store(read_rows(each, text=text, label=label))
-        rows = _used_rows(stores, classes, drop_missing, findings)
-        for name, store in stores.items():
+        for store in stores.values():
             findings += checks.reading(store)
-            findings += checks.empty_texts(store, rows[name])
-            split_here = name == "train" and validation is None
-            called = "the data" if split_here else name
-            findings += checks.repeated_texts(store, rows[name], called, split_here)
+        parts = _used_rows(given_parts(stores, findings), classes, drop_missing, findings)
+        split_here = "validation" not in parts
+        for name, (store, rows) in parts.items():
+            findings += checks.empty_texts(store, rows)
+            called = "the data" if split_here and name == "train" else name
+            copies_stay = split_here and name == "train"
+            findings += checks.repeated_texts(store, rows, called, copies_stay)
         findings += checks.label_order(stores["train"])
-        parts = _parts(stores, rows, settings, seed, fraction)
+        _set_apart(parts, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
-        return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer)
+        return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
     except BaseException:
         for store in stores.values():
             store.close()
@@ -194,6 +198,8 @@ def load_split(
 ) -> Split:
     """Return data with labels as one split, for scoring; it is a context manager.
 
+    Of a table with a column that says the parts, the test rows are read.
+
     Args:
         source: what is accepted says `zoo.data.tables.read_rows`.
         classes: the labels of the run.
@@ -209,7 +215,8 @@ def load_split(
     findings = [] if findings is None else findings
     store = Store(read_rows(source, text=text, label=label, trained=trained))
     try:
-        rows = labelled_rows(store, drop_missing, findings)
+        rows = rows_of_part(store, SCORED, findings)
+        rows = labelled_rows(store, rows, drop_missing, findings)
         if not len(rows):
             raise ZooError("the data hold no rows with a label.")
         findings += checks.columns_read(store.place(0)[0], store.columns, trained=trained)
@@ -237,33 +244,27 @@ def probe(split: Split, seed: int) -> np.ndarray:
 
 
 def _used_rows(
-    stores: dict[str, Store],
+    given: dict[str, Part],
     classes: Sequence[Any] | None,
     drop_missing: bool,
     findings: list[Finding],
-) -> dict[str, np.ndarray]:
-    rows = {}
+) -> dict[str, Part]:
+    used: dict[str, Part] = {}
     if classes is not None:
-        check_classes(stores["train"], classes)
-    for name, store in stores.items():
-        rows[name] = labelled_rows(store, drop_missing, findings)
+        check_classes(given["train"][0], classes)
+    for name, (store, rows) in given.items():
+        rows = labelled_rows(store, rows, drop_missing, findings)
         if classes is not None:
-            rows[name] = rows_of_classes(store, rows[name], classes)
-        if not len(rows[name]):
+            rows = rows_of_classes(store, rows, classes)
+        if not len(rows):
             raise ZooError(f"{store.place(0)[0]}: no row with a label is left ({name}).")
-    check_trainable(stores["train"], rows["train"])
-    return rows
+        used[name] = (store, rows)
+    check_trainable(*used["train"])
+    return used
 
 
-def _parts(
-    stores: dict[str, Store],
-    rows: dict[str, np.ndarray],
-    settings: TextData,
-    seed: int,
-    fraction: float,
-) -> dict[str, tuple[Store, np.ndarray]]:
-    """Return store and rows of each part, after the split and the sample."""
-    parts = {name: (store, rows[name]) for name, store in stores.items()}
+def _set_apart(parts: dict[str, Part], settings: TextData, seed: int, fraction: float) -> None:
+    """Set a validation part apart if there is none, and take a sample of the training part."""
     store, train = parts["train"]
     if "validation" not in parts:
         kept, held_out = split_rows(
@@ -279,28 +280,29 @@ def _parts(
     if fraction < 1.0:
         train = train[sample_rows(store.labels[train], fraction, seed)]
     parts["train"] = (store, train)
-    return {name: parts[name] for name in PARTS if name in parts}
 
 
 def _finished(
-    parts: dict[str, tuple[Store, np.ndarray]],
+    parts: dict[str, Part],
     findings: list[Finding],
     settings: TextData,
     vocabulary_size: int,
     seed: int,
     tokenizer: Tokenizer | None,
+    split_here: bool,
 ) -> Data:
     store, rows = parts["train"]
     present = np.flatnonzero(np.bincount(store.labels[rows]))
     classes = class_order([store.names[label] for label in present])
     splits: dict[str, Split] = {}
-    for name, (each, some) in parts.items():
+    for name in (part for part in PARTS if part in parts):
+        each, some = parts[name]
         splits[name], unknown_rows, labels = classified(each, some, classes)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(each, unknown_rows, labels, name))
     if tokenizer is None:
         tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
-    findings += _judged(splits, classes, tokenizer, settings, seed)
+    findings += _judged(splits, classes, tokenizer, settings, seed, split_here)
     findings += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     fingerprint = _fingerprint(splits)
     for store, _ in parts.values():
@@ -338,10 +340,11 @@ def _judged(
     tokenizer: Tokenizer,
     settings: TextData,
     seed: int,
+    split_here: bool,
 ) -> list[Finding]:
     found: list[Finding] = []
     for one, other in itertools.combinations(splits, 2):
-        if splits[one].store is not splits[other].store:
+        if not split_here or (one, other) != ("train", "validation"):  # of ours none is on both
             name = "training" if one == "train" else one
             found += checks.shared_texts(splits[one], splits[other], name, other)
     train = splits["train"]

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from zoo import scores
 from zoo.data.image_batches import Pictures
+from zoo.data.image_scoring import load_pictures
 from zoo.data.image_sources import picture_files
-from zoo.data.images import load_pictures
 from zoo.data.pictures import DEEPEST, Center, Source, check_picture
 from zoo.data.rows import Columns
 from zoo.data.sheet import write_sheet
