@@ -35,6 +35,11 @@ def content(image, kind, **options):
         (COLOURS, "GIF", {}),
         (COLOURS, "JPEG", {"quality": 95}),
         (COLOURS, "WEBP", {"lossless": True}),
+        (COLOURS, "WEBP", {"save_all": True, "append_images": [LAYER], "lossless": True}),
+        (LAYER, "WEBP", {"save_all": True, "append_images": [COLOURS], "lossless": True}),
+        (COLOURS, "GIF", {"save_all": True, "append_images": [COLOURS.rotate(180)] * 9}),
+        (COLOURS, "PNG", {"save_all": True, "append_images": [COLOURS.rotate(180)]}),
+        (COLOURS.convert("CMYK"), "JPEG", {"quality": 95}),
         (COLOURS.convert("L"), "PNG", {}),
         (COLOURS.convert("L"), "JPEG", {"quality": 95}),
         (COLOURS.convert("P"), "PNG", {}),
@@ -47,8 +52,8 @@ def content(image, kind, **options):
 def test_pixels_are_those_of_training(image, kind, options, tmp_path):
     path = tmp_path / f"picture.{kind.lower()}"
     path.write_bytes(content(image, kind, **options))
-    found = decode(tf.constant(path.read_bytes())).numpy()
-    np.testing.assert_allclose(found, np.asarray(open_picture(path)), atol=1)
+    found = decode(tf.constant(path.read_bytes())).numpy().astype(int)
+    np.testing.assert_allclose(found, np.asarray(open_picture(path), int), atol=1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -60,8 +65,28 @@ def test_pictures_are_turned_upright(turned, kind, tmp_path):
     path = tmp_path / f"picture.{kind.lower()}"
     path.write_bytes(content(COLOURS, kind, exif=exif, **options))
     assert int(orientation(tf.constant(path.read_bytes()))) == turned
-    found = decode(tf.constant(path.read_bytes())).numpy()
-    np.testing.assert_allclose(found, np.asarray(open_picture(path)), atol=1)
+    found = decode(tf.constant(path.read_bytes())).numpy().astype(int)
+    np.testing.assert_allclose(found, np.asarray(open_picture(path), int), atol=1)
+
+
+def test_inks_without_a_mark_are_those_of_training(tmp_path):
+    path = tmp_path / "inks.jpg"
+    written = content(COLOURS.convert("CMYK"), "JPEG", quality=95)
+    marker = written.index(b"\xff\xee")
+    length = int.from_bytes(written[marker + 2 : marker + 4], "big")
+    path.write_bytes(written[:marker] + written[marker + 2 + length :])
+    assert b"Adobe" not in path.read_bytes()
+    found = decode(tf.constant(path.read_bytes())).numpy().astype(int)
+    np.testing.assert_allclose(found, np.asarray(open_picture(path), int), atol=1)
+    np.testing.assert_allclose(found.mean(axis=(0, 1)), PIXELS.mean(axis=(0, 1)), atol=12)
+
+
+@pytest.mark.parametrize("least", [40, 20, 11, 5])
+def test_large_jpegs_come_smaller_as_in_training(least, tmp_path):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(content(COLOURS.resize((203, 161)), "JPEG"))
+    found = decode_picture(tf.constant(path.read_bytes()), least).numpy().astype(int)
+    np.testing.assert_allclose(found, np.asarray(open_picture(path, least), int), atol=1)
 
 
 def exif_of(tags: bytes) -> bytes:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
+from zoo.data.pictures import SHARP
+from zoo.trained.gif_frames import first_image
+
+RATIOS = (1, 2, 4, 8)  # by which the decoder of JPEG files may shrink
+ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # inks, not luma and chroma
 ORIENTATION = 0x0112  # the tag of EXIF
 ENTRY = 12  # bytes of a tag: its number, type and count, and then its value
 # What stands before the EXIF data, by the first byte of the file, and how many bytes more.
@@ -12,34 +19,79 @@ LITTLE, BIG = b"II*\x00", b"MM\x00*"
 
 
 @tf.autograph.experimental.do_not_convert
-def decode_picture(content: tf.Tensor) -> tf.Tensor:
-    """Return float32 pixels `(height, width, 3)` in [0, 255], upright, transparent parts white.
+def decode_picture(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
+    """Return uint8 pixels `(height, width, 3)`, upright, transparent parts white.
 
     The first picture of an animation. The transparency of a GIF and of a PNG whose colours are not
     in a palette but have a transparent one is not read.
 
     Args:
-        content: bytes of a JPEG, PNG, WebP, BMP or GIF file.
+        content: bytes of a file in which `zoo.trained.image_headers.problem` finds none.
+        least: shorter side that is needed; a JPEG may come smaller than it is, but not than this.
     """
-    # `decode_image` takes the fast transform for a JPEG, which is off by up to 4 of 255.
-    image = tf.cond(
-        tf.io.is_jpeg(content),
-        lambda: tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(content, channels=0, expand_animations=False),
-    )
+    gif = tf.equal(tf.strings.substr(content, 0, 4), b"GIF8")
+
+    def decode() -> tf.Tensor:
+        one = tf.cond(gif, lambda: first_image(content), lambda: _with_alpha(content))
+        return tf.io.decode_image(one, channels=0, expand_animations=False)
+
+    image = tf.cond(tf.io.is_jpeg(content), lambda: _decode_jpeg(content, least), decode)
     image.set_shape([None, None, None])
-    return upright(_on_white(tf.cast(image, tf.float32)), orientation(content))
+    return upright(_on_white(image), orientation(content))
+
+
+def _decode_jpeg(content: tf.Tensor, least: int | None) -> tf.Tensor:
+    """Decode a JPEG at the scale that Pillow's `draft` takes, with the colours Pillow gives it."""
+    height, width, channels = tf.unstack(tf.io.extract_jpeg_shape(content))
+    # Without Adobe's mark the decoder takes inks as they are, and Pillow as Adobe writes them.
+    marked = tf.strings.join(
+        [tf.strings.substr(content, 0, 2), ADOBE, tf.strings.substr(content, 2, -1)]
+    )
+    content = tf.where(channels == 4, marked, content)
+
+    def decode(ratio: int) -> tf.Tensor:
+        # The fast transform, which is the default, is off by up to 4 of 255.
+        return tf.io.decode_jpeg(content, ratio=ratio, dct_method="INTEGER_ACCURATE")
+
+    if least is None:
+        return decode(1)
+    spare = tf.minimum(height, width) // round(SHARP * least)
+    return tf.switch_case(
+        tf.reduce_sum(tf.cast(spare >= RATIOS[1:], tf.int32)),
+        [functools.partial(decode, ratio) for ratio in RATIOS],
+    )
+
+
+def _with_alpha(content: tf.Tensor) -> tf.Tensor:
+    """Return a file, of an animated WebP with the mark that it has an alpha channel.
+
+    Without the mark TensorFlow 2.21 has three bytes a pixel ready for the first image, and writes
+    four: the process dies.
+    """
+    kind = tf.strings.join([tf.strings.substr(content, at, 4) for at in (0, 8, 12)])
+    flags = tf.io.decode_raw(tf.strings.substr(content, 20, 1), tf.uint8)
+    animated = tf.equal(kind, b"RIFFWEBPVP8X") & tf.reduce_any(flags // 2 % 2 == 1)
+    start, rest = tf.strings.substr(content, 0, 20), tf.strings.substr(content, 21, -1)
+    return tf.where(animated, tf.strings.join([start, b"\x12", rest]), content)
 
 
 def _on_white(image: tf.Tensor) -> tf.Tensor:
     """Return red, green and blue of grey, grey and alpha, colours, or colours and alpha."""
     channels = tf.shape(image)[2]
-    alpha = tf.cond(
-        channels % 2 == 0, lambda: image[..., -1:] / 255.0, lambda: tf.ones_like(image[..., :1])
-    )
-    colours = image[..., : channels - (1 - channels % 2)]
-    colours = tf.broadcast_to(colours, tf.concat([tf.shape(image)[:2], [3]], axis=0))
-    return tf.round(colours * alpha + 255.0 * (1.0 - alpha))
+    image = tf.cond(channels % 2 == 0, lambda: _blended(image), lambda: image)
+    return tf.cond(channels < 3, lambda: tf.repeat(image, 3, axis=2), lambda: image)
+
+
+def _blended(image: tf.Tensor) -> tf.Tensor:
+    """Return colours over white; the last channel says how much there is of each."""
+
+    def row(pixels: tf.Tensor) -> tf.Tensor:
+        pixels = tf.cast(pixels, tf.uint16)  # 255 * 255 fits
+        colours, alpha = pixels[..., :-1], pixels[..., -1:]
+        blend = colours * alpha + (255 * (255 - alpha) + 127)
+        return tf.cast(blend // 255, tf.uint8)
+
+    return tf.map_fn(row, image, fn_output_signature=tf.uint8)  # at once it takes twice the memory
 
 
 def upright(image: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
@@ -52,7 +104,9 @@ def upright(image: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
     image = tf.cond(turned >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
     for axis, kinds in ((1, (2, 3, 6, 7)), (0, (3, 4, 7, 8))):
         mirrored = tf.reduce_any(tf.equal(turned, tf.constant(kinds)))
-        image = tf.where(mirrored, tf.reverse(image, [axis]), image)
+        image = tf.cond(
+            mirrored, functools.partial(tf.reverse, image, [axis]), lambda image=image: image
+        )
     return image
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.finding import Finding
 from zoo.trained.archive import load_network, save_network, write_archive
-from zoo.trained.picture_bytes import decode_picture
+from zoo.trained.image_serving import read_images
 
 BATCH = 64  # pictures of one forward pass
 MISTAKES = 48
@@ -152,9 +152,10 @@ class ImageClassifier:
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes the bytes of picture files.
 
-        Its input is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP files; its
-        outputs are `label` and `probabilities` `(batch, classes)`. A process that loads it needs
-        TensorFlow alone.
+        Its input is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP files, of which
+        it sees what `zoo predict` sees; its outputs are `label` and `probabilities` `(batch,
+        classes)`. Where files cannot be read it answers with an error that names their places; see
+        `zoo.trained.image_headers.problem`. A process that loads it needs TensorFlow alone.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
@@ -162,11 +163,9 @@ class ImageClassifier:
         archive = keras.export.ExportArchive()
         archive.track(self.network)
         labels = tf.constant(self.labels)
-        decode = _decoder(self.center)
 
         def serve(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
-            spec = tf.TensorSpec([self.center.size, self.center.size, 3], tf.float32)
-            images = tf.map_fn(decode, pictures, fn_output_signature=spec)
+            images = read_images(pictures, self.center)
             probabilities = tf.nn.softmax(self.network(images, training=False))
             label = tf.gather(labels, tf.argmax(probabilities, axis=1))
             return {"label": label, "probabilities": probabilities}
@@ -174,23 +173,6 @@ class ImageClassifier:
         signature = [tf.TensorSpec([None], tf.string, name="pictures")]
         archive.add_endpoint("serve", serve, input_signature=signature)
         return write_archive(archive, folder)
-
-
-def _decoder(center: Center) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return `center` as a graph, from the bytes of a file to float32 `(size, size, 3)`."""
-
-    @tf.autograph.experimental.do_not_convert
-    def decode(content: tf.Tensor) -> tf.Tensor:
-        image = decode_picture(content)
-        sides = tf.cast(tf.shape(image)[:2], tf.float32)
-        side = tf.maximum(tf.round(center.fraction * tf.reduce_min(sides)), 1.0)
-        first = tf.cast(tf.round((sides - side) / 2), tf.int32)
-        side = tf.cast(side, tf.int32)
-        part = image[first[0] : first[0] + side, first[1] : first[1] + side]
-        size = (center.size, center.size)
-        return tf.round(tf.image.resize(part, size, method="bilinear", antialias=True))
-
-    return decode
 
 
 def load_image_classifier(folder: Path) -> ImageClassifier:

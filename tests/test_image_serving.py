@@ -1,0 +1,133 @@
+"""What a server does with the bytes it is sent: the same images as in training, or a refusal."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from zoo.data.pictures import Center, center_part
+from zoo.trained import image_center, image_headers
+from zoo.trained.gif_frames import first_image
+from zoo.trained.image_serving import read_images
+
+GENERATOR = np.random.default_rng(0)
+
+
+def pixels(height, width):
+    return GENERATOR.integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def content(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def problem(some: bytes) -> str:
+    return image_headers.problem(tf.constant(some)).numpy().decode()
+
+
+FRAMES = [Image.fromarray(pixels(23, 37)) for _ in range(3)]
+MOVING = {"save_all": True, "append_images": FRAMES[1:]}
+FILES = {
+    "png": content(FRAMES[0], "PNG"),
+    "apng": content(FRAMES[0], "PNG", **MOVING),
+    "jpeg": content(FRAMES[0], "JPEG"),
+    "progressive": content(FRAMES[0], "JPEG", progressive=True),
+    "gif": content(FRAMES[0], "GIF"),
+    "animated gif": content(FRAMES[0], "GIF", **MOVING),
+    "bmp": content(FRAMES[0], "BMP"),
+    "lossy webp": content(FRAMES[0], "WEBP"),
+    "lossless webp": content(FRAMES[0], "WEBP", lossless=True),
+    "extended webp": content(FRAMES[0], "WEBP", icc_profile=b"colours"),
+    "animated webp": content(FRAMES[0], "WEBP", **MOVING),
+}
+
+
+@pytest.mark.parametrize("size", [8, 24, 97])
+@pytest.mark.parametrize("fraction", [1.0, 0.875])
+def test_the_middle_square_is_that_of_training(size, fraction) -> None:
+    graph = tf.function(
+        lambda image: image_center.center_part(image, size, fraction),
+        input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)],
+    )
+    errors = []
+    for sides in ((1, 1), (1, 50), (24, 24), (33, 47), (97, 97), (255, 333), (777, 1001)):
+        image = pixels(*sides)
+        served = graph(image).numpy()
+        assert served.shape == (size, size, 3) and not (served % 1).any()
+        errors.append(np.abs(served - center_part(Image.fromarray(image), size, fraction)))
+    assert max(each.max() for each in errors) <= 2
+    assert np.mean([each.mean() for each in errors]) < 0.05
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_are_shown_to_the_network_as_in_training(name, tmp_path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(FILES[name])
+    center = Center(16, 0.9)
+    served = read_images(tf.constant([FILES[name]]), center).numpy()[0]
+    np.testing.assert_allclose(served, center(path).astype(float), atol=2)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_sizes_are_read_before_anything_is_decoded(name, monkeypatch) -> None:
+    assert problem(FILES[name]) == ""
+    monkeypatch.setattr(image_headers, "MOST_PIXELS", 37 * 23)
+    assert problem(FILES[name]) == ""
+    monkeypatch.setattr(image_headers, "MOST_PIXELS", 37 * 23 - 1)
+    assert problem(FILES[name]) == "has 37 x 23 pixels, more than 850"
+
+
+def test_many_pixels_in_a_small_file_are_refused() -> None:
+    header = struct.pack(">II", 2**32 - 1, 2**32 - 1)
+    assert problem(FILES["png"][:16] + header + FILES["png"][24:]).startswith(
+        "has 4294967295 x 4294967295 pixels, more than 178,956,970"
+    )
+    # The first image of a GIF may be larger than its header says.
+    gif = FILES["gif"]
+    start = gif.index(b",\x00\x00\x00\x00\x25\x00\x17\x00")
+    large = gif[: start + 5] + b"\xff\xff\xff\xff" + gif[start + 9 :]
+    assert problem(large).startswith("has 65535 x 65535 pixels")
+
+
+def test_of_a_gif_nothing_is_decoded_after_its_first_image() -> None:
+    cut = tf.function(first_image, input_signature=[tf.TensorSpec([], tf.string)])
+    for options in ({}, {"comment": b"x" * 700}):
+        one = content(FRAMES[0], "GIF", **options)
+        start = one.index(b",\x00\x00\x00\x00\x25\x00\x17\x00")
+        several = one[:-1] + one[start:-1] * 5 + b";"
+        assert cut(tf.constant(several)).numpy() == one
+        assert cut(tf.constant(one)).numpy() == one
+    for length in range(0, len(one), 50):  # the loops end
+        cut(tf.constant(one[:length]))
+
+
+@pytest.mark.parametrize(
+    ("some", "message"),
+    [
+        (b"", "is empty"),
+        (b"plain text", "is not an image of PNG, JPEG, WEBP, BMP, GIF"),
+        (b"\x00\x00\x00\x0cJXL \r\n\x87\n" + bytes(60), "is not an image"),
+        (b"\xff\x0a" + bytes(60), "is not an image"),  # JPEG XL, which TensorFlow would decode
+        (FILES["png"][:-20], "is truncated"),
+        (FILES["jpeg"][:-20], "is truncated"),
+        (FILES["lossy webp"][:-20], "is truncated"),
+        (FILES["animated webp"][:-20], "is truncated"),
+        (b"RIFF\x04\x00\x00\x00WEBP", "is not an image"),
+    ],
+)
+def test_what_no_decoder_sees(some, message) -> None:
+    assert problem(some).startswith(message)
+
+
+def test_the_place_of_each_bad_file_is_named() -> None:
+    good = FILES["png"]
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        read_images(tf.constant([good, b"", good, FILES["jpeg"][:-30]]), Center(8, 1.0))
+    assert "pictures[1] is empty; pictures[3] is truncated" in str(caught.value)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="there are no pictures"):
+        read_images(tf.constant([], tf.string), Center(8, 1.0))
