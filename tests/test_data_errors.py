@@ -203,7 +203,7 @@ def broken_dataset() -> tf.data.Dataset:
         ((["a", "b"], ["x", {}]), "data: row 2: label: a string was expected"),
         (tf.data.Dataset.from_tensor_slices((["a"], ["x"])).repeat(), "never ends"),
         (tf.data.Dataset.from_tensor_slices(([1.0], ["x"])), "must yield"),
-        (tf.data.Dataset.from_tensor_slices((["a"], [[1, 0]])), "must yield"),
+        (tf.data.Dataset.from_tensor_slices((["a"], [[[1, 0]]])), "must yield"),
         (tf.data.Dataset.from_tensor_slices({"text": ["a"], "label": [1]}), "must yield"),
         (
             tf.data.Dataset.from_tensor_slices(([b"\xff"], [1])),

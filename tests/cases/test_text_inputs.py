@@ -64,3 +64,25 @@ def test_blanks_before_marks(zoo_command, shared_case) -> None:
 def test_utf_32_is_called_so(zoo_command, shared_case) -> None:
     path = shared_case("text/encodings") / "utf-32.csv"
     assert "is not UTF-8 but UTF-32" in zoo_command("data", path, code=1).stderr
+
+
+def test_lists_as_labels(zoo_command, shared_case) -> None:
+    path = shared_case("text/multilabel") / "list.jsonl"
+    assert "several labels a row are not" in zoo_command("data", path, code=1).stderr
+
+
+@pytest.mark.parametrize("name", ["pandas.json", "data.json", "pretty.jsonl"])
+def test_other_shapes_of_json(name, zoo_command, shared_case) -> None:
+    path = shared_case("text/json_shapes") / name
+    assert "write one object a line" in zoo_command("data", path, code=1).stderr
+
+
+def test_news_as_they_come(zoo_command, shared_case) -> None:
+    ended = zoo_command("data", shared_case("text/layout") / "news", "--json", code=0)
+    assert json.loads(ended.stdout)["classes"].keys() == {"rec.autos", "sci.med"}
+
+
+def test_lone_carriage_returns(zoo_command, shared_case, trained) -> None:
+    path = shared_case("text/predict_pipe") / "cr.txt"
+    ended = zoo_command("predict", trained.path, path, code=0)
+    assert len(ended.stdout.splitlines()) == 3

@@ -37,7 +37,7 @@ NOTED = {
 def reading(store: Store) -> list[Finding]:
     """Return findings on how a file was read: columns left out, rows that look wrong."""
     hint = "Several text columns are joined with --text title,body."
-    found = columns_read(store.place(0)[0], store.columns, hint=hint)
+    found = columns_read(store.place(0)[0], store.columns, hint=hint) + store.findings
     for noted, rows in store.noted.items():
         found.append(_on_rows("warning", store, rows, *NOTED[noted]))
     if store.mended:

@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from zoo.data.columns import FIRST_VALUES, look_at
+from zoo.data.encodings import check_encoding
 from zoo.data.part_column import part_text
 from zoo.data.rows import (
     BATCH_ROWS,
+    Columns,
     Rows,
     Wanted,
     choose_columns,
@@ -24,6 +26,10 @@ from zoo.data.rows import (
 from zoo.errors import ZooError
 
 READ_BYTES = 1 << 20
+ONE_A_LINE = (
+    "write one object a line instead (pandas: frame.to_json(path, orient='records', lines=True))."
+)
+EXAMPLE = ' One object a line is expected, such as {"text": ..., "label": ...}.'
 LINE_BYTES = 64 << 20  # a longer line is no row of anything
 
 
@@ -38,11 +44,7 @@ def read_json_lines(path: Path, file: pa.NativeFile, wanted: Wanted) -> Iterator
     columns = None
     for documents in _batched(path, file):
         if columns is None:
-            # Not of the first alone: it may lack a key (huggingface/datasets#5726).
-            names = list(dict.fromkeys(name for document in documents for name in document))
-            some = documents[:FIRST_VALUES]
-            looks = {name: look_at(name, [each.get(name) for each in some]) for name in names}
-            columns = choose_columns(where, names, wanted, looks)
+            columns = _columns(where, documents, wanted)
         parts = [
             converted(where, first, _values(where, first, documents, name), text_of, f"'{name}'")
             for name in columns.texts
@@ -60,20 +62,22 @@ def read_json_lines(path: Path, file: pa.NativeFile, wanted: Wanted) -> Iterator
 
 
 def lines(path: Path, file: pa.NativeFile) -> Iterator[bytes]:
-    r"""Yield the lines of a file without their ends (`\n` or `\r\n`).
+    r"""Yield the lines of a file without their ends: `\n`, `\r\n` or `\r`.
 
     Raises:
         ZooError: a line has no end.
     """
     rest = b""
     while block := file.read(READ_BYTES):
-        *whole, rest = (rest + block).split(b"\n")
+        whole = (rest + block).splitlines(keepends=True)
+        # What ends with \r may go on with \n in the next block.
+        rest = b"" if whole[-1].endswith(b"\n") else whole.pop()
         for line in whole:
-            yield line.removesuffix(b"\r")
+            yield line.removesuffix(b"\n").removesuffix(b"\r")
         if len(rest) > LINE_BYTES:
             raise ZooError(f"{path}: a line is longer than {LINE_BYTES:,} bytes.")
     if rest:
-        yield rest
+        yield rest.removesuffix(b"\r")
 
 
 def _batched(path: Path, file: pa.NativeFile) -> Iterator[list[dict[str, Any]]]:
@@ -95,6 +99,8 @@ def _documents(path: Path, file: pa.NativeFile) -> Iterator[tuple[dict[str, Any]
         if not line.strip():
             continue
         number += 1
+        if number == 1:
+            check_encoding(path, line)
         try:
             document = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except UnicodeDecodeError as error:
@@ -103,16 +109,53 @@ def _documents(path: Path, file: pa.NativeFile) -> Iterator[tuple[dict[str, Any]
                 "Save the file as UTF-8."
             ) from error
         except (ValueError, RecursionError) as error:
-            hint = ""
-            if number == 1 and line.lstrip().startswith(b"["):
-                hint = " A JSON array was found: write one object a line instead."
+            hint = _hint(line, error) if number == 1 else ""
             raise ZooError(f"{path}: row {number} is no JSON object: {error}.{hint}") from error
         if not isinstance(document, dict):
+            hint = _hint(line) if number == 1 else ""
             raise ZooError(
-                f"{path}: row {number} is no JSON object: {line[:80].decode(errors='replace')}. "
-                'One object a line is expected, such as {"text": ..., "label": ...}.'
+                f"{path}: row {number} is no JSON object: {line[:80].decode(errors='replace')}."
+                f"{hint or EXAMPLE}"
             )
         yield document, len(line)
+
+
+def _hint(line: bytes, error: Exception | None = None) -> str:
+    """Return what the first line of a document over several lines calls for."""
+    if line.lstrip().startswith(b"["):
+        return f" A JSON array was found: {ONE_A_LINE}"
+    text = line.decode("utf-8-sig", errors="replace")
+    if isinstance(error, json.JSONDecodeError) and error.pos >= len(text.rstrip()):
+        return f" An object over several lines was found: {ONE_A_LINE}"
+    return ""
+
+
+def _columns(where: str, documents: list[dict[str, Any]], wanted: Wanted) -> Columns:
+    """Return the columns of the first rows: not of the first alone, as it may lack a key.
+
+    A case of that is huggingface/datasets#5726.
+    """
+    nested = all(isinstance(value, dict | list) for value in documents[0].values())
+    shape = _shape(documents[0]) if len(documents) == 1 else ""
+    if nested and shape:
+        raise ZooError(f"{where}: {shape}")
+    names = list(dict.fromkeys(name for document in documents for name in document))
+    some = documents[:FIRST_VALUES]
+    looks = {name: look_at(name, [each.get(name) for each in some]) for name in names}
+    try:
+        return choose_columns(where, names, wanted, looks)
+    except ZooError as error:
+        raise (ZooError(f"{where}: {shape}") if shape else error) from None
+
+
+def _shape(only: dict[str, Any]) -> str:
+    """Return words for the one object of a file in which all its rows may be, or nothing."""
+    for name, value in only.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return f"is one object, with the rows in '{name}': {ONE_A_LINE}"
+    if any(isinstance(value, dict | list) for value in only.values()):
+        return f"is one object, with a field for each column or row: {ONE_A_LINE}"
+    return ""
 
 
 def _values(where: str, first: int, documents: list[dict[str, Any]], name: str) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from zoo.data.columns import (
 )
 from zoo.data.columns import quoted as quoted
 from zoo.errors import ZooError, did_you_mean
+from zoo.finding import Finding
 
 BATCH_ROWS = 8192
 
@@ -41,6 +42,7 @@ class Rows:
         noted: numbers of rows that seem to be read wrongly, by what is wrong with them; the words
             for it are in `zoo.data.checks`.
         parts: what a column of the table says of each row's part; None without one.
+        findings: what there is to say of the source, with its first rows.
     """
 
     file: str
@@ -50,6 +52,7 @@ class Rows:
     columns: Columns | None = None
     noted: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     parts: list[str] | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +149,10 @@ def label_text(value: Any) -> str | None:
     """
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, list | tuple | set | np.ndarray):
+        raise TypeError(
+            f"several labels a row are not supported: give one. Received: {value!r:.80}"
+        )
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool):

@@ -22,6 +22,7 @@ import pyarrow as pa
 from zoo.data.part_column import MOST_VALUES, rows_of_parts
 from zoo.data.rows import Columns, Rows, mended
 from zoo.errors import ZooError
+from zoo.finding import Finding
 
 MISSING = -1
 NAMED_ROWS = 5
@@ -44,6 +45,7 @@ class Store:
         noted: rows that seem to be read wrongly, by what is wrong with them (`Rows.noted`).
         part_values: what its column of parts holds, in order of appearance.
         part_codes: positions in `part_values`, int16; empty where there is no such column.
+        findings: what there is to say of the source.
         mended: rows whose text held half a surrogate pair, now replaced.
 
     Raises:
@@ -56,6 +58,7 @@ class Store:
         self.noted: dict[str, list[int]] = {}
         self.part_values: list[str] = []
         self.part_codes = np.zeros(0, np.int16)
+        self.findings: list[Finding] = []
         self.mended: list[int] = []
         self.labels = np.zeros(0, np.int32)
         self.hashes = np.zeros(0, np.uint64)
@@ -113,6 +116,7 @@ class Store:
         if last is None or last[1] != part.file or last[2] + self._rows - last[0] != part.first:
             self._files.append((self._rows, part.file, part.first))
         self._columns = self._columns or part.columns
+        self.findings += part.findings
         for what, rows in part.noted.items():
             self.noted.setdefault(what, []).extend(self._rows + row - part.first for row in rows)
 

@@ -17,6 +17,14 @@ import pyarrow.parquet as parquet
 
 from zoo.data.checks import columns_read
 from zoo.data.csvfile import read_csv
+from zoo.data.encodings import check_encoding
+from zoo.data.endings import COMPRESSIONS as COMPRESSIONS
+from zoo.data.endings import TABLES as TABLES
+from zoo.data.endings import is_archive
+from zoo.data.endings import open_file as open_file
+from zoo.data.endings import table_kind as table_kind
+from zoo.data.folders import read_folder
+from zoo.data.image_files import looks_like_image
 from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.memory import (
     read_arrow,
@@ -29,9 +37,6 @@ from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Columns, Rows, Wanted, mended,
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
-COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}
-PARTS = ("train", "test", "valid", "validation", "val", "dev")
 BUFFER_BYTES = 1 << 20  # of a Parquet column read at once
 
 
@@ -114,6 +119,7 @@ def read_texts(
             yield from map(mended, rows.texts)
     else:
         path = Path(source)
+        _check_no_other(path)
         try:
             with open_file(path) as file:
                 yield from _text_lines(path, file)
@@ -133,6 +139,8 @@ def _are_paths(source: Any) -> bool:
 
 def _text_lines(path: Path, file: Any) -> Iterator[str]:
     for number, line in enumerate(lines(path, file), start=1):
+        if number == 1:
+            check_encoding(path, line)
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -145,10 +153,10 @@ def _text_lines(path: Path, file: Any) -> Iterator[str]:
 def _files(paths: list[Path], wanted: Wanted) -> Iterator[Rows]:
     for given in paths:
         for path in _matching(given):
-            if path.is_file():
-                yield from _file(path, wanted)
+            if path.is_dir():
+                yield from read_folder(path, wanted.labelled, lambda file: _file(file, wanted))
             else:
-                yield from _folder(path, wanted)
+                yield from _file(path, wanted)
 
 
 def _matching(path: Path) -> list[Path]:
@@ -163,66 +171,18 @@ def _matching(path: Path) -> list[Path]:
     return found
 
 
-def _folder(path: Path, wanted: Wanted) -> Iterator[Rows]:
-    """Yield the rows of the tables in a folder, or of the texts in its class folders."""
-    entries = sorted(entry for entry in path.iterdir() if entry.name[0] not in "._")
-    tables = [entry for entry in entries if entry.is_file() and table_kind(entry)]
-    folders = [entry for entry in entries if entry.is_dir()]
-    parts = [entry for entry in tables or folders if _part(entry)]
-    if len({_part(entry) for entry in parts}) > 1:
-        raise ZooError(
-            f"{path}: holds several parts of a data set: {quoted(entry.name for entry in parts)}. "
-            "Give the one for training as the data, the others with --validation and --test."
-        )
-    texts = [(folder, sorted(folder.glob("*.txt"))) for folder in folders]
-    if tables and any(files for _, files in texts):
-        raise ZooError(f"{path}: holds both tables and folders with .txt files. Name one of them.")
-    if tables:
-        for table in tables:
-            yield from _file(table, wanted)
-        return
-    if not any(files for _, files in texts):
-        raise ZooError(
-            f"{path}: is empty: it holds neither tables ({', '.join(TABLES)}, compressed or not) "
-            "nor class folders with .txt files."
-        )
-    for folder, files in texts:
-        if not files:
-            raise ZooError(
-                f"{folder}: is a class folder without .txt files. Fill it, or take it away."
-            )
-        yield from _text_files(folder.name, files)
-
-
-def _part(path: Path) -> str:
-    """Return which part of a data set a file or folder seems to be: `train`, `test`... or ''."""
-    stem = path.name.lower().split(".")[0].split("-")[0].split("_")[0]
-    return stem if stem in PARTS else ""
-
-
-def _text_files(label: str, files: list[Path]) -> Iterator[Rows]:
-    for path in files:
-        try:
-            yield Rows(str(path), 1, [path.read_text(encoding="utf-8-sig")], [label])
-        except UnicodeDecodeError as error:
-            raise ZooError(
-                f"{path}: is not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
-            ) from error
-        except OSError as error:
-            raise ZooError(f"{path}: cannot be read: {error.strerror}.") from error
-
-
-def table_kind(path: Path) -> str | None:
-    """Return the ending that says what a file is, without its compression; None if unknown."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    return suffixes[-1] if suffixes and suffixes[-1] in TABLES else None
+def _check_no_other(path: Path) -> None:
+    """Refuse what holds no lines of text: packed folders and images."""
+    if is_archive(path):
+        raise ZooError(f"{path}: is an archive. Unpack it, and give the folder.")
+    if path.is_file() and looks_like_image(path):
+        raise ZooError(f"{path}: is an image, no text. For images: zoo train resnet.")
 
 
 def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
     kind = table_kind(path)
     if kind is None:
+        _check_no_other(path)
         raise ZooError(
             f"{path}: is no table. Accepted: {', '.join(TABLES)}, also with "
             f"{', '.join(COMPRESSIONS)}."
@@ -262,11 +222,3 @@ def _parquet(path: Path, wanted: Wanted) -> Iterator[Rows]:
             return file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False)
 
         yield from read_arrow(str(path), file.schema_arrow, read, wanted)
-
-
-def open_file(path: Path) -> pa.NativeFile:
-    """Return an open file, unpacked if its name ends as one of `COMPRESSIONS`."""
-    compression = COMPRESSIONS.get(path.suffix.lower())
-    if compression == "xz":
-        return pa.PythonFile(lzma.open(path), mode="r")
-    return pa.input_stream(str(path), compression=compression)
