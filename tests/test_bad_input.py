@@ -239,3 +239,20 @@ def test_errors_of_the_command_are_one_message_and_exit_code_1(tmp_path) -> None
     assert "nothing.csv" in done.stderr
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == [] or not any((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize("seed", ["-1", "5000000000"])
+def test_a_seed_that_numpy_does_not_take_is_refused(zoo_command, reviews, tmp_path, seed) -> None:
+    out = tmp_path / "run"
+    ended = zoo_command("train", "textcnn", reviews, "--seed", seed, "--out", out, code=1)
+    assert f"`seed` must be a whole number in [0, 4,294,967,296). Received: {seed}." in ended.stderr
+    assert not out.exists()
+
+
+def test_another_number_of_classes_than_the_data_have(zoo_command, reviews, tmp_path) -> None:
+    asked, out = ["--set", "architecture.num_classes=5"], tmp_path / "run"
+    ended = zoo_command("train", "textcnn", reviews, *asked, "--out", out, code=1)
+    assert "architecture.num_classes=5 was set, and the data have 2 classes: 'bad', 'good'" in (
+        " ".join(ended.stderr.split())
+    )
+    assert not out.exists()

@@ -2,8 +2,10 @@
 
 import pytest
 
+import zoo
 from zoo.preset import load_preset
 from zoo.settings.batch_rule import batch_finding
+from zoo.settings.brought import findings_on
 
 RATE, WARMUP = "recipe.optimizer.learning_rate", "recipe.schedule.warmup_fraction"
 SGD = {"recipe.optimizer.name": "sgd", RATE: 0.1, WARMUP: 0.0}
@@ -69,3 +71,41 @@ def test_a_batch_far_beyond_the_presets_is_a_warning() -> None:
     keys = {"data__batch_size": 4096, "recipe__optimizer__learning_rate": 1e-3}
     _, (chosen,) = changed(before, **keys)
     assert chosen.level == "warning"
+
+
+def test_epochs_that_are_set_hold_however_few_the_steps() -> None:
+    before = zoo.load_preset("textcnn")
+    assert before.recipe.total_epochs(steps_per_epoch=6) == 167
+    changes = {"recipe.epochs": 1}
+    after = before.override(changes)
+    assert after.recipe.min_steps == 0
+    assert after.recipe.total_epochs(steps_per_epoch=6) == 1
+    assert "recipe.epochs was set" in after.why["recipe.min_steps"].note
+    (found,) = findings_on(before.values(), after.values(), changes)
+    assert found.what == (
+        "recipe.epochs 1 was set, so recipe.min_steps 1,000 -> 0: few data get no more epochs "
+        "than that."
+    )
+
+
+def test_steps_that_are_set_as_well_hold() -> None:
+    changes = {"recipe.epochs": 2, "recipe.min_steps": 30}
+    preset = zoo.load_preset("textcnn")
+    after = preset.override(changes)
+    assert after.recipe.total_epochs(steps_per_epoch=6) == 5
+    assert findings_on(preset.values(), after.values(), changes) == []
+
+
+def test_what_another_optimizer_brings_is_said() -> None:
+    preset = zoo.load_preset("textcnn")
+    changes = {"recipe.optimizer.name": "sgd", "recipe.optimizer.momentum": 0.9}
+    (found,) = findings_on(preset.values(), preset.override(changes).values(), changes)
+    assert found.what == (
+        "recipe.optimizer.name lazy_adamw -> sgd brings recipe.optimizer.learning_rate 0.1, "
+        "recipe.optimizer.nesterov False."
+    )
+    changes |= {"data.batch_size": 128}
+    after = preset.override(changes)
+    assert after.recipe.optimizer.learning_rate == 0.1
+    found = findings_on(preset.values(), after.values(), changes)
+    assert not any("scaled" in str(each) or "0.002 ->" in str(each) for each in found)

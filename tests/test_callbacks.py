@@ -129,7 +129,7 @@ def test_patience_counts_validated_epochs_only() -> None:
 def test_plateau_lowers_the_rate() -> None:
     model = compiled(**{"recipe.schedule.name": "plateau", "recipe.schedule.factor": 0.5,
                         "recipe.schedule.patience_epochs": 1})  # fmt: skip
-    plateau = recipe_callbacks(model, model.recipe, validated=True)[1][-2]
+    plateau = recipe_callbacks(model, model.recipe, validated=True)[0][-2]
     rates = []
     for loss in [3.0, 2.0, 2.0, 2.5, 1.0, 1.0, 1.0]:
         plateau.on_epoch_end(0, {"val_loss": loss})
@@ -140,7 +140,7 @@ def test_plateau_lowers_the_rate() -> None:
 def test_plateau_needs_the_recipes_schedule() -> None:
     model = compiled(**{"recipe.schedule.name": "plateau"})
     model.compile("sgd", loss=model.loss)
-    assert [len(part) for part in recipe_callbacks(model, model.recipe, validated=True)] == [1, 1]
+    assert [len(part) for part in recipe_callbacks(model, model.recipe, validated=True)] == [2, 0]
 
 
 def test_validation_sees_the_averages_and_training_goes_on_without() -> None:

@@ -20,7 +20,7 @@ def test_the_space_is_the_search_block_in_its_order() -> None:
     space = zoo.hypermodel("textcnn", set=SIZES)
     hp = keras_tuner.HyperParameters()
     space.build(hp)
-    assert list(hp.values) == list(zoo.load_preset("textcnn").search)
+    assert list(hp.values) == [key for key in zoo.load_preset("textcnn").search if key not in SIZES]
     rate = next(p for p in hp.space if p.name == "recipe.optimizer.learning_rate")
     assert rate.sampling == "log"
 
@@ -73,3 +73,27 @@ def test_a_preset_without_a_search_block(tmp_path) -> None:
     path.write_text(document.to_yaml())
     with pytest.raises(ZooError, match="nothing to search"):
         zoo.hypermodel("textcnn", path)
+
+
+def test_what_is_set_is_not_searched() -> None:
+    searched = zoo.load_preset("textcnn").search
+    assert "architecture.filters" in searched
+    space = zoo.hypermodel("textcnn", set=SIZES)
+    hp = keras_tuner.HyperParameters()
+    model = space.build(hp)
+    assert list(hp.values) == [key for key in searched if key not in SIZES]
+    assert space.trial_preset(hp).architecture.filters == 4
+    assert model.recipe is not None
+
+
+def test_a_space_of_what_is_set_alone_is_refused() -> None:
+    values = zoo.load_preset("textcnn").values()
+    everything = {key: values[key] for key in zoo.load_preset("textcnn").search}
+    with pytest.raises(ZooError, match="every key of its search block is set"):
+        zoo.hypermodel("textcnn", set=everything)
+
+
+@pytest.mark.parametrize("seed", [-1, 5_000_000_000, 1.5, "a"])
+def test_a_seed_that_numpy_does_not_take_is_refused(seed) -> None:
+    with pytest.raises(ZooError, match=r"`seed` must be a whole number in \[0, 4,294,967,296\)"):
+        zoo.hypermodel("textcnn", seed=seed)

@@ -275,3 +275,19 @@ def test_losses_of_blends_and_of_yes_or_no():
     metric = Accuracy()
     metric.update_state(shares, logits)
     assert float(metric.result()) == 1.0
+
+
+def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):
+    data = write_folder(tmp_path / "data", each=12)
+    changes = QUICK | {
+        "architecture.image_size": 48, "architecture.pixel_mean": [10.0, 20.0, 30.0],
+        "recipe.epochs": 1,
+    }  # fmt: skip
+    run = zoo.train("resnet", data, set=changes, out=tmp_path / "a", verbose=False)
+    assert run.preset.architecture.image_size == 48
+    assert run.preset.architecture.pixel_mean == (10.0, 20.0, 30.0)
+    said = "\n".join(map(str, run.findings))
+    assert "architecture.image_size 48, as set: " in said
+    again = zoo.train(run.path / "preset.yaml", out=tmp_path / "b", verbose=False)
+    assert again.preset.architecture == run.preset.architecture
+    assert again.metrics["validation"] == run.metrics["validation"]

@@ -434,3 +434,15 @@ def test_models_train_where_all_functions_run_eagerly() -> None:
     finally:
         tf.config.run_functions_eagerly(False)
     assert np.isfinite(model.predict(X, verbose=0)).all()
+
+
+def test_epochs_that_few_rows_get_beyond_the_recipes_are_said() -> None:
+    model = compiled(**{"recipe.epochs": 1, "recipe.min_steps": 7})
+    history = model.fit(X, Y, verbose=0)
+    assert len(history.epoch) == 2
+    (found,) = model.findings
+    assert found.what == (
+        "2 epochs instead of recipe.epochs 1: one has 4 steps, and recipe.min_steps is 7."
+    )
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert model.findings == []

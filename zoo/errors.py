@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
 
 
@@ -30,6 +31,23 @@ class Interrupted(ZooError):
     def __init__(self, message: str, number: int):
         super().__init__(message)
         self.exit_code = 128 + number
+
+
+SEEDS = 2**32  # of Keras and numpy
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that Keras and numpy do not take.
+
+    Raises:
+        ZooError: it is not in [0, 2**32).
+    """
+    try:
+        accepted = 0 <= operator.index(seed) < SEEDS
+    except TypeError:
+        accepted = False
+    if not accepted:
+        raise ZooError(f"`seed` must be a whole number in [0, {SEEDS:,}). Received: {seed!r}.")
 
 
 def did_you_mean(word: str, accepted: Iterable[str]) -> str:

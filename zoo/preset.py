@@ -101,7 +101,8 @@ class Preset(Block):
 
         Reasons of values that change go with them, and so do the scores. Another
         `recipe.optimizer.name` brings its own values: those given, else its usual rate and its
-        papers' constants.
+        papers' constants. Given `recipe.epochs` hold, however few the steps: `recipe.min_steps` is
+        then 0, if it is not given, too.
 
         Args:
             changes: dotted key to new value, such as `{"recipe.epochs": 3}`, in any order.

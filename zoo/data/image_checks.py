@@ -241,6 +241,10 @@ def sizes(looked: Looked, size: int, asked: int) -> list[Finding]:
     if size < asked:
         what = f"architecture.image_size {asked} -> {size}: the pictures are no larger."
         found.append(Finding("info", what, evidence, ""))
+    if middle < size == asked:
+        what = f"architecture.image_size {size}, as set: pictures of {middle} pixels are enlarged."
+        hint = "That takes time and adds nothing to see: leave it out, and their own size is taken."
+        found.append(Finding("info", what, evidence, hint))
     ratio = np.maximum(looked.widths, looked.heights) / short
     long = int((ratio > VERY_LONG).sum())
     if long:

@@ -32,13 +32,12 @@ from zoo.data.pipeline import Place
 from zoo.data.rows import Columns, quoted
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
-from zoo.errors import ZooError, unknown
+from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
 from zoo.settings.data import ImageData
 
 SMALLEST = 8  # pixels that a network is built for
 PROBE = 1000  # pictures whose colours are averaged
-LARGEST_SEED = 2**32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +137,7 @@ def load_images(
     *,
     settings: ImageData,
     image_size: int,
+    enlarge: bool = False,
     validation: Any = None,
     test: Any = None,
     path: str | None = None,
@@ -156,6 +156,7 @@ def load_images(
         settings: the preset's data block.
         image_size: largest height and width that the network is to see, in pixels; the median of
             the shorter sides, if that is less.
+        enlarge: whether it is `image_size` in any case.
         validation: validation data; else that of `source`, or a part of it.
         test: test data; else that of `source`, or None.
         path: path column of a table.
@@ -174,8 +175,7 @@ def load_images(
     """
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
-    if not 0 <= seed < LARGEST_SEED:
-        raise ZooError(f"`seed` must be in [0, {LARGEST_SEED}). Received: {seed}.")
+    check_seed(seed)
     found = _sources(source, validation, test, path, label, drop_missing)
     findings: list[Finding] = []
     stores: dict[str, Store] = {}
@@ -189,7 +189,7 @@ def load_images(
             origin = found[name] if store is stores.get(name) else found["train"]
             parts[name] = _read(name, origin, store, rows, classes, drop_missing, findings)
         _set_apart(parts, settings, seed, fraction)
-        return _finished(parts, settings, image_size, seed, findings)
+        return _finished(parts, settings, image_size, enlarge, seed, findings)
     except BaseException:
         for store in stores.values():
             store.close()
@@ -272,6 +272,7 @@ def _finished(
     parts: dict[str, _Part],
     settings: ImageData,
     image_size: int,
+    enlarge: bool,
     seed: int,
     findings: list[Finding],
 ) -> Images:
@@ -285,7 +286,8 @@ def _finished(
         if len(strangers):
             findings.append(image_checks.unknown_labels(part.store, strangers, labels, name))
         pictures[name] = Pictures(split, part.arrays)
-    size = min(image_size, max(int(np.median(train.looked.short_sides())), SMALLEST))
+    median = max(int(np.median(train.looked.short_sides())), SMALLEST)
+    size = image_size if enlarge else min(image_size, median)
     findings += _judged(pictures, parts, classes, settings, size, image_size)
     scale = train.looked.deep_scale()
     for name in pictures:

@@ -30,7 +30,7 @@ from zoo.data.rows import Columns
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows
-from zoo.errors import ZooError, unknown
+from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
 from zoo.preset import TextData
 from zoo.text.tokenizers import SAMPLE_TEXTS, Tokenizer, learn_tokenizer, uncovered
@@ -39,7 +39,6 @@ Part = tuple[Store, np.ndarray]  # and its rows there
 # Texts of each part whose lengths and characters are looked at: percentiles move little with more.
 PROBE_TEXTS = 10_000
 PROBE_BYTES = 2 << 20  # of long texts fewer are enough: half a second
-LARGEST_SEED = 2**32  # of Keras and numpy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,8 +158,7 @@ def load_data(
     """
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
-    if not 0 <= seed < LARGEST_SEED:
-        raise ZooError(f"`seed` must be in [0, {LARGEST_SEED:,}). Received: {seed}.")
+    check_seed(seed)
     stores: dict[str, Store] = {}
     findings: list[Finding] = []
     try:

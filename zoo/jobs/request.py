@@ -13,13 +13,17 @@ from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
-from zoo.settings.batch_rule import NORM, batch_finding, norm_for_batch
+from zoo.settings.batch_rule import NORM, norm_for_batch
+from zoo.settings.brought import findings_on
 from zoo.training.precision import chosen_policy
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What was asked for; kept in `environment.json`, so that the run can be repeated."""
+    """What was asked for; kept in `environment.json`, so that the run can be repeated.
+
+    `fixed` are the keys of the preset that were set: the data do not decide them.
+    """
 
     data: Any
     validation: Any
@@ -30,6 +34,7 @@ class Request:
     fraction: float
     classes: tuple[str, ...] | None
     drop_missing: bool
+    fixed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as JSON types; data in memory is named by its type only."""
@@ -61,7 +66,8 @@ def resolve(
         return *found, None
     request = read_json(beside).get("request", {})
     try:
-        return *found, tuple(request[field.name] for field in dataclasses.fields(Request))
+        names = [field.name for field in dataclasses.fields(Request)]
+        return *found, tuple(({"fixed": ()} | request)[name] for name in names)
     except (KeyError, TypeError) as error:
         raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
 
@@ -71,7 +77,7 @@ def _changed(
 ) -> tuple[Preset, list[Finding]]:
     changed = preset.override(changes or {})
     policy, findings = chosen_policy(changed.recipe.dtype_policy, preset.task)
-    findings += batch_finding(preset.values(), changed.values())
+    findings += findings_on(preset.values(), changed.values(), changes or {})
     changed = changed.override({"recipe.dtype_policy": policy})
     small = norm_for_batch(changed.values(), replicas)
     if small and NORM not in (changes or {}):

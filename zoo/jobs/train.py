@@ -34,12 +34,14 @@ from zoo.distribute import (
     wait_for_all,
 )
 from zoo.environment import environment
-from zoo.errors import Interrupted, ZooError
+from zoo.errors import Interrupted, ZooError, check_seed
 from zoo.files import write_json, write_text
 from zoo.finding import Finding
+from zoo.jobs.fixed import bounds_found, check_fixed
 from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
 from zoo.jobs.request import Request, resolve
 from zoo.jobs.start import Start, check_fingerprint, check_same, load_start
+from zoo.jobs.validated import few_validated
 from zoo.jobs.verdict import notes
 from zoo.preset import Preset
 from zoo.run import Run
@@ -112,7 +114,8 @@ def train(
         data: path, list of paths or folder; `(texts, labels)`; a table that speaks Arrow; a
             `tf.data.Dataset` of strings and labels; None for the bundled example.
         preset: name of a preset of the model, or path of a preset file.
-        set: dotted keys and values that override the preset, such as `{"recipe.epochs": 3}`.
+        set: dotted keys and values that override the preset, such as `{"recipe.epochs": 3}`. What
+            is set holds: where the data decide otherwise, it is refused.
         validation: data that pick the best epoch; else a stratified part of `data`.
         test: data scored once at the end.
         text: name of the text column, or several separated by commas.
@@ -139,15 +142,20 @@ def train(
             with it), or its loss blew up.
     """
     started = time.perf_counter()
+    check_seed(seed)
     strategy = strategy_for(devices)
+    fixed = tuple(set or {})
     resolved, about, repeated = resolve(model, preset, set, strategy.num_replicas_in_sync)
     if data is None and repeated is not None:
-        data, validation, test, text, label, seed, fraction, classes, drop_missing = repeated
+        *given, before = repeated
+        data, validation, test, text, label, seed, fraction, classes, drop_missing = given
+        fixed += tuple(before)
     elif data is None:
         data = TASKS[resolved.task].bundled(resolved.model)
     request = Request(
         data, validation, test, text, label, seed, fraction,
         tuple(classes) if classes is not None else None, drop_missing,
+        tuple(dict.fromkeys(fixed)),
     )  # fmt: skip
     folder = _folder(resolved, out, overwrite, resume)
     # Before any graph is made: a seed set later would unload the tokenizer's model.
@@ -255,6 +263,7 @@ def _train(job: _Job, start: Start | None) -> Run:
 def _start(job: _Job, data: Any) -> Start:
     """Check the data, fit the baseline, and write down what the run begins with."""
     chief = is_chief(job.strategy)
+    check_fixed(job.preset, job.request.fixed, getattr(data, "classes", None))
     start = job.kind.begin(data, job.preset, job.request.seed, chief)
     resolved = job.preset.override(job.kind.decided(start))
     write_text(job.folder / "preset.yaml", resolved.to_yaml())
@@ -274,7 +283,9 @@ def _start(job: _Job, data: Any) -> Start:
 def _trained(job: _Job, start: Start, data: Any) -> Run:
     folder, strategy = job.folder, job.strategy
     findings = [*job.findings, *job.kind.judged(job.preset), *data.findings]
-    sized = job.preset.override(job.kind.sizes(start))
+    sizes = job.kind.sizes(start)
+    findings += bounds_found(job.preset, job.request.fixed, sizes)
+    sized = job.preset.override(sizes)
     kept = checkpoints(folder)
     found, passed_over = kept.newest()
     about = environment()
@@ -320,6 +331,9 @@ def _trained(job: _Job, start: Start, data: Any) -> Run:
         "seconds": monitor.seconds_in_all,
     }
     findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
+    if start.classes:
+        score = f"val_{sized.recipe.best}"
+        findings += few_validated(len(data.validation), monitor.lines, score, monitor.best_epoch)
     findings.append(job.kind.verdict(metrics))
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
     write_text(folder / "notes.yaml", notes(job.note, findings[-1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class ImageClassification:
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Images:
         """Return the pictures of a request."""
-        return load_images(
+        data = load_images(
             request.data,
             validation=request.validation,
             test=request.test,
@@ -40,11 +41,18 @@ class ImageClassification:
             label=request.label,
             settings=preset.data,
             image_size=preset.architecture.image_size,
+            enlarge="architecture.image_size" in request.fixed,
             seed=request.seed,
             fraction=request.fraction,
             classes=list(request.classes) if request.classes is not None else None,
             drop_missing=request.drop_missing,
         )
+        colours = {
+            name: getattr(preset.architecture, name)
+            for name in ("pixel_mean", "pixel_std")
+            if f"architecture.{name}" in request.fixed
+        }
+        return dataclasses.replace(data, **colours)
 
     def begin(self, data: Images, preset: Preset, seed: int, chief: bool) -> Start:
         """Check the pictures and fit the linear baseline."""

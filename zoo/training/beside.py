@@ -26,6 +26,13 @@ def in_order(callbacks: Any) -> tuple[list[Any], list[Any]]:
     return [each for each in given if not isinstance(each, RESUMING)], resuming
 
 
+def watch(resuming: Sequence[Any], callbacks: Sequence[Any]) -> None:
+    """Have the state of callbacks kept in checkpoints, too."""
+    for each in resuming:
+        if isinstance(each, Checkpoints):
+            each.watch(callbacks)
+
+
 def check_rates(model: Any, callbacks: Sequence[Any]) -> None:
     """Refuse callbacks that set the learning rate where the recipe's schedule does.
 

@@ -14,11 +14,7 @@ from zoo.training.schedules import RecipeSchedule
 
 
 class Averaged(keras.callbacks.Callback):
-    """Validate with the averaged weights, and leave them in the model at the end.
-
-    They are also in their place while the callbacks between this one and `Unaveraged` see the end
-    of an epoch: what keeps, saves or scores weights there does it with those that were validated.
-    """
+    """Validate with the averaged weights, and leave them in the model at the end."""
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Swap the averages in."""
@@ -28,10 +24,6 @@ class Averaged(keras.callbacks.Callback):
         """Swap the weights back in."""
         self.model.averages.restore()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Swap the averages in."""
-        self.model.averages.swap()
-
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the averages in the model; `KeepBest`, which comes later, has the last word."""
         averages = self.model.averages
@@ -40,8 +32,19 @@ class Averaged(keras.callbacks.Callback):
         averages.restart()
 
 
-class Unaveraged(keras.callbacks.Callback):
-    """Put the weights back that `Averaged` swapped out at the end of an epoch."""
+class Shown(keras.callbacks.Callback):
+    """Have the averages in their place until `Hidden`, at the end of an epoch.
+
+    What keeps, saves or scores weights between the two does it with those that were validated.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Swap the averages in."""
+        self.model.averages.swap()
+
+
+class Hidden(keras.callbacks.Callback):
+    """Put the weights back that `Shown` swapped out."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Swap the weights back in."""
@@ -82,7 +85,12 @@ class KeepBest(keras.callbacks.Callback):
         if value < self.best and math.isfinite(loss):
             self.best, self.waited = value, 0
             self.model.best_epoch = epoch + 1
+            averages = self.model.averages
+            if averages is not None:
+                averages.swap()
             self.weights = self.model.get_weights()
+            if averages is not None:
+                averages.restore()
         elif self.score in logs:
             self.waited += 1
             if self.patience_epochs is not None and self.waited >= self.patience_epochs:
@@ -178,8 +186,7 @@ class StartAveraging(keras.callbacks.Callback):
 def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[Any], list[Any]]:
     """Return the callbacks of a recipe: those before all others, and those after them.
 
-    Between the two, at the end of an epoch, the model has the averaged weights. The last one is the
-    `BlowUp`.
+    Between the two, at the end of an epoch, the model has the averaged weights.
 
     Args:
         model: the `TrainingModel` they will work on.
@@ -190,15 +197,17 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     last: list[Any] = []
     if model.averages is not None:
         first.append(Averaged())
-        last.append(Unaveraged())
     if validated:
         first.append(KeepBest(f"val_{recipe.best}", recipe.patience_epochs))
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
-        last.append(Plateau(model.schedule, block.factor, block.patience_epochs))
+        first.append(Plateau(model.schedule, block.factor, block.patience_epochs))
     if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
-        last.append(StartAveraging(recipe.nonmono))
-    last.append(BlowUp())
+        first.append(StartAveraging(recipe.nonmono))
+    first.append(BlowUp())
+    if model.averages is not None:
+        first.append(Shown())
+        last.append(Hidden())
     for callback in (*first, *last):
         callback.set_model(model)
     return first, last

@@ -26,6 +26,7 @@ from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
 from zoo.layers.offered import Ops, offer
+from zoo.settings.brought import more_epochs
 from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import (
@@ -36,7 +37,7 @@ from zoo.training.batches import (
     micro_batch,
     next_batch,
 )
-from zoo.training.beside import best_epoch_of, check_rates, in_order
+from zoo.training.beside import best_epoch_of, check_rates, in_order, watch
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
@@ -46,7 +47,6 @@ from zoo.training.kept import RecipeModel
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
 from zoo.training.picture_ops import convolve, fused_batch_norm
 from zoo.training.prediction import predict_together
-from zoo.training.resume import Checkpoints
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.sparse import sparse_matmul
 from zoo.training.statistics import StepStatistics, Totals
@@ -306,22 +306,22 @@ class TrainingModel(RecipeModel):
         elif batch_size is None:
             batch_size = self.batch_size
         steps = steps_per_epoch or count_steps(x, batch_size, validation_split)
-        epochs = self.recipe.total_epochs(steps) if epochs is None else epochs
-        self._begin(steps * (epochs - kwargs.get("initial_epoch", 0)))
+        planned = self.recipe.total_epochs(steps) if epochs is None else epochs
+        self._begin(steps * (planned - kwargs.get("initial_epoch", 0)))
+        if epochs is None:
+            self.findings = more_epochs(self.recipe, planned, steps)
         validated = validation_data is not None or bool(validation_split)
         first, last = recipe_callbacks(self, self.recipe, validated)
         given, resuming = in_order(callbacks)
         check_rates(self, given)
-        for callback in resuming:
-            if isinstance(callback, Checkpoints):
-                callback.watch([*first, *given, *last])
+        watch(resuming, [*first, *given, *last])
         ended = False
         try:
             with warnings.catch_warnings(), deterministic_ops(self.recipe.deterministic):
                 if steps_per_epoch is None:  # Keras says so of each dataset of unknown length
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
-                    _read(x), y, batch_size=batch_size, epochs=epochs, verbose=verbose,
+                    _read(x), y, batch_size=batch_size, epochs=planned, verbose=verbose,
                     callbacks=[KeepMemory(), *first, *given, *last, *resuming],
                     validation_split=validation_split,
                     validation_data=_read(validation_data), steps_per_epoch=steps_per_epoch,
@@ -332,9 +332,9 @@ class TrainingModel(RecipeModel):
             if not ended:  # Ctrl-C, or an error: leave the best weights so far
                 for callback in (*first, *last):
                     callback.on_train_end()
-        watch = last[-1]
-        if isinstance(watch, BlowUp) and watch.error is not None:
-            raise watch.error
+        for callback in first:
+            if isinstance(callback, BlowUp) and callback.error is not None:
+                raise callback.error
         self.best_epoch = best_epoch_of(given, self.best_epoch)
         return history
 

@@ -10,7 +10,7 @@ import keras
 import keras_tuner
 
 from zoo.builders import build
-from zoo.errors import ZooError
+from zoo.errors import ZooError, check_seed
 from zoo.preset import Preset, Search, load_preset
 from zoo.training.model import TrainingModel
 
@@ -61,7 +61,8 @@ def hypermodel(
         model: name of the model.
         preset: name of a preset or path of a preset file.
         set: dotted keys and values that stay fixed, such as
-            `{"architecture.vocabulary_size": 8000, "architecture.num_classes": 6}`.
+            `{"architecture.vocabulary_size": 8000, "architecture.num_classes": 6}`; they are not
+            searched.
         seed: seed of every trial.
 
     Raises:
@@ -73,10 +74,15 @@ def hypermodel(
 
     Source: O'Malley et al. 2019, https://keras.io/keras_tuner.
     """
+    check_seed(seed)
     loaded = load_preset(model, preset, set)
-    if not loaded.search:
-        raise ZooError(f"{model}/{preset}: its search block is empty: there is nothing to search.")
-    return PresetHyperModel(loaded, seed)
+    space = {key: search for key, search in loaded.search.items() if key not in (set or {})}
+    if not space:
+        left = (
+            "every key of its search block is set" if loaded.search else "its search block is empty"
+        )
+        raise ZooError(f"{model}/{preset}: {left}: there is nothing to search.")
+    return PresetHyperModel(loaded.model_copy(update={"search": space}), seed)
 
 
 def _choose(hp: keras_tuner.HyperParameters, key: str, search: Search) -> Any:

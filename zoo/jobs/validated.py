@@ -1,0 +1,45 @@
+"""Whether the validation part can tell one epoch from another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zoo.finding import Finding
+
+# Two epochs differ beyond chance (5 %, McNemar 1947, https://doi.org/10.1007/BF02295996) by four
+# rows at the least: the number of rows on which they differ is at least the difference itself, and
+# twice the square root of it is what chance does.
+APART = 4
+ENOUGH = 400  # rows of which four are one point of accuracy
+FEW = 100  # rows of which one is
+
+
+def few_validated(
+    rows: int, lines: Sequence[Mapping[str, Any]], score: str, best_epoch: int | None
+) -> list[Finding]:
+    """Return a finding where a classifier was validated on too few rows to tell its epochs apart.
+
+    Args:
+        rows: of the validation part.
+        lines: of the history, one an epoch.
+        score: key of the score that picks the epoch.
+        best_epoch: the epoch whose weights were kept, from 1.
+    """
+    if not 0 < rows < ENOUGH:
+        return []
+    values = [line[score] for line in lines if score in line]
+    equal = sum(value == max(values) for value in values)
+    what = (
+        f"validation has {rows:,} rows: one is {100 / rows:.2g} points of accuracy, and epochs "
+        f"that differ by fewer than {APART} ({100 * APART / rows:.2g} points) cannot be told apart."
+    )
+    if equal > 1 and score != "val_loss":
+        name = score.removeprefix("val_")
+        what += (
+            f" {equal} of {len(values)} epochs have the best {name}; epoch {best_epoch}, of the "
+            "lowest loss among them, is kept."
+        )
+    evidence = {"rows": rows, "equal_epochs": equal, "epochs": len(values)}
+    hint = "Give more: --validation, or a larger data.validation_fraction."
+    return [Finding("warning" if rows < FEW else "info", what, evidence, hint)]
