@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import warnings
 
 import pytest
 from picture_parts import write_folder
@@ -256,3 +257,54 @@ def test_folders_and_files_without_permission(zoo_command, tmp_path, request):
             ended = zoo_command(*command, tmp_path / "d", code=1)
             assert said in ended.stderr and ended.stderr.count("\n") == 1
         red.chmod(0o755)
+
+
+def test_large_images_are_named_once_as_a_finding(zoo_command, tmp_path, monkeypatch):
+    write_folder(tmp_path, 4)
+    Image.new("L", (90, 90)).save(tmp_path / "red" / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 6000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        _, findings = looked_at(zoo_command, tmp_path)
+        said = f"warning train: 1 image has more than 6,000 pixels: {tmp_path}/red/large.png."
+        assert said in findings
+        Image.new("L", (200, 90)).save(tmp_path / "red" / "huge.png")
+        ended = zoo_command("data", tmp_path, code=1)
+    assert f"{tmp_path}/red/huge.png has 18,000 pixels, more than 12,000" in ended.stderr
+
+
+# --- the command
+
+
+def test_a_finding_at_level_error_is_an_exit_code(zoo_command, tmp_path):
+    write_folder(tmp_path / "train", 4)
+    write_folder(tmp_path / "test", 2, first=50)
+    (tmp_path / "test" / "red").rename(tmp_path / "test" / "green")
+    ended = zoo_command("data", tmp_path, code=1)
+    assert "test holds labels unknown to training: 'green'" in ended.stdout
+    ended = zoo_command("data", tmp_path, "--json", code=1)
+    assert [f["level"] for f in json.loads(ended.stdout)["findings"]].count("error") == 1
+
+
+def test_the_sheet_of_the_working_directory_has_its_name(zoo_command, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_folder(tmp_path / "photos.v2", 4))
+    zoo_command("data", ".", "--show", code=0)
+    assert (tmp_path / "photos.v2" / "photos.v2-sheet.png").is_file()
+    monkeypatch.chdir(tmp_path)
+    zoo_command("data", "photos.v2/red/..", "--show", code=0)
+    assert (tmp_path / "photos.v2-sheet.png").is_file()
+
+
+def test_what_is_no_folder_of_classes(zoo_command, tmp_path):
+    write_folder(tmp_path / "d", 4)
+    red, blue = tmp_path / "d" / "red", tmp_path / "d" / "blue"
+    for arguments in ((red, blue), (red / "000.png", blue / "000.png")):
+        ended = zoo_command("data", *arguments, code=1)
+        assert "several paths are no labelled images" in ended.stderr
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    for command in (("data",), ("train", "resnet"), ("train", "textcnn")):
+        options = () if command == ("data",) else ("--out", tmp_path / "run")
+        ended = zoo_command(*command, tmp_path / "photos.zip", *options, code=1)
+        assert "photos.zip: is an archive. Unpack it" in ended.stderr
+    ended = zoo_command("train", "textcnn", tmp_path / "d", "--out", tmp_path / "run", code=1)
+    assert f"no texts. For images: zoo train resnet {tmp_path}/d." in ended.stderr

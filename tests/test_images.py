@@ -558,7 +558,7 @@ def test_the_scale_of_16_bits_is_that_of_the_training_part(tmp_path):
     write_deep(tmp_path / "test", 60_000)
     with load(tmp_path) as data:
         assert data.deep_scale == 4095
-        assert "test: 12 images are of 16 bits with values above 4,095" in said(data)
+        assert "test: 12 pictures are of 16 bits with values above 4,095" in said(data)
         assert data.view.center(data.test.sources([0])[0]).max() == 255
     write_deep(tmp_path / "mixed", 60_000)
     write_deep(tmp_path / "mixed", 200)

@@ -247,7 +247,7 @@ def data(
             path=text,
             label=label,
             drop_missing=drop_missing,
-            sheet=Path(f"{Path(path[0]).stem}-sheet.png") if picture_sheet else None,
+            sheet=_sheet(Path(path[0])) if picture_sheet else None,
         )
     elif picture_sheet:
         raise ZooError("--show is for pictures. Name their preset: --preset resnet/default.")
@@ -264,6 +264,8 @@ def data(
         _print_json(summary | {"findings": [finding.to_dict() for finding in findings]})
     else:
         show.data_summary(summary, findings)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)  # no training would start
 
 
 @app.command(epilog=examples("presets"))
@@ -360,6 +362,12 @@ def _assignment(entry: str) -> tuple[str, Any]:
     if not equals or not key:
         raise ZooError(f"--set takes KEY=VALUE, such as recipe.epochs=3. Received: '{entry}'.")
     return key.strip(), parse_value(value)
+
+
+def _sheet(source: Path) -> Path:
+    """Return the file of a sheet, in the working directory, named after the data."""
+    whole = source.resolve()
+    return Path(f"{whole.name if whole.is_dir() else whole.stem}-sheet.png")
 
 
 def _paths(paths: list[str] | None) -> str | list[str] | None:

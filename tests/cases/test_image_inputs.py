@@ -45,3 +45,67 @@ def test_read_as_it_is_meant(zoo_command, shared_case, name, parts, said):
     assert list(document["parts"]) == parts
     findings = "\n".join(f"{each['what']} {each['next']}" for each in document["findings"])
     assert said in findings
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing5.csv", "7 images are not there: row 25 'img/red/gone0.png'"),
+        ("back.csv", r"row 1 'img\blue\00.png'"),
+        ("back.csv", "Did you mean 'img/blue/00.png'?"),
+        ("noend.csv", "Did you mean 'img/blue/00.png'?"),
+        ("bare.csv", "Did you mean 'img/blue/00.png'?"),
+        ("trail.csv", "row 1 'img/blue/00.png '"),
+        ("url.csv", "These are addresses"),
+        ("onehot.csv", "one column a class"),
+    ],
+)
+def test_tables_are_refused_with_what_to_do(zoo_command, shared_case, name, said):
+    table = shared_case("images/c20_csv") / name
+    assert said in zoo_command("data", table, "--preset", "resnet/default", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("missing5.csv", ["--preset", "resnet/default", "--drop-missing"], "7 images are not"),
+        ("multi.csv", ["--preset", "resnet/default"], "labels look like several in one"),
+        ("rel.csv", [], "the texts are paths of images"),
+        ("index.csv", ["--preset", "resnet/default"], "columns not read"),
+    ],
+)
+def test_tables_are_read_with_a_word(zoo_command, shared_case, name, options, said):
+    table = shared_case("images/c20_csv") / name
+    document = json.loads(zoo_command("data", table, *options, "--json", code=0).stdout)
+    assert said in "\n".join(each["what"] for each in document["findings"])
+
+
+@pytest.mark.parametrize("name", ["Xy", "datalabels", "onehot", "usual", "medmnist", "n1"])
+def test_npz_files_are_read(zoo_command, shared_case, name):
+    file = shared_case(f"images/c22_npz/{name}.npz")
+    assert json.loads(zoo_command("data", file, "--json", code=0).stdout)["rows"] >= 30
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("objimages", "numpy.stack(images)"),
+        ("multilabel", "must be one-hot"),
+        ("short", "labels must be one a picture"),
+        ("trunc", "is not an .npz file"),
+    ],
+)
+def test_npz_files_are_refused(zoo_command, shared_case, name, said):
+    file = shared_case(f"images/c22_npz/{name}.npz")
+    assert said in zoo_command("data", file, code=1).stderr
+
+
+def test_a_class_of_the_test_part_alone(zoo_command, shared_case):
+    ended = zoo_command("data", shared_case("images/c18_extra") / "d", code=1)
+    assert "unknown to training: 'green'" in ended.stdout
+
+
+def test_images_of_16_bits(zoo_command, shared_case):
+    folder = shared_case("images/c08_deep") / "d"
+    document = json.loads(zoo_command("data", folder, "--json", code=0).stdout)
+    assert "of 16 bits, with values up to" in "\n".join(f["what"] for f in document["findings"])

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from zoo.data.image_batches import sources
 from zoo.data.pictures import DEEPEST, check_picture, deep_scale_of
@@ -116,10 +117,24 @@ def _report(broken: list[str], drop: bool, findings: list[Finding]) -> None:
     count = "1 picture cannot" if len(broken) == 1 else f"{len(broken):,} pictures cannot"
     more = f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
     what = f"{count} be read: {'; '.join(broken[:NAMED])}{more}."
+    left = "It is" if len(broken) == 1 else "They are"
     if not drop:
         raise ZooError(f"{what} Replace or remove them, or pass --drop-missing to leave them out.")
     evidence = {"count": len(broken), "files": broken[:100]}
-    findings.append(Finding("warning", f"{what} They are left out.", evidence, ""))
+    findings.append(Finding("warning", f"{what} {left} left out.", evidence, ""))
+
+
+def large(name: str, store: Store, looked: Looked) -> list[Finding]:
+    """Return a finding on images of so many pixels that decoding them takes long and much."""
+    limit = Image.MAX_IMAGE_PIXELS or 2**62
+    pixels = looked.widths.astype(np.int64) * looked.heights
+    big = np.flatnonzero(pixels > limit)
+    if not len(big):
+        return []
+    count = "1 image has" if len(big) == 1 else f"{len(big):,} images have"
+    what = f"{name}: {count} more than {limit:,} pixels: {_named(store, looked.rows[big])}."
+    hint = "They are decoded whole in every epoch: make them smaller beforehand."
+    return [Finding("warning", what, {"count": len(big), "largest": int(pixels.max())}, hint)]
 
 
 def oddities(name: str, looked: Looked) -> list[Finding]:
@@ -139,7 +154,7 @@ def oddities(name: str, looked: Looked) -> list[Finding]:
         what = f"{name}: of {len(looked.rows):,} pictures {said}: all become red, green and blue."
         found.append(Finding("info", what, odd, "What is transparent becomes white."))
     if looked.turned:
-        what = f"{name}: {looked.turned:,} pictures are turned upright by their EXIF data."
+        what = f"{name}: {_count(looked.turned)} turned upright by their EXIF data."
         found.append(Finding("info", what, {"count": looked.turned}, ""))
     return found
 
@@ -153,18 +168,18 @@ def depths(name: str, looked: Looked, deep_scale: int) -> list[Finding]:
     evidence = {"count": len(deep), "largest": largest, "deep_scale": deep_scale}
     share = f"{100 * largest / DEEPEST:.1f} % of their range"
     what = (
-        f"{name}: {_images(len(deep))} of 16 bits, with values up to {largest:,}: {share}. "
+        f"{name}: {_count(len(deep))} of 16 bits, with values up to {largest:,}: {share}. "
         f"{deep_scale:,} becomes white in all of them."
     )
     found.append(Finding("info", what, evidence, "The largest of the training part decides."))
     clipped = int((deep > deep_scale).sum())
     if clipped:
-        what = f"{name}: {_images(clipped)} of 16 bits with values above {deep_scale:,}: they are "
+        what = f"{name}: {_count(clipped)} of 16 bits with values above {deep_scale:,}: they are "
         what += "cut off at white, as no image to learn from goes so far."
         found.append(Finding("warning", what, {"count": clipped}, "Are they scaled alike?"))
     dark = int((deep < DARK * deep_scale).sum())
     if dark:
-        what = f"{name}: {_images(dark)} of 16 bits with no value above {100 * DARK:.0f} % of what "
+        what = f"{name}: {_count(dark)} of 16 bits with no value above {100 * DARK:.0f} % of what "
         what += f"becomes white ({deep_scale:,}): they are nearly black."
         found.append(Finding("warning", what, {"count": dark}, "Are they scaled alike?"))
     return found
@@ -197,8 +212,9 @@ def shared(one: Looked, other: Any, one_name: str, other_name: str) -> list[Find
     if not len(both):
         return []
     share = len(both) / len(other.rows)
+    pictures, are = ("picture", "is") if len(both) == 1 else ("pictures", "are")
     what = (
-        f"{_count(len(both))} of {other_name} ({100 * share:.1f} %) also in {one_name}: "
+        f"{len(both):,} {pictures} of {other_name} ({100 * share:.1f} %) {are} also in {one_name}: "
         f"{_named(other.store, other.rows[both])}."
     )
     hint = f"The {other_name} scores are too good by what was learned by heart: remove them."
@@ -223,7 +239,8 @@ def few(counts: Mapping[Any, int]) -> list[Finding]:
         return []
     least = min(small, key=lambda name: small[name])
     what = (
-        f"{len(small)} of {len(counts)} classes have fewer than {ENOUGH:,} pictures to learn from, "
+        f"{len(small)} of {len(counts)} classes {'has' if len(small) == 1 else 'have'} fewer than "
+        f"{ENOUGH:,} pictures to learn from, "
         f"'{least}' has {small[least]:,} (A125)."
     )
     hint = "Try --preset small-data, and read the scores with several seeds."
@@ -262,10 +279,6 @@ def unknown_labels(store: Store, rows: np.ndarray, labels: list[str], name: str)
         {"count": len(rows), "labels": labels},
         "Add such pictures to the training data, or remove them.",
     )
-
-
-def _images(count: int) -> str:
-    return "1 image is" if count == 1 else f"{count:,} images are"
 
 
 def _count(count: int) -> str:

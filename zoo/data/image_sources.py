@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.endings import is_archive, table_kind
 from zoo.data.image_arrays import read_arrays, read_npz
 from zoo.data.image_dataset import read_tensorflow
 from zoo.data.image_files import NAMED, Walk, holds_image, is_image, looks_like_image
@@ -17,10 +18,7 @@ from zoo.data.image_tables import read_table
 from zoo.data.label_arrays import WEIGHTS
 from zoo.data.pictures import SUFFIXES
 from zoo.data.rows import Columns
-from zoo.data.tables import table_kind
 from zoo.errors import ZooError
-
-ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
 
 
 def find_pictures(
@@ -107,7 +105,7 @@ def _file_or_folder(place: Path, training: bool, table: Any) -> dict[str, Found]
     if place.suffix.lower() == ".npz":
         parts = read_npz(place)
         return {name: Found(str(place), *part) for name, part in parts.items()}
-    if place.suffix.lower() in ARCHIVES or place.name.lower().endswith(".tar.gz"):
+    if is_archive(place):
         raise ZooError(f"{place}: is an archive. Unpack it, and give the folder.")
     if table_kind(place) is None:
         raise ZooError(

@@ -82,7 +82,8 @@ def _located(
             f"{what}{advice} Paths are relative to {_place(folder)}. Mend them, or pass "
             "--drop-missing to leave these rows out."
         )
-    findings.append(Finding("warning", f"{what} They are left out.", {"count": len(missing)}))
+    left = "It is" if len(missing) == 1 else "They are"
+    findings.append(Finding("warning", f"{what} {left} left out.", {"count": len(missing)}))
 
 
 def _pieces(rows: Rows, there: list[bool]) -> Iterator[Rows]:
@@ -118,12 +119,9 @@ def _advice(folder: Path, name: str, label: str) -> str:
 def _candidates(folder: Path, name: str, label: str) -> Iterator[str]:
     """Yield what a path may have been meant to be: its spaces, slashes, ending, folder."""
     plain = name.replace("\\", "/")
-    place = (folder / plain).parent
-    if place.is_dir():  # capital letters
-        alike = (each for each, _ in listed(place) if each.name.lower() == Path(plain).name.lower())
-        yield from (str(each.relative_to(folder)) for each in alike)
     yield name
     yield plain
+    yield _in_any_case(folder, plain)
     parts = Path(plain).parts
     tails = ["/".join(parts[start:]) for start in range(1, len(parts))]  # of another machine
     for each in [plain, f"{label}/{plain}", *tails]:
@@ -137,3 +135,15 @@ def _candidates(folder: Path, name: str, label: str) -> Iterator[str]:
         for place in sorted(folder.glob(f"{depth}/")):
             for ending in ("", *SUFFIXES):
                 yield str((place / (plain + ending)).relative_to(folder))
+
+
+def _in_any_case(folder: Path, name: str) -> str:
+    """Return what is there of the same letters, small or capital; or an empty string."""
+    place = folder
+    for part in Path(name).parts:
+        entries = listed(place) if place.is_dir() else []
+        alike = [each for each, _ in entries if each.name.lower() == part.lower()]
+        if not alike:
+            return ""
+        place = alike[0]
+    return str(place.relative_to(folder))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import image_checks
+from zoo.data import content_checks, image_checks
 from zoo.data.checks import columns_read, rare_classes
 from zoo.data.classes import (
     check_classes,
@@ -26,6 +26,7 @@ from zoo.data.image_batches import Pictures, View, image_batches
 from zoo.data.image_checks import Looked, look
 from zoo.data.image_folders import Found
 from zoo.data.image_sources import find_pictures
+from zoo.data.image_statistics import colours
 from zoo.data.part_rows import given_parts
 from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place
@@ -37,7 +38,6 @@ from zoo.finding import Finding
 from zoo.settings.data import ImageData
 
 SMALLEST = 8  # pixels that a network is built for
-PROBE = 1000  # pictures whose colours are averaged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,9 +239,11 @@ def _read(
     present = np.flatnonzero(np.bincount(store.labels[rows]))
     if name == "train" and len(present) < 2:
         raise ZooError(
-            f"{found.where}: all {len(rows):,} pictures have the one class "
+            f"{found.where}: all pictures ({len(rows):,}) have the one class "
             f"'{store.names[present[0]]}'. A classifier needs two."
         )
+    findings += content_checks.several_labels(store, rows) if name == "train" else []
+    findings += image_checks.large(name, store, looked)
     findings += image_checks.oddities(name, looked)
     findings += image_checks.repeated(store, looked, name)
     return _Part(store, rows, found.arrays, looked)
@@ -293,7 +295,7 @@ def _finished(
     for name in pictures:
         findings += image_checks.depths(name, parts[name].looked, scale)
     view = View(settings, size, (0.0, 0.0, 0.0), scale)
-    mean, std = _colours(pictures["train"], view, seed)
+    mean, std = colours(pictures["train"], view, seed)
     return Images(
         pictures["train"], pictures["validation"], pictures.get("test"), classes, findings,
         _fingerprint(pictures, parts), settings, seed, size, mean, std, scale,
@@ -321,25 +323,6 @@ def _judged(
     found += image_checks.few(named)
     found += image_checks.sizes(parts["train"].looked, size, asked)
     return found
-
-
-def _colours(
-    pictures: Pictures, view: View, seed: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each colour over a sample of pictures."""
-    positions = np.arange(len(pictures))
-    if len(positions) > PROBE:
-        positions = np.sort(np.random.default_rng(seed).choice(positions, PROBE, replace=False))
-    total, squares, count = np.zeros(3), np.zeros(3), 0
-    for source in pictures.sources(positions):
-        pixels = view.center(source).reshape(-1, 3).astype(np.float64)
-        total += pixels.sum(axis=0)
-        squares += np.square(pixels).sum(axis=0)
-        count += len(pixels)
-    mean = total / count
-    # A picture of one colour has no deviation, and would be divided by it.
-    std = np.sqrt(np.maximum(squares / count - mean**2, 1.0))
-    return tuple(mean.round(3).tolist()), tuple(std.round(3).tolist())
 
 
 def _fingerprint(pictures: dict[str, Pictures], parts: dict[str, _Part]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import checks
+from zoo.data import checks, content_checks
 from zoo.data.classes import (
     check_classes,
     check_trainable,
@@ -175,6 +175,8 @@ def load_data(
             copies_stay = split_here and name == "train"
             findings += checks.repeated_texts(store, rows, called, copies_stay)
         findings += checks.label_order(stores["train"])
+        findings += content_checks.image_paths(*parts["train"])
+        findings += content_checks.several_labels(*parts["train"])
         _set_apart(parts, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
         return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)

@@ -1,0 +1,141 @@
+"""Tables of the paths of images: what is not there is named, with what would be."""
+
+import json
+import shutil
+
+import pyarrow as pa
+import pytest
+from picture_parts import CLASSES, write_folder
+
+IMAGES = ("--preset", "resnet/default")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_folder(tmp_path / "img", 6)
+    return tmp_path
+
+
+def write_table(folder, form, header="filename,label"):
+    rows = [f"{form.format(label, f'{n:03}')},{label}" for label in CLASSES for n in range(6)]
+    (folder / "t.csv").write_text("\n".join([header, *rows]) + "\n")
+    return folder / "t.csv"
+
+
+def findings(ended):
+    document = json.loads(ended.stdout)
+    return document, "\n".join(
+        f"{f['level']} {f['what']} {f['next']}" for f in document["findings"]
+    )
+
+
+@pytest.mark.parametrize("column", ["image_id", "file_name", "img_path", "image", "image_name"])
+def test_names_of_the_path_column(zoo_command, folder, column):
+    table = write_table(folder, "img/{}/{}.png", f"{column},label")
+    document, _ = findings(zoo_command("data", table, *IMAGES, "--json", code=0))
+    assert document["rows"] == 12
+
+
+@pytest.mark.parametrize(
+    ("form", "meant"),
+    [
+        (r"img\{}\{}.png", "img/blue/000.png"),
+        ("img/{}/{}", "img/blue/000.png"),
+        ("{1}.png", "img/blue/000.png"),
+        ("{1}", "img/blue/000.png"),
+        ("{0}/{1}.png", "img/blue/000.png"),
+        ("img/{}/{}.png ", "img/blue/000.png"),
+        ("IMG/{}/{}.PNG", "img/blue/000.png"),
+        ("img/{}/{}.PNG", "img/blue/000.png"),
+        ("/home/me/data/img/{}/{}.png", "img/blue/000.png"),
+        (r"C:\data\img\{}\{}.png", "img/blue/000.png"),
+    ],
+)
+def test_what_would_be_there(zoo_command, folder, form, meant):
+    table = write_table(folder, form)
+    ended = zoo_command("data", table, *IMAGES, code=1)
+    first = form.format("blue", "000")
+    assert f"t.csv: 12 images are not there: row 1 '{first}', row 2 " in ended.stderr
+    assert f"and 7 more. Did you mean '{meant}'? Paths are relative to" in ended.stderr
+
+
+def test_addresses_are_no_paths(zoo_command, folder):
+    table = write_table(folder, "https://example.org/{}/{}.png")
+    ended = zoo_command("data", table, *IMAGES, code=1)
+    assert "row 1 'https://example.org/blue/000.png'" in ended.stderr
+    assert "These are addresses: download the files" in ended.stderr
+
+
+def test_paths_relative_to_the_working_directory(zoo_command, folder, monkeypatch):
+    (folder / "tables").mkdir()
+    table = shutil.move(write_table(folder, "img/{}/{}.png"), folder / "tables")
+    monkeypatch.chdir(folder)
+    ended = zoo_command("data", table, *IMAGES, code=1)
+    assert f"Did you mean '{folder.resolve()}/img/blue/000.png'?" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["data", "train"])
+def test_rows_without_an_image_are_left_out_when_asked(zoo_command, folder, command):
+    table = write_table(folder, "img/{}/{}.png")
+    with table.open("a") as file:
+        file.write("img/red/gone.png,red\n,blue\n" + "img/red/away.png,green\n" * 6)
+    arguments = ("data", table, *IMAGES, "--json")
+    if command == "train":
+        arguments = ("train", "resnet", table, "--out", folder / "run")
+    ended = zoo_command(*arguments, code=1)
+    named = "row 13 'img/red/gone.png', row 14 an empty path, row 15 'img/red/away.png'"
+    assert f"t.csv: 8 images are not there: {named}, row 16 " in ended.stderr
+    assert "or pass --drop-missing to leave these rows out" in ended.stderr
+    if command == "data":  # a training would take seconds, and reads by the same call
+        document, said = findings(zoo_command(*arguments, "--drop-missing", code=0))
+        assert document["classes"] == {"blue": 6, "red": 6}
+        assert "warning" in said and "8 images are not there" in said and "left out" in said
+        assert "green" not in said
+
+
+def test_texts_that_are_paths_of_images(zoo_command, folder):
+    table = write_table(folder, "img/{}/{}.png")
+    _, said = findings(zoo_command("data", table, "--json", code=0))
+    assert f"warning {table}: the texts are paths of images, such as 'img/blue/000.png'." in said
+    assert f"`zoo data {table} --preset resnet/default`" in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "several"),
+    [
+        (["red;big", "red", "big", "blue"], "'red;big' (1 of 4)"),
+        (["red|big", "red|small", "blue|big", "x"], "'red|big', 'red|small', 'blue|big' (3 of 4)"),
+        (["red shiny", "red", "blue", "blue shiny"], "'red shiny', 'blue shiny' (2 of 4)"),
+        (
+            ['"[""a"", ""b""]"', '"[""a""]"', "[]", "c"],
+            "'[\"a\", \"b\"]', '[\"a\"]', '[]' (3 of 4)",
+        ),
+        (["very good", "good", "very bad", "bad"], ""),
+        (["New York", "Boston", "New Jersey", "Salt Lake City"], ""),
+        (["red;", "blue", "a-b", "a-c"], ""),
+    ],
+)
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_labels_that_are_several(zoo_command, folder, labels, several, kind):
+    rows = []
+    for number in range(12):
+        place = f"img/blue/{number % 6:03}.png" if number < 6 else f"img/red/{number % 6:03}.png"
+        rows.append(f"{place if kind == 'images' else f'good film {number}'},{labels[number % 4]}")
+    (folder / "t.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    options = (*IMAGES, "--text", "text") if kind == "images" else ()
+    _, said = findings(zoo_command("data", folder / "t.csv", *options, "--json", code=0))
+    if several:
+        assert f"warning {folder}/t.csv: labels look like several in one: {several}." in said
+    else:
+        assert "several in one" not in said
+
+
+def test_columns_that_hold_images_themselves(zoo_command, folder):
+    import pyarrow.parquet as parquet
+
+    paths = sorted((folder / "img").rglob("*.png"))
+    images = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
+    table = pa.table({"image": images, "label": [path.parent.name for path in paths]})
+    parquet.write_table(table, folder / "hub.parquet")
+    ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)
+    assert "hub.parquet" in ended.stderr
