@@ -63,7 +63,7 @@ def test_predictions_of_files_and_folders(run, tmp_path):
     with pytest.raises(ZooError, match="nothing: no such file"):
         run.predict([str(tmp_path / "nothing")])
     (tmp_path / "none").mkdir()
-    with pytest.raises(ZooError, match="none: holds no pictures"):
+    with pytest.raises(ZooError, match="none: holds no images"):
         run.predict([str(tmp_path / "none")])
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,22 +164,25 @@ def predict(
 ) -> None:
     """Predict label and probabilities: texts or pictures in, JSON lines out."""
     load_tensorflow()
-    from zoo.data import read_texts
     from zoo.run import load_run
 
     loaded = load_run(run)
-    given: Iterable[str] = files or ["-"]
-    findings: list[Finding] = []
+    given: Iterable[Any] = [files]
+    if loaded.task == "image-classification" and not files:
+        raise ZooError("predict needs the paths of images, of folders, or of tables of paths.")
     if loaded.task != "image-classification":
-        given = itertools.chain.from_iterable(
-            read_texts(each, text=text, trained=loaded.columns, findings=findings) for each in given
-        )
-    elif not files:
-        raise ZooError("predict needs the paths of pictures, or of folders of them.")
-    for prediction in loaded.iter_predictions(given):
-        while findings:
-            show.remarks([findings.pop(0)])
-        print(json.dumps(prediction, ensure_ascii=False))
+        given = (sys.stdin.buffer if each == "-" else Path(each) for each in files or ["-"])
+    findings: list[Finding] = []
+    broken = total = 0
+    for each in given:
+        for answer in loaded.iter_predictions(each, text=text, findings=findings, keep_going=True):
+            show.remarks(findings)
+            findings.clear()
+            print(json.dumps(answer, ensure_ascii=False), flush=True)
+            total += 1
+            broken += "error" in answer
+    if broken:
+        raise ZooError(f"{broken:,} of {total:,} images cannot be read: their lines say why.")
 
 
 @app.command(epilog=examples("generate"))

@@ -113,29 +113,52 @@ class Run:
         """
         return self._language_model.score(texts)
 
-    def predict(self, texts: Iterable[str]) -> list[dict[str, Any]]:
-        """Return label and probabilities of each text, or of each picture in files and folders.
+    def predict(self, data: Any, *, text: str | None = None) -> list[dict[str, Any]]:
+        """Return label and probabilities of each text, or of each image.
+
+        Args:
+            data: a list of texts, or of images: paths of files, of folders and of tables of paths,
+                bytes of files, arrays, PIL images. Or an array of them, a table such as a
+                DataFrame, whose columns are those of the training, or the `Path` of a file.
+            text: another text column, or several separated by commas; of images that of paths.
 
         Returns:
-            A list of `{"label": ..., "probabilities": {label: probability}}`, one a text; of a
-            picture with its `file`.
+            A list of `{"label": ..., "probabilities": {label: probability}}`, one a text or image;
+            of an image file with its `file`.
 
         Raises:
-            ZooError: `texts` is one string, a picture or the saved model cannot be read.
+            ZooError: `data` is one string, or something in it cannot be read.
         """
-        if isinstance(texts, str):
-            raise ZooError(
-                "predict takes a list of texts, or of files. Received one string: wrap it in []."
-            )
-        return list(self.iter_predictions(texts))
+        return list(self.iter_predictions(data, text=text))
 
-    def iter_predictions(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield what `predict` returns, at a memory that does not grow with the texts."""
+    def iter_predictions(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what `predict` returns, at a memory that does not grow with the data.
+
+        Args:
+            data: see `predict`; an iterator, too, or an open binary stream of lines of text.
+            text: see `predict`.
+            findings: what there is to say of the data is added to it.
+            keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read, instead
+                of raising.
+        """
         if isinstance(self.model, TrainedLanguageModel):
             raise ZooError(
                 f"{self.path}: is a language model, no classifier. Use generate or score."
             )
-        yield from self.model.predictions(texts)
+        if isinstance(data, str):
+            raise ZooError(
+                "predict takes a list of texts, or of files. Received one string: wrap it in []."
+            )
+        yield from self.model.predictions(
+            data, text=text, trained=self.columns, findings=findings, keep_going=keep_going
+        )
 
     def evaluate(
         self,

@@ -108,7 +108,7 @@ def read_arrays(
     Raises:
         ZooError: shapes or types are others, or a value is out of range.
     """
-    values = _values(images, where)
+    values = arrays_of(images, where)
     marks = class_labels(labels, where, classes)
     if marks.ndim != 1 or len(marks) != len(values):
         raise ZooError(
@@ -125,8 +125,16 @@ def read_arrays(
     return Part(label_rows(marks, where), pixels, findings)
 
 
-def _values(images: Any, where: str) -> Pixels:
-    """Return an array of pictures, or a list of arrays of several sizes."""
+def arrays_of(images: Any, where: str) -> Pixels:
+    """Return an array of pictures, or a list of arrays of several sizes.
+
+    Args:
+        images: an array of them, a tensor, or a list of arrays and of PIL images.
+        where: named in messages.
+
+    Raises:
+        ZooError: their shape is another, or they hold no numbers.
+    """
     if isinstance(images, np.ndarray) and images.dtype != object:
         return shaped(images, where)
     if hasattr(images, "numpy"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import numpy as np
 from zoo.data.endings import is_archive, table_kind
 from zoo.data.image_arrays import read_arrays, read_npz
 from zoo.data.image_dataset import read_tensorflow
-from zoo.data.image_files import NAMED, Walk, holds_image, is_image, looks_like_image
+from zoo.data.image_files import NAMED, holds_image, looks_like_image
 from zoo.data.image_folders import Folder, Found
 from zoo.data.image_tables import read_table
 from zoo.data.label_arrays import WEIGHTS
-from zoo.data.pictures import SUFFIXES
 from zoo.data.rows import Columns
 from zoo.errors import ZooError
 
@@ -124,24 +122,6 @@ def looks_like_pictures(source: Any) -> bool:
     if Path(source).is_dir():
         return holds_image(Path(source))
     return Path(source).suffix.lower() == ".npz" or looks_like_image(Path(source))
-
-
-def picture_files(paths: list[str]) -> Iterator[str]:
-    """Yield files as they are, and of folders all the pictures in them, in order.
-
-    Raises:
-        ZooError: there is no such path, or a folder without pictures.
-    """
-    for given in map(Path, paths):
-        if not given.is_dir():
-            if not _exists(given):
-                raise ZooError(f"{given}: no such file or folder.")
-            yield str(given)
-            continue
-        found = [each for each in Walk().files(given) if is_image(each)]
-        if not found:
-            raise ZooError(f"{given}: holds no pictures ({', '.join(SUFFIXES)}).")
-        yield from map(str, found)
 
 
 def _exists(path: Path) -> bool:

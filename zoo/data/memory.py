@@ -32,7 +32,9 @@ def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
     Raises:
         ZooError: they are not of the same length, or not of strings and of strings or numbers.
     """
-    texts, labels = _values("texts", texts), _values("labels", labels)
+    if getattr(labels, "ndim", 1) == 2:
+        labels = class_labels(labels, "data")
+    texts, labels = in_list("texts", texts), in_list("labels", labels)
     if len(texts) != len(labels):
         raise ZooError(
             "(texts, labels) must be of the same length. "
@@ -160,7 +162,7 @@ def _is_label(spec: tf.TensorSpec, rank: int) -> bool:
     return spec.shape.rank == rank and (spec.dtype == tf.string or spec.dtype.is_integer)
 
 
-def _values(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
+def in_list(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
     """Return a column of any library as something that can be cut by position."""
     for method in ("to_pylist", "to_list", "numpy"):  # pyarrow; pandas and polars; tensors
         if hasattr(values, method):

@@ -26,6 +26,7 @@ DEEPEST = 65535  # largest value of 16 bits
 
 # Where a picture is: a file, or its pixels `(height, width)` or `(height, width, channels)`.
 Source = Path | np.ndarray
+AnySource = Source | bytes | Image.Image  # or the bytes of a file, or opened by Pillow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +52,14 @@ class Checked:
     problem: str = ""
 
 
-def check_picture(source: Source) -> Checked:
+def check_picture(source: AnySource) -> Checked:
     """Read a picture to its end, so that a truncated one is found (it is never shown in part)."""
     if isinstance(source, np.ndarray):
         return Checked(_digest(source.tobytes()), source.shape[1], source.shape[0], "RGB")
+    if isinstance(source, Image.Image):
+        return Checked(_digest(source.tobytes()), *source.size, source.mode)
     try:
-        content = source.read_bytes()
+        content = source if isinstance(source, bytes) else source.read_bytes()
         if not content:
             return Checked(problem="is empty")
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -84,7 +87,7 @@ def deep_scale_of(peak: int) -> int:
 
 
 def open_picture(
-    source: Source, least: int | None = None, deep_scale: int = DEEPEST
+    source: AnySource, least: int | None = None, deep_scale: int = DEEPEST
 ) -> Image.Image:
     """Return a picture upright, in red, green and blue, as bytes.
 
@@ -100,7 +103,10 @@ def open_picture(
     """
     if isinstance(source, np.ndarray):
         return Image.fromarray(source).convert("RGB")
-    with Image.open(source, formats=FORMATS) as image:
+    if isinstance(source, Image.Image):
+        return coloured(source, deep_scale)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with Image.open(file, formats=FORMATS) as image:
         if least is not None:
             image.draft("RGB", (round(SHARP * least), round(SHARP * least)))
         image.load()
@@ -130,7 +136,7 @@ class Center:
     fraction: float
     deep_scale: int = DEEPEST
 
-    def __call__(self, source: Source) -> np.ndarray:
+    def __call__(self, source: AnySource) -> np.ndarray:
         """Return it as uint8 `(size, size, 3)`.
 
         Raises:

@@ -109,9 +109,9 @@ def read_texts(
         ZooError: the file is missing or unreadable, or has no such column.
     """
     if not isinstance(source, str | Path):
-        yield from _text_lines(Path("stream"), source)
+        yield from text_lines(Path("stream"), source)
     elif str(source) == "-":
-        yield from _text_lines(Path("standard input"), sys.stdin.buffer)
+        yield from text_lines(Path("standard input"), sys.stdin.buffer)
     elif Path(source).is_dir() or table_kind(Path(source)):
         for rows in read_rows(source, text=text, labelled=False, trained=trained):
             if findings is not None and rows.first == 1:
@@ -122,7 +122,7 @@ def read_texts(
         _check_no_other(path)
         try:
             with open_file(path) as file:
-                yield from _text_lines(path, file)
+                yield from text_lines(path, file)
         except FileNotFoundError as error:
             raise ZooError(f"{path}: no such file.") from error
         except (OSError, lzma.LZMAError, EOFError) as error:
@@ -137,7 +137,12 @@ def _are_paths(source: Any) -> bool:
     )
 
 
-def _text_lines(path: Path, file: Any) -> Iterator[str]:
+def text_lines(path: Path, file: Any) -> Iterator[str]:
+    """Yield the lines of an open binary file, decoded.
+
+    Raises:
+        ZooError: a line is not UTF-8.
+    """
     for number, line in enumerate(lines(path, file), start=1):
         if number == 1:
             check_encoding(path, line)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from zoo import scores
 from zoo.data.image_batches import Pictures
+from zoo.data.image_inputs import given_images
 from zoo.data.image_scoring import load_pictures
-from zoo.data.image_sources import picture_files
-from zoo.data.pictures import DEEPEST, Center, Source, check_picture
+from zoo.data.pictures import DEEPEST, AnySource, Center, Source, check_picture
 from zoo.data.rows import Columns
 from zoo.data.sheet import write_sheet
 from zoo.errors import ZooError
@@ -64,35 +65,58 @@ class ImageClassifier:
             input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)],
         )
 
-    def logits(self, sources: Iterable[Source]) -> Iterator[np.ndarray]:
-        """Yield float32 logits `(rows, classes)` of pictures in their order, some at a time.
-
-        Raises:
-            ZooError: a picture cannot be read; the message names it.
-        """
-        remaining = iter(sources)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            while some := list(itertools.islice(remaining, BATCH)):
-                images = np.stack(list(pool.map(self._shown, some)))
-                yield self._forward(images.astype(np.float32)).numpy()
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return float32 logits `(rows, classes)` of what the network sees of some images."""
+        return self._forward(images.astype(np.float32)).numpy()
 
     def _shown(self, source: Source) -> np.ndarray:
+        seen = self._seen(source)
+        if isinstance(seen, str):
+            raise ZooError(f"{source}: {seen}.")
+        return seen
+
+    def _seen(self, source: AnySource) -> np.ndarray | str:
+        """Return what the network sees of an image, or why it cannot be read."""
         try:
             return self.center(source)
-        except (OSError, ValueError, SyntaxError) as error:
-            problem = check_picture(source).problem or f"cannot be read ({error})"
-            raise ZooError(f"{source}: {problem}.") from error
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return check_picture(source).problem or f"cannot be read ({error})"
 
-    def predictions(self, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield `{"file": ..., "label": ..., "probabilities": {label: probability}}`.
+    def predictions(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"file": ..., "label": ..., "probabilities": {label: probability}}` of each image.
+
+        Images in memory have no `file`.
 
         Args:
-            paths: files of pictures, and folders of them.
+            data: see `zoo.data.image_inputs.given_images`, as of the next three.
+            text: path column of tables.
+            trained: the columns of the run, read where none are named.
+            findings: what there is to say is added to it.
+            keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read.
+
+        Raises:
+            ZooError: an image cannot be read, and `keep_going` is not set; the message names it.
         """
-        named, read = itertools.tee(picture_files(list(map(str, paths))))
-        for logits in self.logits(map(Path, read)):
-            for name, found in zip(named, scores.predictions(logits, self.labels), strict=False):
-                yield {"file": name, **found}
+        given = given_images(data, path=text, trained=trained, findings=findings)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            while some := list(itertools.islice(given, BATCH)):
+                seen = list(pool.map(lambda each: each.problem or self._seen(each.source), some))
+                images = [each for each in seen if not isinstance(each, str)]
+                logits = self.logits(np.stack(images)) if images else np.zeros((0, 1))
+                found = scores.predictions(logits, self.labels)
+                for each, image in zip(some, seen, strict=True):
+                    if isinstance(image, str) and not keep_going:
+                        raise ZooError(f"{each.name}: {image}.")
+                    name = {"file": each.name} if each.is_file or isinstance(image, str) else {}
+                    yield name | ({"error": image} if isinstance(image, str) else next(found))
 
     def evaluate(
         self,
@@ -126,12 +150,12 @@ class ImageClassifier:
 
     def logits_of(self, pictures: Pictures) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a whole part."""
-
-        def every() -> Iterator[Source]:
+        found = []
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(pictures), BATCH):
-                yield from pictures.sources(range(start, min(start + BATCH, len(pictures))))
-
-        return np.concatenate(list(self.logits(every())))
+                some = pictures.sources(range(start, min(start + BATCH, len(pictures))))
+                found.append(self.logits(np.stack(list(pool.map(self._shown, some)))))
+        return np.concatenate(found)
 
     def write_mistakes(self, folder: Path, pictures: Pictures, logits: np.ndarray) -> int:
         """Write the most confident mistakes as a sheet, `mistakes.png` (A26); return their count.

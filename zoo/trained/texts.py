@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from zoo import scores
 from zoo.data import Split, load_split
+from zoo.data.inputs import batched, text_batches
 from zoo.data.rows import Columns
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
@@ -23,7 +23,6 @@ from zoo.finding import Finding
 from zoo.text.tokenizers import Tokenizer, load_tokenizer
 from zoo.trained.archive import load_network, save_network, write_archive
 
-CHUNK = 4096  # texts tokenized and sorted by length together
 TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
 MISTAKES = 100
 
@@ -57,40 +56,51 @@ class TextClassifier:
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
         )
 
-    def logits(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        """Yield float32 logits `(rows, classes)`, some thousand rows at a time, in order.
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return float32 logits `(rows, classes)` of some thousand texts, in their order.
 
         Texts of like length go through the network together, so that little is padding.
         """
-        remaining = iter(texts)
-        while chunk := list(itertools.islice(remaining, CHUNK)):
-            ids = self.tokenizer.encode(tf.constant(chunk), self.max_length)
-            lengths = ids.row_lengths().numpy()
-            order = np.argsort(lengths, kind="stable")
-            found: np.ndarray | None = None
-            start = 0
-            while start < len(order):
-                # the longest of the group decides its width, so grow it while the product is small
-                stop = start + 1
-                while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
-                    stop += 1
-                rows = order[start:stop]
-                logits = self._forward(tf.gather(ids, rows).to_tensor()).numpy()
-                if found is None:
-                    found = np.empty((len(chunk), logits.shape[1]), np.float32)
-                found[rows] = logits
-                start = stop
-            if found is not None:
-                yield found
+        ids = self.tokenizer.encode(tf.constant(texts), self.max_length)
+        lengths = ids.row_lengths().numpy()
+        order = np.argsort(lengths, kind="stable")
+        found = np.empty((len(texts), len(self.labels)), np.float32)
+        start = 0
+        while start < len(order):
+            # the longest of the group decides its width, so grow it while the product is small
+            stop = start + 1
+            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
+                stop += 1
+            rows = order[start:stop]
+            found[rows] = self._forward(tf.gather(ids, rows).to_tensor()).numpy()
+            start = stop
+        return found
 
     def logits_of(self, split: Split) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a whole part."""
-        return np.concatenate(list(self.logits(split.iter_texts())))
+        return np.concatenate([self.logits(some) for some in batched(split.iter_texts())])
 
-    def predictions(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield `{"label": ..., "probabilities": {label: probability}}` of each text."""
-        for logits in self.logits(texts):
-            yield from scores.predictions(logits, self.labels)
+    def predictions(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"label": ..., "probabilities": {label: probability}}` of each text.
+
+        Args:
+            data: see `zoo.data.inputs.text_batches`, as of the next three.
+            text: text column of a table.
+            trained: the columns of the run, read where none are named.
+            findings: what there is to say is added to it.
+            keep_going: of no use here: there is no text that is broken by itself.
+        """
+        del keep_going
+        for some in text_batches(data, text=text, trained=trained, findings=findings):
+            yield from scores.predictions(self.logits(some), self.labels)
 
     def evaluate(
         self,
