@@ -31,6 +31,7 @@ def warnings(ended) -> dict[str, dict]:
         (r'"path C:\"', False),
         (r'"print(\""a\"") and more"', False),
         (r'"C:\temp and ""quoted"""', False),
+        (r'"and\b, known as\""phishing."""', False),
         ("plain", False),
     ],
 )

@@ -235,7 +235,7 @@ def test_data_in_memory(source, message) -> None:
         ([(f"text {n}", str(n)) for n in range(9)], {}, "no class has two different texts"),
         ([(f"text {n}", f"label {n}") for n in range(3000)], {}, "3,000 different labels in the"),
         (sentences(9), {"fraction": 0.0}, "`fraction` must be in"),
-        (sentences(9), {"seed": -1}, "`seed` must be in"),
+        (sentences(9), {"seed": -1}, "`seed` must be a whole number in"),
     ],
 )
 def test_data_that_cannot_be_trained_on(rows, arguments, message, tmp_path) -> None:

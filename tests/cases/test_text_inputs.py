@@ -86,3 +86,31 @@ def test_lone_carriage_returns(zoo_command, shared_case, trained) -> None:
     path = shared_case("text/predict_pipe") / "cr.txt"
     ended = zoo_command("predict", trained.path, path, code=0)
     assert len(ended.stdout.splitlines()) == 3
+
+
+def test_lists_in_a_table_are_warned_of(zoo_command, shared_case) -> None:
+    ended = zoo_command("data", shared_case("text/multilabel") / "list.csv", code=0)
+    assert "several in one" in ended.stdout
+
+
+def test_real_numbers(zoo_command, shared_case) -> None:
+    path = shared_case("text/numbers") / "regress.csv"
+    assert "regression is not supported" in zoo_command("data", path, code=1).stderr
+
+
+def test_paths_of_images(zoo_command, shared_case) -> None:
+    path = shared_case("images/c20_csv") / "rel.csv"
+    assert "paths of images" in zoo_command("data", path, code=0).stdout
+
+
+def test_joined_labels_of_images(zoo_command, shared_case) -> None:
+    path = shared_case("images/c20_csv") / "multi.csv"
+    ended = zoo_command("data", path, "--preset", "resnet/default", code=0)
+    assert "several in one" in ended.stdout
+
+
+def test_a_table_of_paths_without_a_header(zoo_command, tmp_path) -> None:
+    rows = [f"img/{label}/{n:02}.png,{label}" for n, label in enumerate(["blue", "red"] * 8)]
+    (tmp_path / "nohead.csv").write_text("\n".join(rows))
+    ended = zoo_command("data", tmp_path / "nohead.csv", "--preset", "resnet/default", code=1)
+    assert "The first line looks like data" in ended.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -71,6 +72,27 @@ def numbers_rows(name: str) -> bool:
         return True
     ends = re.search(r"[^a-z]id$", plain) or re.search(r"[a-z]I[dD]$", name.strip())
     return bool(ends) and not plain.startswith(LABEL_NAMES)
+
+
+def are_measured(labels: Iterable[str]) -> bool:
+    """Whether labels are real numbers, some of them with a fraction."""
+    fraction = False
+    for label in labels:
+        try:
+            value = float(label)
+        except ValueError:
+            return False
+        if not math.isfinite(value):
+            return False
+        fraction = fraction or value != int(value)
+    return fraction
+
+
+def regression(labels: Iterable[str]) -> str:
+    """Return words, with a space before them, for labels that are real numbers; else nothing."""
+    if not are_measured(labels):
+        return ""
+    return " The labels look like numbers: regression is not supported."
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What columns seem to hold beside what they are read for: paths of images, several labels."""
+"""What columns seem to hold beside what they are read for: paths of images, lists, numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.data.columns import are_measured
 from zoo.data.image_files import UNREAD
 from zoo.data.pictures import SUFFIXES
 from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.finding import Finding
 
+LISTED = re.compile(
+    r"[\[({](\s*['\"\d].*|.*,.*|\s*)[\])}]", re.DOTALL
+)  # ["a", "b"], but not [none]
+MANY_NUMBERS = 20  # more are no grades such as 0.5, 1, 1.5 ... 5
 PROBED = 100  # texts that are looked at
 LONGEST_PATH = 300  # characters
 NAMED = 5
@@ -42,8 +47,7 @@ def image_paths(store: Store, rows: np.ndarray) -> list[Finding]:
 
 def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when labels seem to hold several each: lists, or shared parts."""
-    present = np.flatnonzero(np.bincount(store.labels[rows], minlength=len(store.names)))
-    names = [store.names[label] for label in present]
+    names = _names(store, rows)
     several = _lists(names) or next(filter(None, (_combined(names, m) for m in ";|,")), [])
     several = several or _combined(names, None)
     if not several:
@@ -56,8 +60,29 @@ def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
     return [Finding("warning", what, {"labels": several[:100]}, hint)]
 
 
+def measurements(store: Store, rows: np.ndarray) -> list[Finding]:
+    """Return a finding when labels are real numbers, and more of them than there are grades."""
+    names = _names(store, rows)
+    if len(names) <= MANY_NUMBERS or not are_measured(names):
+        return []
+    what = (
+        f"{store.place(0)[0]}: the labels look like numbers: {len(names):,} different ones, such "
+        f"as {quoted(names[:NAMED])}."
+    )
+    hint = (
+        "Each is read as a class of its own: regression is not supported. Make few classes of them."
+    )
+    return [Finding("warning", what, {"labels": len(names)}, hint)]
+
+
+def _names(store: Store, rows: np.ndarray) -> list[str]:
+    """Return the labels that rows have."""
+    present = np.flatnonzero(np.bincount(store.labels[rows], minlength=len(store.names)))
+    return [store.names[label] for label in present]
+
+
 def _lists(names: Sequence[str]) -> list[str]:
-    return [name for name in names if re.fullmatch(r"\[.*\]|\{.*\}", name, re.DOTALL)]
+    return [name for name in names if LISTED.fullmatch(name)]
 
 
 def _combined(names: Sequence[str], mark: str | None) -> list[str]:

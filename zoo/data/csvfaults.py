@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from zoo.data.rows import Columns
 
+READ_BYTES = 1 << 20
 SHOWN = 200  # characters of a fault
 LONGEST_CHARACTER = 4  # bytes in UTF-8
 # What is left of a field that begins "he said \"yes\" to, where a backslash is no escape: the first
@@ -56,12 +57,27 @@ def swallowed(
 
 
 def backslashes(texts: Sequence[str]) -> list[int]:
-    """Return the positions of texts whose quotation marks were escaped with backslashes."""
+    """Return the positions of texts that look as if backslashes escaped their quotation marks."""
     return [
         position
         for position, text in enumerate(texts)
         if text.endswith('"') and "\\" in text and ESCAPED.fullmatch(text)
     ]
+
+
+def are_escaped(opened: Callable[[], pa.NativeFile], delimiter: str) -> bool:
+    """Whether backslashes escape quotation marks somewhere in a file.
+
+    A quotation mark that is no escaped one ends a field, or another follows it.
+    """
+    pattern = re.compile(rb'\\"[^"\r\n' + re.escape(delimiter.encode()) + rb"]")
+    rest = b""
+    with opened() as file:
+        while block := file.read(READ_BYTES):
+            if pattern.search(rest + block):
+                return True
+            rest = block[-2:]
+    return False
 
 
 def outer_quotes(texts: Sequence[str]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from zoo.data.columns import FIRST_VALUES, look_at, quoted
-from zoo.data.csvfaults import backslashes, fault, outer_quotes, swallowed
+from zoo.data.csvfaults import are_escaped, backslashes, fault, outer_quotes, swallowed
 from zoo.data.encodings import check_encoding
 from zoo.data.part_column import part_text
 from zoo.data.rows import Rows, Wanted, choose_columns, joined, label_text
@@ -45,6 +46,7 @@ def read_csv(
         for place, name in enumerate(names)
     }
     columns = choose_columns(str(path), names, wanted, looks)
+    escaped = functools.cache(lambda: are_escaped(opened, delimiter))
     seen: set[str | None] = set()
     first = 1
     try:
@@ -58,24 +60,23 @@ def read_csv(
             seen.update(labels or ())
             noted = {
                 "swallowed": swallowed(parts[0], names, columns, delimiter, seen),
-                "backslashes": backslashes(parts[0]),
-                "outer_quotes": outer_quotes(parts[0]),
+                "backslashes": [row for part in parts for row in backslashes(part)],
+                "outer_quotes": [row for part in parts for row in outer_quotes(part)],
             }
+            if noted["backslashes"] and not escaped():
+                noted["backslashes"] = []
             for position in noted["swallowed"]:
                 if len(parts[0][position]) > BLOCK_BYTES:
                     raise ZooError(
                         f"{path}: row {first + position} is longer than {BLOCK_BYTES:,} bytes and "
                         "holds whole rows of the file. Is a quotation mark in it never closed?"
                     )
-            yield Rows(
-                str(path), first, texts, labels, columns,
-                {what: [first + row for row in rows] for what, rows in noted.items() if rows},
-                said,
-            )  # fmt: skip
+            found = {what: sorted({first + row for row in each}) for what, each in noted.items()}
+            told = {what: each for what, each in found.items() if each}
+            yield Rows(str(path), first, texts, labels, columns, told, said)
             first += batch.num_rows
     except pa.ArrowInvalid as error:
-        told = fault(str(error), opened, delimiter, LARGEST_ROW)
-        raise ZooError(f"{path}: {told}") from error
+        raise ZooError(f"{path}: {fault(str(error), opened, delimiter, LARGEST_ROW)}") from error
 
 
 def _batches(

@@ -242,7 +242,9 @@ def _read(
             f"{found.where}: all pictures ({len(rows):,}) have the one class "
             f"'{store.names[present[0]]}'. A classifier needs two."
         )
-    findings += content_checks.several_labels(store, rows) if name == "train" else []
+    if name == "train":
+        findings += content_checks.several_labels(store, rows)
+        findings += content_checks.measurements(store, rows)
     findings += image_checks.large(name, store, looked)
     findings += image_checks.oddities(name, looked)
     findings += image_checks.repeated(store, looked, name)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from zoo.data.columns import regression
 from zoo.data.part_column import MOST_VALUES, rows_of_parts
 from zoo.data.rows import Columns, Rows, mended
 from zoo.errors import ZooError
@@ -100,7 +101,7 @@ class Store:
             if len(known) > MANY_LABELS and 2 * len(known) > self._rows:
                 raise ZooError(
                     f"{part.file}: {len(known):,} different labels in the first {self._rows:,} "
-                    "rows. Is this the label column? Name it with --label."
+                    f"rows. Is this the label column? Name it with --label.{regression(known)}"
                 )
         self.names = list(known)
         if 1 <= len(values) <= MOST_VALUES and values != {"": 0}:

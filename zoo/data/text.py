@@ -22,6 +22,7 @@ from zoo.data.classes import (
     labelled_rows,
     rows_of_classes,
 )
+from zoo.data.columns import regression
 from zoo.data.ids import TokenIds
 from zoo.data.part_rows import SCORED, given_parts, rows_of_part
 from zoo.data.parts import PARTS
@@ -177,6 +178,7 @@ def load_data(
         findings += checks.label_order(stores["train"])
         findings += content_checks.image_paths(*parts["train"])
         findings += content_checks.several_labels(*parts["train"])
+        findings += content_checks.measurements(*parts["train"])
         _set_apart(parts, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
         return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
@@ -273,7 +275,7 @@ def _set_apart(parts: dict[str, Part], settings: TextData, seed: int, fraction: 
         if not len(held_out):
             raise ZooError(
                 f"{store.place(0)[0]}: no class has two different texts, so none can be set aside "
-                "to validate. Give more rows, or --validation."
+                f"to validate. Give more rows, or --validation.{regression(store.names)}"
             )
         parts["validation"] = (store, train[held_out])
         train = train[kept]
