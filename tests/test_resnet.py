@@ -406,3 +406,32 @@ def test_sixty_four_pictures_are_learned():
     assert history.history["accuracy"][-1] > 0.95
     losses = history.history["loss"]
     assert sum(b < a for a, b in itertools.pairwise(losses)) > 6
+
+
+@pytest.mark.parametrize("size", [7, 8])
+@pytest.mark.parametrize("channels", [4, 8, 12])
+def test_steps_of_a_1_x_1_convolution_of_few_channels_are_taken_before_it(channels, size) -> None:
+    """TensorFlow 2.21's own gradient ends the process, on a CPU and an odd number of rows."""
+    keras.utils.set_random_seed(0)
+    layer = Conv2D(6, 1, strides=2, padding="same")
+    plain = keras.layers.Conv2D(6, 1, strides=2, padding="same")
+    x = keras.random.normal((5, size, size, channels))
+    layer.build(x.shape)
+    plain.build(x.shape)
+    plain.set_weights(layer.get_weights())
+    with tf.GradientTape() as tape:
+        found = layer(x)
+        total = tf.reduce_sum(found**2)
+    np.testing.assert_allclose(found, plain(x), rtol=1e-5, atol=1e-6)
+    gradient = tape.gradient(total, layer.kernel.value)
+    rows = tf.reshape(x[:, ::2, ::2], (-1, channels))
+    expected = tf.matmul(rows, 2 * tf.reshape(found, (-1, 6)), transpose_a=True)
+    np.testing.assert_allclose(gradient[0, 0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_debug_preset_trains_on_an_odd_number_of_pictures() -> None:
+    model = zoo.resnet("debug", image_size=16, num_classes=2)
+    pictures = np.random.default_rng(0).integers(0, 255, (5, 16, 16, 3)).astype("float32")
+    model.run_eagerly = True  # quicker than a graph for a step
+    history = model.fit(pictures, np.array([0, 1, 0, 1, 0]), epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
