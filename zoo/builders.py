@@ -11,14 +11,16 @@ from zoo.preset import Preset, load_preset
 from zoo.training.compilation import compile_model
 from zoo.training.model import TrainingModel
 from zoo.training.precision import dtype_policy
+from zoo.training.sizes import check_fits
 
 
 def build(preset: Preset) -> TrainingModel:
     """Return the compiled model of a preset: network, optimizer, schedule and loss.
 
     Raises:
-        ZooError: the values do not fit together.
+        ZooError: the values do not fit together, or the weights not into the memory.
     """
+    check_fits(preset, training=False)
     with dtype_policy(preset.recipe.dtype_policy, preset.task):
         network = MODELS[preset.model](**dict(preset.architecture))
         return compile_model(network, preset)

@@ -22,6 +22,7 @@ SIDE = 12  # pixels of a small copy
 MAX_TRAINED = 4000
 MAX_SCORED = 10_000
 STRENGTHS = (0.001, 0.01, 0.1)  # inverse L2 strengths
+SECONDS = 60.0  # after half of which no further strength is tried
 
 
 def fit_picture_baseline(data: Images) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def fit_picture_baseline(data: Images) -> dict[str, Any]:
         accuracy = float((model.predict(probe) == labels).mean())
         if best is None or accuracy > best[0]:
             best = (accuracy, strength, model)
+        if time.perf_counter() - started > SECONDS / 2:
+            break
     _, strength, model = best  # type: ignore[misc]
     found = {
         name: scores.scores(labels, _logits(model, some, len(data.classes)))

@@ -8,8 +8,7 @@ from typing import Any
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset import Preset
-
-CLASSES, VOCABULARY = "architecture.num_classes", "architecture.vocabulary_size"
+from zoo.settings.brought import BUCKETS, CLASSES, findings_on
 
 
 def check_fixed(preset: Preset, fixed: Collection[str], classes: Sequence[Any] | None) -> None:
@@ -35,17 +34,27 @@ def check_fixed(preset: Preset, fixed: Collection[str], classes: Sequence[Any] |
         )
 
 
-def bounds_found(preset: Preset, fixed: Collection[str], sizes: Mapping[str, Any]) -> list[Finding]:
-    """Return a finding where the data did not reach a vocabulary that was set.
+def with_sizes(preset: Preset, fixed: Collection[str], sizes: Mapping[str, Any]) -> Preset:
+    """Return a preset with the sizes that the data decided; what was set does not follow them.
 
     Args:
         preset: with what was set in it.
         fixed: the keys that were set.
         sizes: what the data decided.
     """
-    if VOCABULARY not in fixed or sizes.get(VOCABULARY) == preset.architecture.vocabulary_size:
-        return []
-    asked, found = preset.architecture.vocabulary_size, sizes[VOCABULARY]
-    what = f"{VOCABULARY} {asked:,} -> {found:,}: the training part has no more pieces."
-    hint = "What is set is the most there may be."
-    return [Finding("info", what, {VOCABULARY: [asked, found]}, hint)]
+    held = {key: preset.values()[key] for key in (BUCKETS,) if key in fixed}
+    return preset.override({**held, **sizes})
+
+
+def brought_along(
+    preset: Preset, fixed: Collection[str], sizes: Mapping[str, Any]
+) -> list[Finding]:
+    """Return findings where sizes of the data bring others.
+
+    Args:
+        preset: with what was set in it.
+        fixed: the keys that were set.
+        sizes: what the data decided.
+    """
+    sized = with_sizes(preset, fixed, sizes)
+    return findings_on(preset.values(), sized.values(), dict.fromkeys(fixed))

@@ -37,7 +37,7 @@ from zoo.environment import environment
 from zoo.errors import Interrupted, ZooError, check_seed
 from zoo.files import write_json, write_text
 from zoo.finding import Finding
-from zoo.jobs.fixed import bounds_found, check_fixed
+from zoo.jobs.fixed import brought_along, check_fixed, with_sizes
 from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
 from zoo.jobs.request import Request, resolve
 from zoo.jobs.start import Start, check_fingerprint, check_same, load_start
@@ -50,6 +50,7 @@ from zoo.training.interruption import Stop, Stopped, stop_signals
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
 from zoo.training.resume import Checkpoints, Unusable
+from zoo.training.sizes import check_fits
 
 _NOTHING = "No epoch had ended: nothing is kept."
 
@@ -264,8 +265,10 @@ def _start(job: _Job, data: Any) -> Start:
     """Check the data, fit the baseline, and write down what the run begins with."""
     chief = is_chief(job.strategy)
     check_fixed(job.preset, job.request.fixed, getattr(data, "classes", None))
+    if job.verbose:
+        print(f"baseline: fitting on {len(data.train):,} examples", file=sys.stderr)
     start = job.kind.begin(data, job.preset, job.request.seed, chief)
-    resolved = job.preset.override(job.kind.decided(start))
+    resolved = with_sizes(job.preset, job.request.fixed, job.kind.decided(start))
     write_text(job.folder / "preset.yaml", resolved.to_yaml())
     write_json(
         job.folder / "environment.json",
@@ -284,8 +287,9 @@ def _trained(job: _Job, start: Start, data: Any) -> Run:
     folder, strategy = job.folder, job.strategy
     findings = [*job.findings, *job.kind.judged(job.preset), *data.findings]
     sizes = job.kind.sizes(start)
-    findings += bounds_found(job.preset, job.request.fixed, sizes)
-    sized = job.preset.override(sizes)
+    findings += brought_along(job.preset, job.request.fixed, sizes)
+    sized = with_sizes(job.preset, job.request.fixed, sizes)
+    findings += check_fits(sized)
     kept = checkpoints(folder)
     found, passed_over = kept.newest()
     about = environment()

@@ -11,6 +11,10 @@ from zoo.settings.recipe import Recipe
 
 EPOCHS, STEPS = "recipe.epochs", "recipe.min_steps"
 OPTIMIZER = "recipe.optimizer.name"
+BUCKETS, CLASSES = "architecture.ngram_buckets", "architecture.num_classes"
+# With Adam's moments, the average and their copies, training takes about 2.4 GB for so many.
+MOST_WEIGHTS = 1 << 25
+FEWEST_BUCKETS = 256
 
 
 def follow_epochs(
@@ -29,6 +33,33 @@ def follow_epochs(
         return {}
     note = f"{EPOCHS} was set: it holds, however few the steps; {before[STEPS]:,} before"
     return {STEPS: (0, {"sources": ["zoo"], "note": note})}
+
+
+def follow_classes(
+    before: Mapping[str, Any], changes: Mapping[str, Any]
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Return the buckets of n-grams that many classes bring, with the reason.
+
+    Each bucket has a weight a class. What a user needs for 20 classes would not fit into the memory
+    with 1,000, and a class of few rows has few n-grams of its own.
+
+    Args:
+        before: dotted key to value.
+        changes: what was asked for; a value that is in it stays as asked.
+
+    Returns:
+        Dotted key to value and reason; empty where the buckets stay.
+    """
+    old, classes = before.get(BUCKETS), changes.get(CLASSES)
+    if "architecture.ngram_share" not in before or BUCKETS in changes or type(classes) is not int:
+        return {}
+    if not old or classes < 2 or old * classes <= MOST_WEIGHTS:
+        return {}
+    new = max(1 << (MOST_WEIGHTS // classes).bit_length() - 1, FEWEST_BUCKETS)
+    if new >= old:
+        return {}
+    note = f"{old:,} before: a weight a class and bucket makes {old * classes:,} of {classes:,}"
+    return {BUCKETS: (new, {"sources": ["zoo"], "note": note})}
 
 
 def findings_on(
@@ -57,6 +88,13 @@ def findings_on(
         )
         hint = f"Set {STEPS} as well to give small data sets a least number of steps."
         found.append(Finding("info", what, {STEPS: [before[STEPS], after[STEPS]]}, hint))
+    if BUCKETS not in changes and before.get(BUCKETS) != after.get(BUCKETS):
+        what = (
+            f"{BUCKETS} {before[BUCKETS]:,} -> {after[BUCKETS]:,}: with {after[CLASSES]:,} classes "
+            f"the table would have {before[BUCKETS] * after[CLASSES]:,} weights."
+        )
+        evidence = {BUCKETS: [before[BUCKETS], after[BUCKETS]], CLASSES: after[CLASSES]}
+        found.append(Finding("info", what, evidence, f"Set {BUCKETS} to choose another."))
     return found
 
 

@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from zoo.errors import unknown
 from zoo.settings.batch_rule import RATE, follow_batch
-from zoo.settings.brought import follow_epochs
+from zoo.settings.brought import follow_classes, follow_epochs
 from zoo.settings.recipe import SGD, Adadelta, Adam, AdamW, Lamb, LazyAdamW, RMSprop
 
 BLOCKS = ("architecture", "data", "recipe")
@@ -62,7 +62,8 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
     Reasons of values that change go, since they are reasons of the old ones. The order of the
     changes does not matter: another optimizer comes first, with its own values. Another batch size
-    brings another rate (`zoo.settings.batch_rule`), epochs that are set no further steps.
+    brings another rate (`zoo.settings.batch_rule`), epochs that are set no further steps, many
+    classes fewer buckets (`zoo.settings.brought`).
 
     Raises:
         ZooError: a key does not exist.
@@ -75,7 +76,10 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
         changes = {key: value for key, value in changes.items() if key != "recipe.optimizer.name"}
     else:
         switched = {}
-    followed: dict[str, tuple[Any, dict[str, Any]]] = dict(follow_epochs(before, changes))
+    followed: dict[str, tuple[Any, dict[str, Any]]] = {
+        **follow_epochs(before, changes),
+        **follow_classes(before, changes),
+    }
     if RATE not in switched:  # a usual rate is that of no batch size
         block = document["recipe"]["optimizer"]
         followed |= follow_batch(values_of(document), changes, block["name"])
