@@ -14,7 +14,7 @@ from conftest import sentences
 
 from zoo import ZooError
 from zoo.data.corpus import bundled_corpus, load_corpus
-from zoo.data.lines import content_digest, read_lines
+from zoo.data.lines import content_digest, lines_between, read_lines
 from zoo.data.pipeline import Place
 from zoo.data.tokens import StoredIds, Tokens, blocks, cache_folder, cached_tokens, check_ids
 from zoo.data.windows import window_lengths, windows
@@ -84,8 +84,8 @@ def test_a_stored_stream_does_not_become_memory_by_being_read(read, tmp_path) ->
 
 def test_a_file_of_ids_that_is_cut_meanwhile_is_named(corpus) -> None:
     ids = load(corpus).train.ids
-    (path,) = (cache_folder() / "tokens").glob("*.ids")
-    os.truncate(path, 10)
+    for path in (cache_folder() / "tokens").glob("*.ids"):
+        os.truncate(path, 10)
     with pytest.raises(ZooError, match="was cut while it was read"):
         ids[:]
 
@@ -189,8 +189,8 @@ def test_another_text_or_vocabulary_is_another_corpus(corpus, tmp_path) -> None:
 
 def test_cut_files_of_ids_are_written_anew(corpus) -> None:
     expected = load(corpus).train.ids[:]
-    (path,) = (cache_folder() / "tokens").glob("*.ids")
-    path.write_bytes(path.read_bytes()[:-2])
+    for path in (cache_folder() / "tokens").glob("*.ids"):
+        path.write_bytes(path.read_bytes()[:-2])
     np.testing.assert_array_equal(load(corpus).train.ids, expected)
 
 
@@ -228,13 +228,59 @@ def test_a_folder_of_parts_is_train_validation_and_test(tmp_path) -> None:
     assert corpus.test.unknown == 40  # the word "test" is not in the training part
 
 
-def test_without_validation_the_end_is_set_aside(corpus) -> None:
+def test_without_validation_the_last_lines_are_set_aside(corpus) -> None:
     found = load(corpus, validation_fraction=0.1)
-    whole = len(found.train) + len(found.validation)
-    assert len(found.validation) == int(0.1 * whole)
-    ids = np.concatenate([found.train.ids, found.validation.ids])
     lines = list(read_lines(corpus))
-    np.testing.assert_array_equal(ids, found.vocabulary.encode(lines))
+    kept = found.vocabulary.decode(found.train.ids[:]).splitlines()
+    assert kept == lines[: len(kept)]  # whole lines
+    assert len(kept) / len(lines) == pytest.approx(0.9, abs=0.01)
+    held_out = found.vocabulary.encode(lines[len(kept) :])
+    np.testing.assert_array_equal(found.validation.ids, held_out)
+    # None of its numbers, which no other line has, are in the vocabulary.
+    assert found.validation.unknown == len(lines) - len(kept)
+
+
+def test_what_is_held_out_leaves_no_trace_in_the_vocabulary(tmp_path) -> None:
+    lines = [f"a b c {'d e f' if number < 90 else 'x y z'}" for number in range(100)]
+    for name, source in (("file", tmp_path / "lines.txt"), ("texts", lines)):
+        if name == "file":
+            source.write_text("\n".join(lines) + "\n")
+        found = load(source, validation_fraction=0.1)
+        assert set(found.vocabulary.pieces[2:]) == set("abcdef"), name
+        assert found.validation.unknown_share == pytest.approx(3 / 7)
+        (finding,) = [each for each in found.findings if each.level == "warning"]
+        assert "42.9 % of the validation tokens are unknown" in finding.what
+    half = [f"{'a' if number < 40 else 'b' if number < 90 else 'c'} d" for number in range(100)]
+    found = load(half, validation_fraction=0.1, fraction=0.4)
+    assert set(found.vocabulary.pieces[2:]) == {"a", "d"}
+    assert found.vocabulary.decode(found.train.ids[:]).splitlines() == half[:36]
+    found = load(half, validation=["c d"] * 9, fraction=0.4)
+    assert set(found.vocabulary.pieces[2:]) == {"a", "d"} and len(found.train) == 120
+
+
+@pytest.mark.parametrize("blank", [" ", ""])
+def test_a_corpus_of_one_line_is_cut_within_it(blank) -> None:
+    line = blank.join("abcde" * 200)
+    found = load([line], validation_fraction=0.1, tokenizer="characters")
+    kept = found.vocabulary.decode(found.train.ids[:]).removesuffix("\n")
+    rest = found.vocabulary.decode(found.validation.ids[:]).removesuffix("\n")
+    assert kept + rest == line
+    assert len(kept) / len(line) == pytest.approx(0.9, abs=0.01)
+
+
+def test_lines_between_places_are_those_on_both_sides_of_them_together() -> None:
+    for lines in (
+        ["abc", "", "de f", "ghi jkl mno", "p"],
+        ["", ""],
+        ["abcdefg"],
+        ["a b c d e f g"],
+    ):
+        total = sum(len(line) + 1 for line in lines)
+        for place in range(total + 1):
+            sides = [
+                list(lines_between(lines, *some, total)) for some in ((0, place), (place, total))
+            ]
+            assert "".join(sides[0] + sides[1]) == "".join(lines)
 
 
 def test_bundled_corpus_has_its_parts() -> None:
@@ -251,7 +297,7 @@ def test_bundled_corpus_has_its_parts() -> None:
 def test_a_corpus_that_is_too_short_names_what_to_change(tmp_path) -> None:
     path = tmp_path / "short.txt"
     path.write_text("a few words\n")
-    with pytest.raises(ZooError, match=r"short\.txt: 3 tokens.*one window of 4 rows.*data\.window"):
+    with pytest.raises(ZooError, match=r"short\.txt: 4 tokens.*one window of 4 rows.*data\.window"):
         load(path)
 
 
@@ -302,10 +348,12 @@ def test_a_validation_part_of_unknown_words_is_reported_with_its_share(corpus, t
 
 
 def test_a_vocabulary_larger_than_the_corpus_supports_is_told(corpus) -> None:
-    (finding,) = load(corpus, vocabulary_size=1000).findings
+    (finding,) = [
+        each for each in load(corpus, vocabulary_size=1000).findings if each.level == "info"
+    ]
     assert finding.evidence["asked"] == 1000
     assert finding.evidence["vocabulary_size"] == len(load(corpus).vocabulary)
-    assert not load(corpus, vocabulary_size=10).findings
+    assert not load(corpus, vocabulary_size=10, validation=corpus).findings
 
 
 def test_ids_beyond_the_vocabulary_are_named_with_their_place() -> None:

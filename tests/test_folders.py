@@ -70,18 +70,25 @@ def test_the_folder_above_or_below(zoo_command, tmp_path) -> None:
     assert "but 10 files of text" in ended.stderr
 
 
-@pytest.mark.parametrize("names", [("train", "eval"), ("seg_train", "seg_test"),
-                                   ("training_set", "test_set"), ("train", "pred")])  # fmt: skip
+@pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("training_set", "test_set"),
+                                   ("train", "pred")])  # fmt: skip
 def test_parts_are_no_classes(names, zoo_command, tmp_path) -> None:
     for name in names:
         class_folders(tmp_path / "d" / name)
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        write_csv(tmp_path / "tables" / f"{name}.csv", sentences(20))
+    for folder in (tmp_path / "d", tmp_path / "tables"):
+        found = look(zoo_command, folder)
+        assert found["rows"] == 20 and found["classes"] == {"bad": 10, "good": 10}
+        assert any("the parts by their names: train " in each["what"] for each in found["findings"])
+
+
+def test_a_part_that_may_be_another_is_refused_with_the_command(zoo_command, tmp_path) -> None:
+    for name in ("train", "eval"):
+        class_folders(tmp_path / "d" / name)
     ended = zoo_command("data", tmp_path / "d", code=1)
-    assert "holds several parts of a data set" in ended.stderr
-    assert f"zoo train MODEL {tmp_path / 'd' / names[0]}" in ended.stderr
-    for name in names:
-        write_csv(tmp_path / f"{name}.csv", sentences(9))
-    ended = zoo_command("data", tmp_path, code=1)
-    assert "holds several parts" in ended.stderr
+    command = f"zoo train MODEL {tmp_path / 'd' / 'train'} --test {tmp_path / 'd' / 'eval'}"
+    assert "holds parts of a data set" in ended.stderr and command in ended.stderr
 
 
 def test_links(zoo_command, tmp_path) -> None:

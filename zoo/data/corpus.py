@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
-from zoo.data.lines import content_digest, corpus_columns, is_in_memory, parts_of, read_lines
+from zoo.data.lines import (
+    content_digest,
+    corpus_columns,
+    is_in_memory,
+    line_pieces,
+    lines_between,
+    read_lines,
+)
+from zoo.data.part_files import part_sources
+from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place
 from zoo.data.rows import Columns
-from zoo.data.tokens import Tokens, cached_tokens, cached_vocabulary, check_ids
+from zoo.data.tokens import Tokens, cached_length, cached_tokens, cached_vocabulary, check_ids
 from zoo.data.windows import windows
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.preset import CorpusData
 from zoo.text.vocabulary import Vocabulary
 
-PARTS = ("train", "validation", "test")
 MANY_UNKNOWN = 0.1  # of the tokens, and this many times the training part's share
 TIMES_UNKNOWN = 2.0
 
@@ -104,16 +112,16 @@ def load_corpus(
     """Read a corpus, learn its vocabulary from the training part, and write its ids once.
 
     Args:
-        source: text file, list of files, folder, or array of texts. A folder with a file `train`
-            and `valid` or `test` beside it (see `zoo.data.lines.parts_of`) gives these parts, where
-            none are given.
+        source: text file, list of files, folder, or array of texts. Files whose names say that they
+            are parts (`zoo.data.part_files`) are these parts, where no others are given.
         settings: the preset's data block.
         vocabulary_size: number of token ids at the most.
-        validation: validation data; else the end of `source`.
+        validation: validation data; else the last lines of `source`.
         test: test data, or None.
         text: text column of a table.
         seed: of random windows.
-        fraction: share of the training part to keep, from its beginning, in (0, 1] (A30).
+        fraction: share of the training part to keep, from its beginning, in (0, 1] (A30); the
+            vocabulary, too, is learned from that share alone.
         vocabulary: one that was learned before from the same corpus; None learns it.
 
     Raises:
@@ -121,41 +129,31 @@ def load_corpus(
     """
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
-    sources = _sources(source, validation, test)
-    contents = {name: content_digest(each) for name, each in sources.items()}
-
-    def lines(name: str) -> Iterator[str]:
-        return read_lines(sources[name], text=text)
-
-    if vocabulary is None:
-        vocabulary = cached_vocabulary(
-            contents["train"], lines("train"), settings.tokenizer, vocabulary_size,
-            settings.lowercase,
-        )  # fmt: skip
-    parts = {
-        name: cached_tokens(f"{contents[name]} {text}", lines(name), vocabulary) for name in sources
-    }
+    findings: list[Finding] = []
+    source, validation, test = map(_again, (source, validation, test))
+    sources = part_sources(source, validation, test, line_pieces, findings)
     table, columns = corpus_columns(sources["train"], text=text)
-    train, findings = parts["train"], columns_read(table, columns)
+    findings += columns_read(table, columns)
+    parts = _set_apart(sources, text, settings.validation_fraction, fraction)
+    if vocabulary is None:
+        train = parts["train"]
+        vocabulary = cached_vocabulary(
+            train.digest, train.lines(), settings.tokenizer, vocabulary_size, settings.lowercase
+        )
+    tokens = {name: cached_tokens(p.digest, p.lines(), vocabulary) for name, p in parts.items()}
     findings += _size(vocabulary, vocabulary_size)
-    if "validation" not in parts:
-        held_out = max(int(len(train) * settings.validation_fraction), 1)
-        parts["validation"] = train.between(len(train) - held_out, len(train))
-        train = train.between(0, len(train) - held_out)
-    if fraction < 1.0:
-        train = train.between(0, int(len(train) * fraction))
-    _check_length(train, settings, source)
+    _check_length(tokens["train"], settings, source)
     for name in ("validation", "test"):
-        if name in parts:
-            findings += _judged(name, parts[name], train)
-            check_ids(parts[name].ids, len(vocabulary), name)
+        if name in tokens:
+            findings += _judged(name, tokens[name], tokens["train"])
+            check_ids(tokens[name].ids, len(vocabulary), name)
     return Corpus(
-        train=train,
-        validation=parts["validation"],
-        test=parts.get("test"),
+        train=tokens["train"],
+        validation=tokens["validation"],
+        test=tokens.get("test"),
         vocabulary=vocabulary,
         findings=findings,
-        fingerprint=" ".join([train.digest, *(each.digest for each in parts.values())]),
+        fingerprint=" ".join(each.digest for each in tokens.values()),
         settings=settings,
         seed=seed,
         columns=columns,
@@ -167,15 +165,47 @@ def bundled_corpus() -> Path:
     return Path(__file__).parent / "bundled" / "tinyshakespeare"
 
 
-def _sources(source: Any, validation: Any, test: Any) -> dict[str, Any]:
-    found = {"train": source, "validation": validation, "test": test}
-    folder = not is_in_memory(source) and isinstance(source, str | Path) and Path(source).is_dir()
-    if folder and validation is None and test is None:
-        found |= parts_of(Path(source))
-    for name, each in found.items():
-        if is_in_memory(each) and not isinstance(each, list) and each is not None:
-            found[name] = list(each)  # it is read more than once
-    return {name: each for name, each in found.items() if each is not None}
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A part of a corpus: the lines of a source, or those between two of its characters."""
+
+    source: Any
+    text: str | None
+    content: str
+    between: tuple[int, int, int] | None = None  # first, the one after the last, and their number
+
+    @property
+    def digest(self) -> str:
+        """A text that differs where the lines do."""
+        return f"{self.content} {self.text}{'' if self.between is None else list(self.between)}"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines."""
+        found = read_lines(self.source, text=self.text)
+        return found if self.between is None else lines_between(found, *self.between)
+
+
+def _set_apart(
+    sources: Mapping[str, Any], text: str | None, held_out: float, fraction: float
+) -> dict[str, _Part]:
+    """Return the parts, before anything is learned: the end set aside, the sample taken."""
+    parts = {name: _Part(each, text, content_digest(each)) for name, each in sources.items()}
+    whole = parts["train"]
+    if "validation" in parts and fraction == 1.0:
+        return parts
+    total = cached_length(whole.digest, whole.lines())
+    end = total
+    if "validation" not in parts:
+        end = total - max(int(total * held_out), 1)
+        parts["validation"] = dataclasses.replace(whole, between=(end, total, total))
+    parts["train"] = dataclasses.replace(whole, between=(0, int(end * fraction), total))
+    return parts
+
+
+def _again(source: Any) -> Any:
+    """Return a source that can be read more than once."""
+    in_memory = source is not None and is_in_memory(source) and not isinstance(source, list)
+    return list(source) if in_memory else source
 
 
 def _size(vocabulary: Vocabulary, asked: int) -> list[Finding]:

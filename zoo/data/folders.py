@@ -14,6 +14,7 @@ from zoo.data.columns import quoted
 from zoo.data.encodings import check_encoding
 from zoo.data.endings import TABLES, TEXTS, table_kind
 from zoo.data.image_files import check_names, hidden, listed, looks_like_image, readable
+from zoo.data.part_files import Pieces
 from zoo.data.parts import part_of
 from zoo.data.rows import Rows
 from zoo.errors import ZooError
@@ -102,6 +103,20 @@ def read_folder(
         for rows in _text_files(each.path.name, texts[each.path]):
             yield dataclasses.replace(rows, findings=findings)
             findings = ()
+
+
+def folder_pieces(path: Path) -> Pieces:
+    """Return the tables in a folder; else its folders, if some have tables or classes of their own.
+
+    A class folder may be called `test`: it has texts in it, and no folders.
+    """
+    here = contents(path)
+    if here.tables:
+        return Pieces(readable(path), here.tables, path)
+    inner = {each: contents(each) for each in here.folders}
+    parts = [each for each, some in inner.items() if part_of(each.name) and _holds_data(some)]
+    classes = [each for each, some in inner.items() if each not in parts and some.texts]
+    return Pieces(readable(path), [*parts, *classes] if parts else (), path)
 
 
 def what_it_holds(path: Path) -> str:
@@ -213,6 +228,12 @@ def _text_files(label: str, files: list[Path]) -> Iterator[Rows]:
         except OSError as error:
             raise ZooError(f"{where}: cannot be read: {error.strerror}.") from error
         yield Rows(where, 1, [text], [label])
+
+
+def _holds_data(here: Contents) -> bool:
+    """Whether a folder has tables or class folders in it."""
+    classes = (contents(folder) for folder in here.folders)
+    return bool(here.tables) or any(each.texts or each.is_bare for each in classes)
 
 
 def _below(path: Path) -> Iterator[Path]:

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from zoo.data.endings import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending
+from zoo.data.endings import table_kind as kind_of_table
+from zoo.data.part_files import Pieces
 from zoo.data.rows import Columns
-from zoo.data.tables import COMPRESSIONS, TABLES, open_file, read_rows, read_texts
-from zoo.data.tables import table_kind as kind_of_table
+from zoo.data.tables import matching, read_rows, read_texts
 from zoo.errors import ZooError
 
-PARTS = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation",
-         "dev": "validation", "test": "test"}  # fmt: skip
+TEXT_ENDINGS = (*TEXTS, ".tokens", ".raw")  # of WikiText, too
 BLOCK = 1 << 20  # bytes
+LONGEST_WORD = 100  # characters, behind which a cut line ends
 
 
 def text_files(source: Any) -> list[Path]:
@@ -29,39 +31,37 @@ def text_files(source: Any) -> list[Path]:
     """
     given = [source] if isinstance(source, str | Path) else list(source)
     found: list[Path] = []
-    for each in map(Path, given):
+    for each in (path for one in given for path in matching(Path(one))):
         if each.is_dir():
             found += sorted(
                 path
                 for path in each.rglob("*")
-                if path.is_file() and path.name[0] not in "._" and _is_text_name(path)
+                if plain_ending(path) in (*TEXT_ENDINGS, *TABLES)
+                and not any(part[0] in "._" for part in path.relative_to(each).parts)
+                and path.is_file()
             )
-        elif each.is_file():
-            found.append(each)
         else:
-            raise ZooError(f"{each}: no such file or folder.")
+            found.append(each)
     if not found:
         raise ZooError(
-            f"{source}: holds no text: files of .txt, .text, {', '.join(TABLES)}, also with "
+            f"{source}: holds no text: files of {', '.join((*TEXT_ENDINGS, *TABLES))}, also with "
             f"{', '.join(COMPRESSIONS)}."
         )
     return found
 
 
-def parts_of(folder: Path) -> dict[str, list[Path]]:
-    """Return the files of each part of a folder that holds a train file and others; else nothing.
+def line_pieces(source: Any) -> Pieces:
+    """Return the files of a corpus, for `zoo.data.part_files`.
 
-    Parts are told by their names: `train`, `valid` (or `validation`, `val`, `dev`) and `test`, with
-    anything after a dot, such as `train.txt.gz`.
+    Raises:
+        ZooError: there is none.
     """
-    found: dict[str, list[Path]] = {}
-    for path in text_files(folder):
-        stem = path.relative_to(folder).parts[0].lower().split(".")[0]
-        part = PARTS.get(stem)
-        if part is None:
-            return {}
-        found.setdefault(part, []).append(path)
-    return found if "train" in found and len(found) > 1 else {}
+    if is_in_memory(source):
+        return Pieces("the corpus")
+    files = text_files(source)
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        return Pieces(str(source), files, Path(source))
+    return Pieces.of_list(files)
 
 
 def corpus_columns(
@@ -112,6 +112,40 @@ def read_lines(
             raise ZooError(f"{path}: is empty.")
 
 
+def lines_between(lines: Iterable[str], first: int, last: int, total: int) -> Iterator[str]:
+    """Yield the lines between two places, in characters: what ends at one begins there elsewhere.
+
+    A place within a line moves to its nearer end, if that is not far beside what lies on either
+    side of it; else the line is cut, behind a word: a corpus may be one line.
+
+    Args:
+        lines: all of them; the end of each counts as a character.
+        first: place of the first character.
+        last: place after the last one.
+        total: number of all characters.
+    """
+    place = 0
+    for line in lines:
+        begin, end = (_cut(line, wanted - place, wanted, total) for wanted in (first, last))
+        place += len(line) + 1
+        if (begin < len(line) and begin < end) or begin == 0 < end:
+            yield line[begin:end]
+        if place > last:
+            return
+
+
+def _cut(line: str, at: int, place: int, total: int) -> int:
+    """Return where a line is cut, which is `at` a character of it or out of it."""
+    whole = len(line) + 1
+    if at <= 0 or at >= whole:
+        return min(max(at, 0), whole)
+    far = min(place, total - place) / 2
+    if min(at, whole - at) <= far:
+        return 0 if at < whole - at else whole
+    blank = line.find(" ", at, at + LONGEST_WORD)
+    return at if blank < 0 else blank + 1
+
+
 def content_digest(source: Any) -> str:
     """Return a text that differs where the contents of the files do, whatever their names."""
     found = hashlib.blake2b(digest_size=16)
@@ -137,12 +171,12 @@ def is_in_memory(source: Any) -> bool:
     if isinstance(source, str | Path):
         return False
     if isinstance(source, list | tuple) and source:
-        return not all(isinstance(each, str | Path) and Path(each).exists() for each in source)
+        return not all(isinstance(each, str | Path) and _is_there(Path(each)) for each in source)
     return isinstance(source, np.ndarray | Iterable)
 
 
-def _is_text_name(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    return bool(suffixes) and suffixes[-1] in (".txt", ".text", *TABLES)
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a text that is too long for a name
+        return False

@@ -23,7 +23,7 @@ from zoo.data.endings import TABLES as TABLES
 from zoo.data.endings import is_archive
 from zoo.data.endings import open_file as open_file
 from zoo.data.endings import table_kind as table_kind
-from zoo.data.folders import read_folder
+from zoo.data.folders import folder_pieces, read_folder
 from zoo.data.image_files import looks_like_image
 from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.memory import (
@@ -33,6 +33,7 @@ from zoo.data.memory import (
     read_stream,
     read_tensorflow,
 )
+from zoo.data.part_files import Pieces
 from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Columns, Rows, Wanted, mended, quoted
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -129,6 +130,21 @@ def read_texts(
             raise ZooError(f"{path}: cannot be read: {error}.") from error
 
 
+def row_pieces(source: Any) -> Pieces:
+    """Return the files and folders of a source of rows, for `zoo.data.part_files`.
+
+    Raises:
+        ZooError: one of them is not there.
+    """
+    given = [source] if isinstance(source, str | Path) else source
+    if not _are_paths(given):
+        return Pieces("the data")
+    paths = [path for part in given for path in matching(Path(part))]
+    if len(paths) > 1:
+        return Pieces.of_list(paths)
+    return folder_pieces(paths[0]) if paths[0].is_dir() else Pieces(str(paths[0]))
+
+
 def _are_paths(source: Any) -> bool:
     return (
         isinstance(source, list | tuple)
@@ -157,14 +173,14 @@ def text_lines(path: Path, file: Any) -> Iterator[str]:
 
 def _files(paths: list[Path], wanted: Wanted) -> Iterator[Rows]:
     for given in paths:
-        for path in _matching(given):
+        for path in matching(given):
             if path.is_dir():
                 yield from read_folder(path, wanted.labelled, lambda file: _file(file, wanted))
             else:
                 yield from _file(path, wanted)
 
 
-def _matching(path: Path) -> list[Path]:
+def matching(path: Path) -> list[Path]:
     """Return the path itself, or the files that a pattern such as `data/*.csv` matches."""
     if path.exists():
         return [path]

@@ -24,13 +24,14 @@ from zoo.data.classes import (
 )
 from zoo.data.columns import regression
 from zoo.data.ids import TokenIds
+from zoo.data.part_files import part_sources, scored_source
 from zoo.data.part_rows import SCORED, given_parts, rows_of_part
 from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place, batches
 from zoo.data.rows import Columns
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
-from zoo.data.tables import read_rows
+from zoo.data.tables import read_rows, row_pieces
 from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
 from zoo.preset import TextData
@@ -163,9 +164,9 @@ def load_data(
     stores: dict[str, Store] = {}
     findings: list[Finding] = []
     try:
-        for name, each in zip(PARTS, (source, validation, test), strict=True):
-            if each is not None:
-                stores[name] = Store(read_rows(each, text=text, label=label))
+        sources = part_sources(source, validation, test, row_pieces, findings)
+        for name, each in sources.items():
+            stores[name] = Store(read_rows(each, text=text, label=label))
         for store in stores.values():
             findings += checks.reading(store)
         parts = _used_rows(given_parts(stores, findings), classes, drop_missing, findings)
@@ -200,7 +201,8 @@ def load_split(
 ) -> Split:
     """Return data with labels as one split, for scoring; it is a context manager.
 
-    Of a table with a column that says the parts, the test rows are read.
+    Of files that are parts by their names the test part is read, and of a table with a column that
+    says the parts the test rows.
 
     Args:
         source: what is accepted says `zoo.data.tables.read_rows`.
@@ -215,6 +217,7 @@ def load_split(
         ZooError: the data cannot be read, or hold a label that is not among the classes.
     """
     findings = [] if findings is None else findings
+    source = scored_source(source, row_pieces, findings)
     store = Store(read_rows(source, text=text, label=label, trained=trained))
     try:
         rows = rows_of_part(store, SCORED, findings)

@@ -99,12 +99,6 @@ class Tokens:
         """Share of the tokens that are `<unk>`."""
         return self.unknown / max(len(self.ids), 1)
 
-    def between(self, start: int, stop: int) -> Tokens:
-        """Return a stretch of the ids."""
-        ids = self.ids.between(start, stop)
-        unknown = sum(int((block == UNKNOWN).sum()) for block in blocks(ids))
-        return Tokens(ids, unknown, f"{self.digest}[{start}:{stop}]")
-
 
 def cache_folder() -> Path:
     """Return where ids are kept: `$ZOO_CACHE`, or `~/.cache/zoo`; all of it may be deleted."""
@@ -162,6 +156,25 @@ def cached_tokens(content: str, lines: Iterable[str], vocabulary: Vocabulary) ->
         facts = {"tokens": count, "unknown": unknown}
         write_json(path.with_suffix(".json"), facts)
     return Tokens(StoredIds.of(path, kind, facts["tokens"]), facts["unknown"], key)
+
+
+def cached_length(content: str, lines: Iterable[str]) -> int:
+    """Return the characters of a corpus, counted or found; the end of a line is one.
+
+    Args:
+        content: digest of the corpus.
+        lines: the corpus; read only if the number is not there.
+
+    Raises:
+        ZooError: the number cannot be written.
+    """
+    path = cache_folder() / "lengths" / f"{_key(content)}.json"
+    try:
+        return int(read_json(path)["characters"])
+    except (ZooError, KeyError, TypeError, ValueError):
+        count = sum(len(line) + 1 for line in lines)
+        write_json(path, {"characters": count})
+        return count
 
 
 def blocks(ids: Ids, most: int | None = None) -> Iterator[np.ndarray]:

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
-from zoo.data.lines import content_digest, corpus_columns, read_lines
+from zoo.data.lines import content_digest, corpus_columns, line_pieces, read_lines
+from zoo.data.part_files import scored_source
 from zoo.data.rows import Columns
 from zoo.data.tokens import Ids, Tokens, cached_tokens
 from zoo.data.windows import windows
@@ -106,6 +107,8 @@ class TrainedLanguageModel:
     ) -> dict[str, Any]:
         """Return loss and perplexity a token of a corpus, with the keys of `metrics.json`.
 
+        Of files that are parts by their names, the test part is scored.
+
         Args:
             data: what a training takes.
             text: the column or key of the text, where there is one.
@@ -120,9 +123,10 @@ class TrainedLanguageModel:
         if label is not None or drop_missing:
             name = "label" if label is not None else "drop_missing"
             raise ZooError(f"a language model has no labels: leave out `{name}`.")
+        findings = [] if findings is None else findings
+        data = scored_source(data, line_pieces, findings)
         table, columns = corpus_columns(data, text=text, trained=trained)
-        if findings is not None:
-            findings += columns_read(table, columns, trained=trained)
+        findings += columns_read(table, columns, trained=trained)
         digest = f"{content_digest(data)} {columns.texts if columns else None}"
         lines = read_lines(data, text=text, trained=trained)
         return self.scores(cached_tokens(digest, lines, self.vocabulary))
