@@ -1,9 +1,7 @@
 """`zoo launch`: several workers, their output, and their common end."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -126,34 +124,34 @@ def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> Non
     assert files[0] == files[1]
 
 
-def test_a_port_in_use_is_named(tmp_path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        cluster = {"worker": [address, "127.0.0.1:1"]}
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
-        done = subprocess.run(
-            [sys.executable, "-m", "zoo", "train", "textcnn", "--out", str(tmp_path / "run")],
-            capture_output=True, text=True, timeout=120, env={**os.environ, "TF_CONFIG": config},
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert "cannot join the others" in done.stderr and "port in use" in done.stderr
-
-
 def test_workers_that_differ_refuse_to_train() -> None:
+    """The first names what differs, how; and tells what went wrong on any of them, once."""
     code = (
-        "from zoo.distribute import check_agreement, strategy_for, worker\n"
+        "from zoo.distribute import check_agreement, strategy_for, told_once, worker\n"
         "strategy = strategy_for('auto')\n"
         "from zoo.errors import ZooError\n"
-        "try: check_agreement(strategy, {'data': 'a', 'code': f'version {worker(strategy)}'})\n"
-        "except ZooError as error: print(error)\n"
+        "own = worker(strategy)\n"
+        "facts = {'data': 'a', 'versions': {'keras': f'3.{own}', 'numpy': '2'}}\n"
+        "def shown(call):\n"
+        "    try: call()\n"
+        "    except ZooError as error: print(error)\n"
+        "shown(lambda: check_agreement(strategy, facts))\n"
+        "def fails(error):\n"
+        "    with told_once(strategy):\n"
+        "        if error: raise error\n"
+        "shown(lambda: fails(None))\n"
+        "shown(lambda: fails(ZooError('both')))\n"
+        "shown(lambda: fails(ZooError('ä: no such file') if own else None))\n"
     )
     done = run(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
-    for number in (0, 1):
-        expected = f"worker 1 and worker 0 differ in code (code is version {number} here)"
-        assert f"[worker {number}] {expected}" in done.stdout
+    differ = "the workers differ: versions.keras is '3.0' on worker 0 and '3.1' on worker 1. Start"
+    assert sorted(done.stdout.splitlines()) == [
+        "[worker 0] both",
+        f"[worker 0] {differ} all with the same code, command and data.",
+        "[worker 0] worker 1: ä: no such file",
+        *["[worker 1] worker 0 says why training does not begin."] * 3,
+    ]
 
 
 def test_slurm_names_the_workers() -> None:

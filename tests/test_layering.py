@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
-    ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml"],
+    ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "cluster"],
     ["settings", "preset", "advice", "scores"],
     ["text", "layers"],
     ["models", "data"],

@@ -149,6 +149,30 @@ def test_other_settings_are_refused(arguments, message: str, rows, copied) -> No
     assert sorted(copied.rglob("*")) == before
 
 
+def test_another_number_of_workers_is_named_where_it_changed_a_value(rows, copied) -> None:
+    path = copied / "environment.json"
+    about = json.loads(path.read_text())
+    assert (about["workers"], about["devices"]) == (1, 1)
+    path.write_text(json.dumps(about | {"workers": 3, "devices": 6}))
+    message = (
+        "the number of workers was 3 and is 1; the number of devices was 6 and is 1; "
+        "recipe.epochs was 3 and is 5"
+    )
+    with pytest.raises(ZooError, match=message):
+        train(rows, copied, resume=True, set=SETTINGS | {"recipe.epochs": 5})
+
+
+def test_the_command_that_resumes_holds_from_everywhere(rows, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, Monitor, "on_train_batch_end", 10, lambda: signal.raise_signal(2))
+        with pytest.raises(ZooError) as error:
+            train(rows, Path("my runs/a"))
+    folder = tmp_path / "my runs" / "a"
+    command = f"zoo train '{folder}/preset.yaml' --out '{folder}' --resume"
+    assert f"`{command}` goes on from its last checkpoint." in str(error.value)
+
+
 def test_other_data_are_refused(rows, copied, tmp_path) -> None:
     other = write_csv(tmp_path / "other.csv", sentences(201))
     with pytest.raises(ZooError, match="fingerprint of the data was .* and is "):

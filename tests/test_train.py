@@ -103,17 +103,31 @@ def test_the_same_seed_gives_the_same_weights(reviews, tmp_path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path) -> None:
-    first = zoo.train(
-        "textcnn", str(reviews), set=QUICK, out=tmp_path / "a", seed=4, fraction=0.8, verbose=False
-    )
-    again = zoo.train(first.path / "preset.yaml", out=tmp_path / "b", verbose=False)
-    for a, b in zip(
-        first.model.network.get_weights(),
-        again.model.network.get_weights(),
-        strict=True,
-    ):
+def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path, monkeypatch) -> None:
+    """From another folder, too: paths are kept as they are from everywhere."""
+    monkeypatch.chdir(reviews.parent)
+    arguments = {"seed": 4, "fraction": 0.8, "verbose": False}
+    first = zoo.train("textcnn", reviews.name, set=QUICK, out="a", **arguments)
+    ours = first.model.network.get_weights()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = zoo.train(tmp_path / "a" / "preset.yaml", out=tmp_path / "b", verbose=False)
+    for a, b in zip(ours, again.model.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_paths_and_commands_of_a_run_hold_from_everywhere(tmp_path, monkeypatch) -> None:
+    from zoo.jobs.request import Request, resolve
+
+    monkeypatch.chdir(tmp_path)
+    vectors = resolve("textcnn", "default", {"data.vectors": "v.txt"})[0].data.vectors
+    assert vectors == str(tmp_path / "v.txt")
+    request = Request(
+        "a.csv", tmp_path / "b.csv", ["c.csv", "d"], None, None, 0, 1.0, None, False
+    ).to_dict()
+    assert request["data"] == str(tmp_path / "a.csv")
+    assert request["validation"] == str(tmp_path / "b.csv")
+    assert request["test"] == [str(tmp_path / "c.csv"), str(tmp_path / "d")]
 
 
 @pytest.mark.parametrize("model", ["rcnn", "textrnn", "fasttext"])

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
+from zoo.cluster import Cluster, from_tf_config, slurm_tasks, wait_for_others
 from zoo.errors import ZooError
+from zoo.quiet import tell
+from zoo.settings.dotted import leaves
 
 DIGEST_BYTES = 16  # of what the workers compare before they start
 LOST = (
@@ -60,7 +66,8 @@ def _one_machine(devices: str) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
     chosen = range(len(found)) if wanted is None else wanted
     if not found or not set(chosen) <= set(range(len(found))) or len(set(chosen)) < len(chosen):
-        raise ZooError(f"--devices {devices}: this machine has {len(found)} GPUs, from 0.")
+        there = "no GPU" if not found else f"{len(found)} GPU{'s' * (len(found) > 1)}, from 0"
+        raise ZooError(f"--devices {devices}: this machine has {there}.")
     if len(chosen) == 1:
         return tf.distribute.OneDeviceStrategy(f"GPU:{chosen[0]}")
     return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in chosen])
@@ -95,38 +102,21 @@ def _before_start(configure: Callable[[], None]) -> None:
 
 def _several_machines() -> bool:
     if "TF_CONFIG" in os.environ:
-        return sum(map(len, _cluster().values())) > 1
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
-
-
-def _cluster() -> Mapping[str, list[str]]:
-    try:
-        found = json.loads(os.environ["TF_CONFIG"]).get("cluster", {})
-        for kind, addresses in found.items():
-            if kind not in ("chief", "worker") or not isinstance(addresses, list):
-                raise ZooError(
-                    f"TF_CONFIG: {kind!r}: the cluster must be lists of addresses of a `chief` and "
-                    "of `worker`s."
-                )
-    except (ValueError, AttributeError) as error:
-        raise ZooError(f"TF_CONFIG is not the JSON of a cluster: {error}.") from error
-    return found
+        return from_tf_config(os.environ["TF_CONFIG"]) is not None
+    return slurm_tasks(os.environ) > 1
 
 
 @functools.cache
 def _several_workers() -> tf.distribute.Strategy:
-    resolver = (
-        tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        if "TF_CONFIG" in os.environ
-        else _slurm()
-    )
-    try:
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-    except RuntimeError as error:
+    resolver, cluster = _resolved()
+    if context.context()._initialized:  # TensorFlow 2.21 would say it after the waiting
         raise ZooError(
             "workers cannot be joined any more: TensorFlow is already in use in this process. "
             "Choose the devices before building a model."
-        ) from error
+        )
+    wait_for_others(cluster, tell)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except tf.errors.OpError as error:
         raise ZooError(
             f"this worker cannot join the others ({_reason(error)}). Is its port in use, and can "
@@ -134,12 +124,25 @@ def _several_workers() -> tf.distribute.Strategy:
         ) from error
 
 
+def _resolved() -> tuple[tf.distribute.cluster_resolver.ClusterResolver, Cluster]:
+    if "TF_CONFIG" in os.environ:
+        found = from_tf_config(os.environ["TF_CONFIG"])
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        return resolver, cast(Cluster, found)
+    try:
+        resolver = _slurm()
+        addresses = resolver.cluster_spec().as_dict()["worker"]
+    except (ValueError, RuntimeError) as error:
+        raise ZooError(f"the variables of Slurm name no cluster: {error}.") from error
+    return resolver, Cluster(tuple(addresses), int(os.environ["SLURM_PROCID"]))
+
+
 def _slurm() -> tf.distribute.cluster_resolver.ClusterResolver:
     if tf.config.list_physical_devices("GPU"):
         return tf.distribute.cluster_resolver.SlurmClusterResolver()
     # TensorFlow 2.21 counts GPUs with nvidia-smi, and each task must have some.
     return tf.distribute.cluster_resolver.SlurmClusterResolver(
-        gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]), gpus_per_task=1, auto_set_gpu=False
+        gpus_per_node=slurm_tasks(os.environ), gpus_per_task=1, auto_set_gpu=False
     )
 
 
@@ -194,33 +197,80 @@ def wait_for_all(strategy: tf.distribute.Strategy) -> None:
     gathered(strategy, [[0]])
 
 
-def check_agreement(strategy: tf.distribute.Strategy, facts: Mapping[str, str]) -> None:
+def gathered_texts(strategy: tf.distribute.Strategy, text: str) -> list[str]:
+    """Return the texts of all workers in their order; all must ask for it."""
+    own = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+    lengths = [int(row[0]) for row in gathered(strategy, [[len(own)]])]
+    padded = np.zeros((1, max([*lengths, 1])), np.int32)
+    padded[0, : len(own)] = own
+    rows = gathered(strategy, padded)
+    return [
+        bytes(np.asarray(row)[:length].astype(np.uint8)).decode()
+        for row, length in zip(rows, lengths, strict=True)
+    ]
+
+
+@contextmanager
+def told_once(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Raise what goes wrong on any worker on all of them: in full on the first, the chief.
+
+    The block must not wait for the other workers; all of them must come to it.
+
+    Raises:
+        ZooError: a worker raised it in the block.
+    """
+    said = ""
+    try:
+        yield
+    except ZooError as error:
+        if workers(strategy) == 1:
+            raise
+        said = str(error)
+    if workers(strategy) == 1:
+        return
+    numbers: dict[str, list[str]] = {}
+    for number, each in enumerate(gathered_texts(strategy, said)):
+        numbers.setdefault(each, []).append(str(number))
+    if list(numbers) == [""]:
+        return
+    if len(numbers) > 1:
+        said = "; ".join(
+            f"worker {', '.join(who)}: {each}" for each, who in numbers.items() if each
+        )
+    raise _alike(strategy, said)
+
+
+def _alike(strategy: tf.distribute.Strategy, message: str) -> ZooError:
+    """Return an error that all workers raise, with the message that the first one shows."""
+    return ZooError(message if is_chief(strategy) else "worker 0 says why training does not begin.")
+
+
+def check_agreement(strategy: tf.distribute.Strategy, facts: Mapping[str, Any]) -> None:
     """Compare what must be equal on all workers before they train together.
 
     Args:
         strategy: that of the training.
-        facts: a name and a value for each, the same names on all workers.
+        facts: a name and a value of JSON types for each, the same names on all workers.
 
     Raises:
-        ZooError: a worker has another value; on all workers alike.
+        ZooError: a worker has another value; the first one names what differs and how.
     """
-    import hashlib
-
-    import numpy as np
-
-    digests = [
-        list(hashlib.blake2b(value.encode(), digest_size=DIGEST_BYTES).digest())
-        for value in facts.values()
-    ]
-    rows = gathered(strategy, np.array([digests], np.int32).reshape(1, -1))
-    for number, row in enumerate(rows):
-        differs = (row != rows[0]).reshape(len(facts), DIGEST_BYTES).any(axis=1)
-        names = [name for name, odd in zip(facts, differs, strict=True) if odd]
-        if names:
-            here = "; ".join(f"{name} is {facts[name]} here" for name in names)
-            raise ZooError(
-                f"worker {number} and worker 0 differ in {', '.join(names)} ({here}). Start all "
-                "with the same code, command and data."
+    own = json.dumps(facts, sort_keys=True)
+    digest = hashlib.blake2b(own.encode(), digest_size=DIGEST_BYTES).digest()
+    rows = gathered(strategy, np.frombuffer(digest, np.uint8).astype(np.int32).reshape(1, -1))
+    if all((row == rows[0]).all() for row in rows):
+        return
+    first, *others = (dict(leaves(json.loads(each))) for each in gathered_texts(strategy, own))
+    for number, other in enumerate(others, 1):
+        differing = [key for key in {**first, **other} if first.get(key) != other.get(key)]
+        if differing:
+            values = "; ".join(
+                f"{key} is {first.get(key)!r} on worker 0 and {other.get(key)!r} on worker {number}"
+                for key in differing
+            )
+            raise _alike(
+                strategy,
+                f"the workers differ: {values}. Start all with the same code, command and data.",
             )
 
 

@@ -8,17 +8,27 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+_kept: int | None = None  # what stderr is while it leads nowhere
+
+
+def tell(line: str) -> None:
+    """Write a line to stderr, also while TensorFlow is kept quiet."""
+    sys.stderr.flush()
+    os.write(2 if _kept is None else _kept, f"{line}\n".encode())
+
 
 @contextlib.contextmanager
 def _no_stderr() -> Iterator[None]:
     """Send the process's stderr, also that of C++, nowhere for a while."""
+    global _kept
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = _kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
+        _kept = None
         os.dup2(kept, 2)
         os.close(nowhere)
         os.close(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -78,9 +79,10 @@ def train_summary(run: Any) -> None:
         "training waiting for data"
     )
     findings_lines(run.findings[-1:])
-    out.print(f"run: {run.path}", soft_wrap=True)
-    use = f"generate {run.path} PROMPT" if language else f"predict {run.path} FILE"
-    out.print(f"next: zoo {use}    zoo export {run.path} DIR", soft_wrap=True)
+    out.print(f"run: {escape(str(run.path))}", soft_wrap=True)
+    folder = escape(shlex.quote(str(run.path)))
+    use = f"generate {folder} PROMPT" if language else f"predict {folder} FILE"
+    out.print(f"next: zoo {use}    zoo export {folder} DIR", soft_wrap=True)
 
 
 def perplexity_line(name: str, metrics: dict[str, Any]) -> None:

@@ -76,6 +76,9 @@ def _changed(
     preset: Preset, changes: Mapping[str, Any] | None, replicas: int
 ) -> tuple[Preset, list[Finding]]:
     changed = preset.override(changes or {})
+    vectors = getattr(changed.data, "vectors", None)
+    if vectors:
+        changed = changed.override({"data.vectors": str(Path(vectors).absolute())})
     policy, findings = chosen_policy(changed.recipe.dtype_policy, preset.task)
     findings += findings_on(preset.values(), changed.values(), changes or {})
     changed = changed.override({"recipe.dtype_policy": policy})
@@ -86,12 +89,13 @@ def _changed(
 
 
 def _described(data: Any) -> Any:
-    if data is None or isinstance(data, str):
-        return data
-    if isinstance(data, Path):
-        return str(data)
+    """Return data as JSON types; a path as it is from everywhere, for who repeats the run."""
+    if data is None:
+        return None
+    if isinstance(data, str | Path):
+        return str(Path(data).absolute())
     if isinstance(data, list) and all(isinstance(part, str | Path) for part in data):
-        return [str(part) for part in data]
+        return [str(Path(part).absolute()) for part in data]
     if isinstance(data, np.ndarray | tuple | list):
         return f"<{type(data).__name__} in memory>"
     return f"<{type(data).__module__}.{type(data).__name__} in memory>"

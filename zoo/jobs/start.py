@@ -81,7 +81,11 @@ def _tokenizer(folder: Path) -> Tokenizer | Vocabulary | None:
 
 
 def check_same(
-    folder: Path, preset: Preset, request: Mapping[str, Any], about: Mapping[str, Any] | None
+    folder: Path,
+    preset: Preset,
+    request: Mapping[str, Any],
+    about: Mapping[str, Any],
+    finished: bool = False,
 ) -> None:
     """Refuse to go on with a run under other settings, versions or code (A65).
 
@@ -89,7 +93,8 @@ def check_same(
         folder: of the run.
         preset: what it would go on with; what the data decide is left out, such as classes.
         request: the document of the request.
-        about: the present `zoo.environment.environment`; None for a run that is finished.
+        about: the present environment, with the number of workers and devices.
+        finished: whether nothing is left to train, so that versions and code do not matter.
 
     Raises:
         ZooError: the message names each difference with the old and the new value.
@@ -98,7 +103,7 @@ def check_same(
     try:
         before = _settings(load_preset(None, folder / "preset.yaml"), recorded["request"])
         now = _settings(preset, request)
-        if about is not None:
+        if not finished:
             before |= _versions(recorded)
             now |= _versions(about)
     except (KeyError, TypeError) as error:
@@ -111,6 +116,12 @@ def check_same(
         if before.get(key) != now.get(key)
     ]
     if different:
+        # Their number decides values that were not set, such as that of the batch's norm.
+        different[:0] = [
+            f"the number of {name} was {recorded[name]} and is {about[name]}"
+            for name in ("workers", "devices")
+            if recorded.get(name, about[name]) != about[name]
+        ]
         raise ZooError(
             f"{folder}: --resume would not go on with the same training: {'; '.join(different)}. "
             "Set them back, or begin again with --overwrite."

@@ -6,7 +6,6 @@ The module is not called `train`: importing it would put it in the place of `zoo
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import functools
 import random
@@ -31,58 +30,28 @@ from zoo.distribute import (
     is_chief,
     others_watched,
     strategy_for,
+    told_once,
     wait_for_all,
 )
-from zoo.environment import environment
 from zoo.errors import Interrupted, ZooError, check_seed
 from zoo.files import write_json, write_text
-from zoo.finding import Finding
 from zoo.jobs.fixed import brought_along, check_fixed, with_sizes
 from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
+from zoo.jobs.job import Job
 from zoo.jobs.request import Request, resolve
 from zoo.jobs.start import Start, check_fingerprint, check_same, load_start
 from zoo.jobs.validated import few_validated
 from zoo.jobs.verdict import notes
 from zoo.preset import Preset
 from zoo.run import Run
-from zoo.tasks import TASKS, Task
-from zoo.training.interruption import Stop, Stopped, stop_signals
+from zoo.tasks import TASKS
+from zoo.training.interruption import Stopped, stop_signals
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
 from zoo.training.resume import Checkpoints, Unusable
 from zoo.training.sizes import check_fits
 
 _NOTHING = "No epoch had ended: nothing is kept."
-
-
-@dataclasses.dataclass(frozen=True)
-class _Job:
-    """One call of `train`."""
-
-    preset: Preset
-    findings: list[Finding]
-    request: Request
-    folder: Path
-    started: float
-    note: str
-    verbose: bool
-    stop: Stop
-    strategy: tf.distribute.Strategy
-
-    @property
-    def kind(self) -> Task:
-        """What the model is for."""
-        return TASKS[self.preset.task]
-
-    @property
-    def resume_hint(self) -> str:
-        """What goes on from the checkpoint, or an empty string when there is none."""
-        if not can_resume(self.folder):
-            return ""
-        command = f"zoo train {self.folder / 'preset.yaml'} --out {self.folder} --resume"
-        if "<" in str(self.request.to_dict()["data"]):
-            command = f'zoo.train(..., out="{self.folder}", resume=True)'
-        return f"`{command}` goes on from its last checkpoint."
 
 
 def train(
@@ -145,20 +114,21 @@ def train(
     started = time.perf_counter()
     check_seed(seed)
     strategy = strategy_for(devices)
-    fixed = tuple(set or {})
-    resolved, about, repeated = resolve(model, preset, set, strategy.num_replicas_in_sync)
-    if data is None and repeated is not None:
-        *given, before = repeated
-        data, validation, test, text, label, seed, fraction, classes, drop_missing = given
-        fixed += tuple(before)
-    elif data is None:
-        data = TASKS[resolved.task].bundled(resolved.model)
-    request = Request(
-        data, validation, test, text, label, seed, fraction,
-        tuple(classes) if classes is not None else None, drop_missing,
-        tuple(dict.fromkeys(fixed)),
-    )  # fmt: skip
-    folder = _folder(resolved, out, overwrite, resume)
+    with others_watched(strategy), told_once(strategy):
+        fixed = tuple(set or {})
+        resolved, about, repeated = resolve(model, preset, set, strategy.num_replicas_in_sync)
+        if data is None and repeated is not None:
+            *given, before = repeated
+            data, validation, test, text, label, seed, fraction, classes, drop_missing = given
+            fixed += tuple(before)
+        elif data is None:
+            data = TASKS[resolved.task].bundled(resolved.model)
+        request = Request(
+            data, validation, test, text, label, seed, fraction,
+            tuple(classes) if classes is not None else None, drop_missing,
+            tuple(dict.fromkeys(fixed)),
+        )  # fmt: skip
+        folder = _folder(resolved, out, overwrite, resume)
     # Before any graph is made: a seed set later would unload the tokenizer's model.
     keras.utils.set_random_seed(seed)
     chief = is_chief(strategy)
@@ -168,12 +138,13 @@ def train(
         _place(folder, strategy, overwrite, resume, numbered=out is None) as place,
     ):
         shown = verbose and chief
-        job = _Job(resolved, about, request, place, started, note, shown, stop, strategy)
+        job = Job(resolved, about, request, place, started, note, shown, stop, strategy)
         try:
             if resume and outcome(place) is not None and not can_resume(place):
-                run = _ended(job)
+                with told_once(strategy):
+                    run = _ended(job)
             else:
-                run = _train(job, _begun(job) if resume else None)
+                run = _train(job, resume)
         except KeyboardInterrupt as error:
             kept = job.resume_hint or "Nothing is kept."
             number = error.number if isinstance(error, Stopped) else signal.SIGINT
@@ -199,18 +170,19 @@ def _place(
 
     To resume, they begin with a copy of the run.
     """
-    if is_chief(strategy):
-        with run_folder(folder, overwrite=overwrite, resume=resume, numbered=numbered) as made:
-            wait_for_all(strategy)  # now the others may look at it
-            wait_for_all(strategy)  # now they have
-            yield made
-        return
-    with tempfile.TemporaryDirectory(prefix="zoo-worker-") as name:
+    with contextlib.ExitStack() as stack:
+        with told_once(strategy):
+            if is_chief(strategy):
+                made = run_folder(folder, overwrite=overwrite, resume=resume, numbered=numbered)
+                place = stack.enter_context(made)
+            else:
+                other = tempfile.TemporaryDirectory(prefix="zoo-worker-")
+                place = Path(stack.enter_context(other))
+        # Now the others may look at it; the first waits until they have.
+        if resume and folder.is_dir() and not is_chief(strategy):
+            shutil.copytree(folder, place, dirs_exist_ok=True)
         wait_for_all(strategy)
-        if resume and folder.is_dir():
-            shutil.copytree(folder, name, dirs_exist_ok=True)
-        wait_for_all(strategy)
-        yield Path(name)
+        yield place
 
 
 def _folder(preset: Preset, out: str | Path | None, overwrite: bool, resume: bool) -> Path:
@@ -224,11 +196,11 @@ def _folder(preset: Preset, out: str | Path | None, overwrite: bool, resume: boo
     return Path("runs") / f"{preset.model}-{Path(preset.name).stem}-{stamp}"
 
 
-def _ended(job: _Job) -> Run:
+def _ended(job: Job) -> Run:
     """Return a run there is nothing to go on with."""
     folder = job.folder
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # a kill may have left them
-    check_same(folder, job.preset, job.request.to_dict(), None)
+    check_same(folder, job.preset, job.request.to_dict(), job.environment, finished=True)
     reason = (outcome(folder) or {}).get("stopped")
     if reason is not None:
         raise ZooError(
@@ -240,28 +212,32 @@ def _ended(job: _Job) -> Run:
     return Run(folder)
 
 
-def _begun(job: _Job) -> Start | None:
+def _begun(job: Job) -> Start | None:
     """Return what the run in the folder began with, or None when it has to begin."""
     start = load_start(job.folder / CHECKPOINTS / "start")
     if start is not None:
-        check_same(job.folder, job.preset, job.request.to_dict(), environment())
+        check_same(job.folder, job.preset, job.request.to_dict(), job.environment)
     return start
 
 
-def _train(job: _Job, start: Start | None) -> Run:
-    tokenizer = start.tokenizer if start else None
-    with contextlib.closing(job.kind.load(job.request, job.preset, tokenizer)) as data:
-        if start is None:
-            start = _start(job, data)
-        else:
-            check_fingerprint(job.folder, data.fingerprint)
+def _train(job: Job, resume: bool) -> Run:
+    with contextlib.ExitStack() as stack:
+        with told_once(job.strategy):
+            start = _begun(job) if resume else None
+            tokenizer = start.tokenizer if start else None
+            data = job.kind.load(job.request, job.preset, tokenizer)
+            stack.enter_context(contextlib.closing(data))
+            if start is None:
+                start = _start(job, data)
+            else:
+                check_fingerprint(job.folder, data.fingerprint)
         try:
             return _trained(job, start, data)
         except ZooError as error:
             raise ZooError(f"{error} {job.resume_hint}".rstrip()) from error
 
 
-def _start(job: _Job, data: Any) -> Start:
+def _start(job: Job, data: Any) -> Start:
     """Check the data, fit the baseline, and write down what the run begins with."""
     chief = is_chief(job.strategy)
     check_fixed(job.preset, job.request.fixed, getattr(data, "classes", None))
@@ -272,7 +248,7 @@ def _start(job: _Job, data: Any) -> Start:
     write_text(job.folder / "preset.yaml", resolved.to_yaml())
     write_json(
         job.folder / "environment.json",
-        environment()
+        job.environment
         | {
             "request": job.request.to_dict(),
             "columns": data.columns.to_dict() if data.columns else None,
@@ -283,7 +259,7 @@ def _start(job: _Job, data: Any) -> Start:
     return start
 
 
-def _trained(job: _Job, start: Start, data: Any) -> Run:
+def _trained(job: Job, start: Start, data: Any) -> Run:
     folder, strategy = job.folder, job.strategy
     findings = [*job.findings, *job.kind.judged(job.preset), *data.findings]
     sizes = job.kind.sizes(start)
@@ -292,16 +268,17 @@ def _trained(job: _Job, start: Start, data: Any) -> Run:
     findings += check_fits(sized)
     kept = checkpoints(folder)
     found, passed_over = kept.newest()
-    about = environment()
+    about = job.environment
     check_agreement(
         strategy,
         {
             "code": about["code"],
-            "versions": str(about["versions"]),
-            "preset": sized.to_yaml(),
+            "versions": about["versions"],
+            "model": sized.model,
             "data": data.fingerprint,
-            "seed": str(job.request.seed),
-            "checkpoint": str(found.get("step") if found else None),
+            "seed": job.request.seed,
+            "checkpoint": found.get("step") if found else None,
+            **sized.values(),
         },
     )
     # The same first weights whether the tokenizer was just learned or read.
@@ -363,7 +340,7 @@ def _on_one_device(model: TrainingModel, preset: Preset) -> TrainingModel:
 
 
 def _fit(
-    job: _Job, model: TrainingModel, data: Any, monitor: Monitor, saved: Checkpoints
+    job: Job, model: TrainingModel, data: Any, monitor: Monitor, saved: Checkpoints
 ) -> tuple[str | None, bool]:
     """Train; return why it stopped early, if it did with a best epoch, and whether it failed."""
     job.stop.waits = True
