@@ -446,3 +446,18 @@ def test_epochs_that_few_rows_get_beyond_the_recipes_are_said() -> None:
     )
     model.fit(X, Y, epochs=1, verbose=0)
     assert model.findings == []
+
+
+def test_rows_of_weight_zero_teach_nothing() -> None:
+    weights = (np.arange(len(Y)) % 4 > 0).astype("float32")
+    wrong = np.where(weights > 0, Y, 1 - Y)
+    taught = []
+    for labels in (Y, wrong):
+        model = compiled()
+        data = tf.data.Dataset.from_tensor_slices((X, labels, weights)).batch(16)
+        model.fit(data, verbose=0)
+        taught.append(model)
+    assert weights_equal(*taught)
+    unweighted = compiled()
+    unweighted.fit(tf.data.Dataset.from_tensor_slices((X, wrong)).batch(16), verbose=0)
+    assert not weights_equal(taught[0], unweighted)

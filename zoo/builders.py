@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.models import MODELS
 from zoo.preset import Preset, load_preset
+from zoo.settings.keywords import explained
 from zoo.training.compilation import compile_model
 from zoo.training.model import TrainingModel
 from zoo.training.precision import dtype_policy
@@ -26,6 +27,7 @@ def build(preset: Preset) -> TrainingModel:
         return compile_model(network, preset)
 
 
+@explained
 def textcnn(
     preset: str | Path = "default",
     *,
@@ -90,6 +92,7 @@ def textcnn(
     return _built("textcnn", preset, locals())
 
 
+@explained
 def rcnn(
     preset: str | Path = "default",
     *,
@@ -140,6 +143,7 @@ def rcnn(
     return _built("rcnn", preset, locals())
 
 
+@explained
 def textrnn(
     preset: str | Path = "default",
     *,
@@ -190,6 +194,7 @@ def textrnn(
     return _built("textrnn", preset, locals())
 
 
+@explained
 def fasttext(
     preset: str | Path = "default",
     *,
@@ -238,6 +243,7 @@ def fasttext(
     return _built("fasttext", preset, locals())
 
 
+@explained
 def lstm_lm(
     preset: str | Path = "default",
     *,
@@ -303,6 +309,7 @@ def lstm_lm(
     return _built("lstm_lm", preset, locals())
 
 
+@explained
 def resnet(
     preset: str | Path = "default",
     *,
