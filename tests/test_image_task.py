@@ -291,3 +291,13 @@ def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):
     again = zoo.train(run.path / "preset.yaml", out=tmp_path / "b", verbose=False)
     assert again.preset.architecture == run.preset.architecture
     assert again.metrics["validation"] == run.metrics["validation"]
+
+
+@pytest.mark.slow
+def test_the_debug_preset_trains_whatever_the_number_of_images(zoo_command, tmp_path):
+    data = write_folder(tmp_path / "data", each=20)
+    for number in range(3):  # 36 of 40 are trained on, then 37 and 39 of more
+        write_folder(data, each=1, first=100 + number)
+        out = tmp_path / f"run{number}"
+        zoo_command("train", "resnet", data, "--preset", "debug", "--out", out, code=0)
+        assert json.loads((out / "metrics.json").read_text())["training"]["epochs"] == 3
