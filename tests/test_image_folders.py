@@ -4,12 +4,15 @@ import json
 import os
 import re
 import warnings
+from pathlib import Path
 
 import pytest
 from picture_parts import write_folder
 from PIL import Image
 
+from zoo import ZooError
 from zoo.data import looks_like_pictures
+from zoo.data.image_scoring import load_pictures
 
 
 def looked_at(zoo_command, *arguments):
@@ -113,6 +116,28 @@ def test_a_folder_around_the_classes_or_parts(zoo_command, tmp_path):
     )
     write_folder(tmp_path / "d", 4, classes=("red",))
     assert "the one class 'red'" in zoo_command("data", tmp_path / "d", code=1).stderr
+
+
+def test_the_part_that_is_scored(tmp_path):
+    def scored(*names):
+        for number, name in enumerate(names):
+            write_folder(tmp_path / name, 2, first=10 * number)
+        with load_pictures(tmp_path, classes=["blue", "red"]).split as split:
+            return {Path(text).parent.parent.name for text in split.texts(range(len(split)))}
+
+    assert scored("test") == {"test"}
+    assert scored("val") == {"test"}
+    (tmp_path / "test").rename(tmp_path / "eval")
+    with pytest.raises(ZooError, match=f"Say it: name {tmp_path}/eval or {tmp_path}/val"):
+        scored()
+    write_folder(tmp_path / "around" / "photos", 2)
+    with pytest.raises(ZooError, match=r"training: 'photos'.* Did you mean .*/around/photos\?"):
+        load_pictures(tmp_path / "around", classes=["blue", "red"])
+    for path in (tmp_path / "flat" / "pred").parent, tmp_path / "flat" / "pred":
+        path.mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "flat" / "pred" / "a.png")
+    with pytest.raises(ZooError, match="holds no labelled part, but 'pred'"):
+        load_pictures(tmp_path / "flat", classes=["blue", "red"])
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])

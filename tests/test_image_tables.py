@@ -3,9 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from picture_parts import CLASSES, write_folder
+
+from zoo.data.images import load_images
+from zoo.preset import load_preset
 
 IMAGES = ("--preset", "resnet/default")
 
@@ -130,12 +135,49 @@ def test_labels_that_are_several(zoo_command, folder, labels, several, kind):
         assert "several in one" not in said
 
 
-def test_columns_that_hold_images_themselves(zoo_command, folder):
-    import pyarrow.parquet as parquet
-
+def images_in_a_table(folder):
     paths = sorted((folder / "img").rglob("*.png"))
     images = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
-    table = pa.table({"image": images, "label": [path.parent.name for path in paths]})
+    return pa.table({"image": images, "label": [path.parent.name for path in paths]})
+
+
+def test_images_that_stand_in_a_table(zoo_command, folder):
+    table = images_in_a_table(folder)
     parquet.write_table(table, folder / "hub.parquet")
+    document, _ = findings(zoo_command("data", folder / "hub.parquet", *IMAGES, "--json", code=0))
+    assert document["classes"] == {"blue": 6, "red": 6}
+    parquet.write_table(table.slice(0, 5), folder / "train-0.parquet")
+    parquet.write_table(table.slice(5), folder / "train-1.parquet")
+    shards = [folder / "train-0.parquet", folder / "train-1.parquet"]
+    for arguments in (shards, [folder / "train-*.parquet"]):
+        document, _ = findings(zoo_command("data", *arguments, *IMAGES, "--json", code=0))
+        assert document["classes"] == {"blue": 6, "red": 6}
+    content = pa.array([each["bytes"] for each in table["image"].to_pylist()])
+    plain = pa.table({"image": content, "label": table["label"]})
+    settings = load_preset("resnet", "debug", {"data.batch_size": 4}).data
+    for source in (table, plain, plain.to_pandas()):
+        with (
+            load_images(source, settings=settings, image_size=16) as data,
+            load_images(folder / "img", settings=settings, image_size=16) as files,
+        ):
+            assert data.fingerprint == files.fingerprint
+            for one, other in zip(data.dataset("train"), files.dataset("train"), strict=True):
+                np.testing.assert_array_equal(one[0], other[0])
+                np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_broken_images_in_a_table_are_named_by_their_row(zoo_command, folder):
+    table = images_in_a_table(folder).to_pylist()
+    table[3]["image"]["bytes"] = table[3]["image"]["bytes"][:200]
+    parquet.write_table(pa.Table.from_pylist(table), folder / "hub.parquet")
     ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)
-    assert "hub.parquet" in ended.stderr
+    assert f"1 picture cannot be read: {folder}/hub.parquet: row 4 is truncated." in ended.stderr
+    table[3]["image"] = {"bytes": None, "path": None}
+    parquet.write_table(pa.Table.from_pylist(table), folder / "hub.parquet")
+    ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)
+    assert "1 image is not there: row 4 an empty path" in ended.stderr
+    zoo_command("data", folder / "hub.parquet", *IMAGES, "--drop-missing", code=0)
+    table[3]["image"] = {"bytes": None, "path": "img/red/000.png"}
+    parquet.write_table(pa.Table.from_pylist(table), folder / "hub.parquet")
+    ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)
+    assert "some rows hold images themselves, others paths" in ended.stderr

@@ -71,7 +71,8 @@ def test_tables_are_refused_with_what_to_do(zoo_command, shared_case, name, said
         ("missing5.csv", ["--preset", "resnet/default", "--drop-missing"], "7 images are not"),
         ("multi.csv", ["--preset", "resnet/default"], "labels look like several in one"),
         ("rel.csv", [], "the texts are paths of images"),
-        ("index.csv", ["--preset", "resnet/default"], "columns not read"),
+        ("index.csv", ["--preset", "resnet/default"], "path column 'filename'"),
+        ("hub.parquet", ["--preset", "resnet/default"], "fewer than 1,000"),
     ],
 )
 def test_tables_are_read_with_a_word(zoo_command, shared_case, name, options, said):

@@ -19,6 +19,7 @@ from zoo.data.pictures import (
     Center,
     Source,
     center_part,
+    name_of,
     open_picture,
     random_part,
 )
@@ -39,12 +40,12 @@ class Pictures:
 
     Args:
         split: rows and labels.
-        arrays: pixels `(pictures, height, width, channels)`, a list of those of several sizes, or
-            None for files.
+        arrays: pixels `(pictures, height, width, channels)`, a list of those of several sizes,
+            bytes of files (`zoo.data.image_bytes`), or None for files.
     """
 
     split: Split
-    arrays: np.ndarray | list[np.ndarray] | None = None
+    arrays: Any = None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -63,8 +64,8 @@ class Pictures:
         return sources(self.names(positions), self.arrays)
 
 
-def sources(names: list[str], arrays: np.ndarray | list[np.ndarray] | None) -> list[Source]:
-    """Return files of their paths, or pixels of their places in an array."""
+def sources(names: list[str], arrays: Any) -> list[Source]:
+    """Return files of their paths, or pixels or bytes of their places in an array."""
     return [Path(name) if arrays is None else arrays[int(name)] for name in names]
 
 
@@ -113,7 +114,7 @@ class View:
         strength, drawn = settings.randaugment_magnitude, draws[DRAWS:].reshape(-1, 2)
         return randaugment(part, strength, self.fill, drawn)
 
-    def as_it_is(self, arrays: np.ndarray | list[np.ndarray] | None, training: bool) -> bool:
+    def as_it_is(self, arrays: Any, training: bool) -> bool:
         """Whether pictures of an array need neither cut nor change of size."""
         if not isinstance(arrays, np.ndarray) or self.settings.center_fraction < 1.0:
             return False
@@ -186,7 +187,7 @@ class _Reader:
         if self.view.as_it_is(self.pictures.arrays, self.seed is not None):
             for rows, draws, flips, key in pieces:
                 chosen = self.pictures.split.rows[rows]
-                yield self._finished(self.pictures.arrays[chosen], rows, draws, flips, key)  # type: ignore[index]
+                yield self._finished(self.pictures.arrays[chosen], rows, draws, flips, key)
             return
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             waiting: deque[tuple[list[Future[np.ndarray]], Any]] = deque()
@@ -249,7 +250,7 @@ class _Reader:
         try:
             return show(source, *rest)
         except (OSError, ValueError, SyntaxError) as error:
-            raise ZooError(f"{source}: cannot be read any more: {error}.") from error
+            raise ZooError(f"{name_of(source)}: cannot be read any more: {error}.") from error
 
     def _gathered(self, decoding: list[Future[np.ndarray]], piece: Any) -> tuple[Any, ...]:
         size = self.view.size if self.seed is not None else self.view.evaluation_size

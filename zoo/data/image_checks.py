@@ -66,7 +66,7 @@ class Looked:
 def look(
     store: Store,
     rows: np.ndarray,
-    arrays: np.ndarray | list[np.ndarray] | None,
+    arrays: Any,
     *,
     drop: bool,
     findings: list[Finding],
@@ -76,7 +76,7 @@ def look(
     Args:
         store: where the rows are.
         rows: those to look at.
-        arrays: pixels, or None for files.
+        arrays: pixels or bytes of files, or None for files.
         drop: whether files that cannot be read are left out, with a finding.
         findings: what is added to.
 
@@ -92,8 +92,9 @@ def look(
             some = rows[start : start + CHUNK]
             names = list(store.iter_texts(some))
             checked = list(pool.map(check_picture, sources(names, arrays)))
-            pairs = zip(names, checked, strict=True)
-            broken += [f"{name} {each.problem}" for name, each in pairs if each.problem]
+            for row, name, each in zip(some, names, checked, strict=True):
+                if each.problem:
+                    broken.append(f"{_place(store, row, name, arrays)} {each.problem}")
             kept = [pair for pair in zip(some, checked, strict=True) if not pair[1].problem]
             modes.update(each.mode for _, each in kept)
             turned += sum(each.turned for _, each in kept)
@@ -111,6 +112,14 @@ def look(
         modes=modes,
         turned=turned,
     )
+
+
+def _place(store: Store, row: int, name: str, arrays: Any) -> str:
+    """Return the file of an image, or the row of a table or array that holds it."""
+    if arrays is None:
+        return name
+    where, number = store.place(int(row))
+    return f"{where}: row {number}"
 
 
 def _report(broken: list[str], drop: bool, findings: list[Finding]) -> None:
@@ -133,7 +142,7 @@ def large(name: str, store: Store, looked: Looked) -> list[Finding]:
         return []
     count = "1 image has" if len(big) == 1 else f"{len(big):,} images have"
     what = f"{name}: {count} more than {limit:,} pixels: {_named(store, looked.rows[big])}."
-    hint = "They are decoded whole in every epoch: make them smaller beforehand."
+    hint = "Each is decoded whole in every epoch: make it smaller beforehand."
     return [Finding("warning", what, {"count": len(big), "largest": int(pixels.max())}, hint)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from zoo.data.image_arrays import Part, dark, eight_bits, label_rows, peaks, scale, shaped
 from zoo.data.label_arrays import WEIGHTS, class_labels
+from zoo.data.spool import Spool
 from zoo.errors import ZooError
 
 WHERE = "dataset"
@@ -34,24 +34,24 @@ def read_tensorflow(dataset: tf.data.Dataset) -> Part:
         raise ZooError(f"dataset: must yield (image, label). Received: {spec!r:.300}")
     names = getattr(dataset, "class_names", None)
     labels: list[np.ndarray] = []
-    with _Spool() as spool:
+    with _Pixels() as kept:
         try:
             for images, some in dataset if spec[0].shape.rank == 4 else dataset.batch(1):
-                labels.append(class_labels(some, WHERE, names, spool.count + 1))
-                spool.add(images.numpy())
-                if len(labels[-1]) != spool.count - sum(map(len, labels[:-1])):
+                labels.append(class_labels(some, WHERE, names, kept.count + 1))
+                kept.add(images.numpy())
+                if len(labels[-1]) != kept.count - sum(map(len, labels[:-1])):
                     raise ZooError(
                         f"dataset: labels must be one a picture. Received: {some.shape} of "
                         f"{images.shape}."
                     )
         except tf.errors.OpError as error:
             raise ZooError(f"dataset: cannot be read: {error.message}") from error
-        pixels = spool.pixels()
-    findings = dark(np.concatenate(spool.peaks), spool.factor, WHERE)
+        pixels = kept.pixels()
+    findings = dark(np.concatenate(kept.peaks), kept.factor, WHERE)
     return Part(label_rows(np.concatenate(labels), WHERE), pixels, findings)
 
 
-class _Spool:
+class _Pixels:
     """Pictures of one size in a temporary file that has no name, uint8; a context manager.
 
     While all floats are in [0, 1] they are kept as that scale; when a larger one comes, what is
@@ -63,18 +63,12 @@ class _Spool:
         self.peaks: list[np.ndarray] = []
         self._shape: tuple[int, ...] | None = None
 
-    def __enter__(self) -> _Spool:
-        try:
-            # Unbuffered: closing a buffer that did not fit on the disk would fail once more.
-            self._file = tempfile.TemporaryFile(prefix="zoo-pictures-", buffering=0)
-        except OSError as error:
-            raise ZooError(
-                f"no place for temporary files: {error.strerror}. Set TMPDIR."
-            ) from error
+    def __enter__(self) -> _Pixels:
+        self._spool = Spool("pictures")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._spool.close()
 
     def add(self, images: np.ndarray) -> None:
         """Keep some more pictures.
@@ -95,7 +89,7 @@ class _Spool:
             self._darken(shape)
         self.factor = min(factor, self.factor) if self.count else factor
         self.peaks.append(peaks(images))
-        self._write(np.ascontiguousarray(eight_bits(images, self.factor, WHERE)))
+        self._spool.append(np.ascontiguousarray(eight_bits(images, self.factor, WHERE)).data)
         self.count += len(images)
 
     def _darken(self, shape: tuple[int, ...]) -> None:
@@ -110,20 +104,9 @@ class _Spool:
             there[start : start + 1024] = there[start : start + 1024] >= 128
         there.flush()
 
-    def _write(self, pixels: np.ndarray) -> None:
-        left = memoryview(pixels.data).cast("B")
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-        except OSError as error:
-            raise ZooError(
-                f"{tempfile.gettempdir()}: the pictures cannot be kept there: {error.strerror}. "
-                "Free some space, or set TMPDIR to another folder. Nothing was left behind."
-            ) from error
-
     def _mapped(self, mode: Any) -> np.memmap:
         height, width = (self._shape or (0, 0))[:2]
-        return np.memmap(self._file, np.uint8, mode, shape=(self.count, height, width, 3))
+        return np.memmap(self._spool.file, np.uint8, mode, shape=(self.count, height, width, 3))
 
     def pixels(self) -> np.ndarray:
         """Return all pictures; the map keeps the file, which has no name, until it is let go."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.image_arrays import Pixels
+from zoo.data.image_bytes import EncodedImages
 from zoo.data.image_files import (
     NAMED,
     UNREAD,
@@ -41,13 +42,13 @@ class Found:
     Args:
         where: the folder, file or `data`, for messages.
         rows: path of a picture, or its place in `arrays`, and its label.
-        arrays: pixels, or None for files.
+        arrays: pixels or bytes of files, or None for files.
         findings: what there is to say of the source, complete once the rows are read.
     """
 
     where: str
     rows: Iterator[Rows] | list[Rows]
-    arrays: Pixels | None = None
+    arrays: Pixels | EncodedImages | None = None
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
 
@@ -83,6 +84,12 @@ class Folder:
         said = ignored + self._beside(named, parts)
         flat = [each for each, part in named.items() if part == "unlabelled" and each not in parts]
         found = self._told_apart({e: p for e, p in named.items() if p and e not in flat}, parts)
+        if not found or (self.training and "train" not in found):
+            what = "training" if self.training else "labelled"
+            raise ZooError(
+                f"{self.path}: holds no {what} part, but {_names(list(named))}. Name the folder to "
+                "learn from, or with labels to score."
+            )
         chosen = {name: self._classes(found[name], name) for name in PARTS if name in found}
         next(iter(chosen.values())).findings += said
         return chosen
@@ -113,7 +120,7 @@ class Folder:
         """Return the folder of each part.
 
         Raises:
-            ZooError: a part may be another, there are two of one, or none to learn from.
+            ZooError: a part may be another, or there are two of one.
         """
         unclear = [each for each, part in named.items() if part not in PARTS]
         if unclear:
@@ -126,11 +133,6 @@ class Folder:
             raise ZooError(
                 f"{self.path}: two folders are the same part: {_names(list(named))}. "
                 "Put them together, or take one away."
-            )
-        if self.training and "train" not in found:
-            raise ZooError(
-                f"{self.path}: holds no training part, but {_names(list(named))}. Name the folder "
-                "to learn from."
             )
         for each in found.values():
             if each not in parts and part_of(each.name) != "train":
@@ -156,7 +158,7 @@ class Folder:
             folders.setdefault(part, []).append(shlex.quote(str(each)))
         if not self.training:
             known = itertools.chain(*(some for part, some in folders.items() if part))
-            return f"give one of {', '.join(known)}"
+            return f"name {' or '.join(known)}"
         chosen: dict[str, str] = {
             part: folders[part][0] for part in ("validation", "test") if part in folders
         }

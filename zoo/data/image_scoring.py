@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from zoo.data import image_checks
@@ -61,8 +62,18 @@ def load_pictures(
             raise ZooError(f"{chosen.where}: holds no pictures.")
         split, strangers, labels = classified(store, rows, classes)
         if len(strangers):
-            raise ZooError(str(image_checks.unknown_labels(store, strangers, labels, chosen.where)))
+            said = image_checks.unknown_labels(store, strangers, labels, chosen.where)
+            raise ZooError(f"{said}{_inner(source, labels, classes)}")
     except BaseException:
         store.close()
         raise
     return Pictures(split, chosen.arrays)
+
+
+def _inner(source: Any, labels: Sequence[str], classes: Sequence[Any]) -> str:
+    """Return the folder that may have been meant, where one folder is around those of classes."""
+    if not isinstance(source, str | Path):
+        return ""
+    around = [Path(source) / each for each in labels]
+    inner = [each for each in around if any((each / str(name)).is_dir() for name in classes)]
+    return f" Did you mean {inner[0]}?" if inner else ""

@@ -32,9 +32,10 @@ def find_pictures(
 
     Args:
         source: a folder of class folders, or of the parts `train`, `val`, `test` with class folders
-            in them; a table of paths and labels (a file of `zoo.data.tables.TABLES`, or one that
-            speaks Arrow); an .npz file; `(images, labels)` or `(paths, labels)`; two pairs of
-            images and labels, for training and test; or a `tf.data.Dataset` of (image, label).
+            in them; a table of paths and labels (a file of `zoo.data.tables.TABLES`, a list or
+            pattern of some in one folder, or one that speaks Arrow); an .npz file;
+            `(images, labels)` or `(paths, labels)`; two pairs of images and labels, for training
+            and test; or a `tf.data.Dataset` of (image, label).
         path: path column of a table; paths are relative to the table's folder, and of a table in
             memory to the working directory.
         label: label column of a table.
@@ -50,6 +51,10 @@ def find_pictures(
     )
     if isinstance(source, str | Path):
         return _file_or_folder(Path(source), training, table)
+    if isinstance(source, list) and source and all(map(_is_table, source)):
+        folders = {Path(each).parent for each in source}
+        if len(folders) == 1:
+            return {"train": table(source, folder=folders.pop())}
     if hasattr(source, "element_spec"):
         return {"train": Found("dataset", *read_tensorflow(source))}
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "with_format"):
@@ -72,6 +77,10 @@ def _in_memory(source: tuple[Any, Any], table: Any) -> dict[str, Found]:
     if len(images) and _is_path(images[0] if isinstance(images, list) else next(iter(images))):
         return {"train": table((list(map(str, images)), labels), folder=Path())}
     return {"train": Found("data", *read_arrays(images, labels))}
+
+
+def _is_table(value: Any) -> bool:
+    return _is_path(value) and table_kind(Path(value)) is not None
 
 
 def _is_path(value: Any) -> bool:
@@ -97,6 +106,8 @@ def _not_accepted(source: Any) -> str:
 
 def _file_or_folder(place: Path, training: bool, table: Any) -> dict[str, Found]:
     if not _exists(place):
+        if _is_table(place) and "*" in place.name:
+            return {"train": table(place, folder=place.parent)}
         raise ZooError(f"{place}: no such file or folder.")
     if place.is_dir():
         return Folder(place, training, lambda file: table(file, folder=file.parent)).parts()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.data.image_bytes import MARK, EncodedImages
 from zoo.data.image_files import NAMED, listed
 from zoo.data.image_folders import Found
 from zoo.data.pictures import SUFFIXES
@@ -37,7 +38,8 @@ def read_table(
     """Return the rows of a table of paths and labels.
 
     Args:
-        source: what `zoo.data.tables.read_rows` takes.
+        source: what `zoo.data.tables.read_rows` takes. Instead of paths it may hold images: bytes,
+            or `{"bytes": ..., "path": ...}` as tables of the Hugging Face hub do.
         path: the column of paths.
         label: the column of labels.
         drop_missing: whether rows whose file is not there are left out, with a finding.
@@ -49,9 +51,29 @@ def read_table(
     """
     where = str(source) if isinstance(source, str | Path) else "table"
     found = Found(where, [])
-    rows = read_rows(source, text=path, label=label, names=PATH_NAMES, kind="path", trained=trained)
-    found.rows = _located(rows, folder, drop_missing, found.findings)
+    images = EncodedImages()
+    rows = read_rows(
+        source, text=path, label=label, names=PATH_NAMES, kind="path", trained=trained,
+        convert=images.take,
+    )  # fmt: skip
+    found.rows = _located(_images_of(rows, images, found), folder, drop_missing, found.findings)
     return found
+
+
+def _images_of(tables: Iterator[Rows], images: EncodedImages, found: Found) -> Iterator[Rows]:
+    """Yield the rows; keep the images that stand in the table themselves with what was found.
+
+    Raises:
+        ZooError: other rows hold paths.
+    """
+    for rows in tables:
+        paths = any(name and not name.startswith(MARK) for name in rows.texts)
+        if len(images) and paths:
+            raise ZooError(
+                f"{rows.file}: some rows hold images themselves, others paths. Give one kind."
+            )
+        found.arrays = images if len(images) else None
+        yield rows
 
 
 def _located(
@@ -63,15 +85,19 @@ def _located(
     for rows in tables:
         paths = [folder / name for name in rows.texts]  # an absolute one stays what it is
         there = [
-            bool(name.strip()) and path.is_file()
+            name.startswith(MARK) or (bool(name.strip()) and path.is_file())
             for name, path in zip(rows.texts, paths, strict=True)
         ]
-        for number in (each for each, found in enumerate(there) if not found):
+        found = [
+            name[1:] if name.startswith(MARK) else str(path)
+            for name, path in zip(rows.texts, paths, strict=True)
+        ]
+        for number in (each for each, kept in enumerate(there) if not kept):
             name, label = rows.texts[number], (rows.labels or [""])[number] or ""
             where, advice = where or rows.file, advice or _advice(folder, name, label)
             said = f"'{name}'" if name.strip() else "an empty path"
             missing.append(f"row {rows.first + number} {said}")
-        yield from _pieces(dataclasses.replace(rows, texts=list(map(str, paths))), there)
+        yield from _pieces(dataclasses.replace(rows, texts=found), there)
     if not missing:
         return
     more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""

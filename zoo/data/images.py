@@ -128,7 +128,7 @@ class _Part:
 
     store: Store
     rows: np.ndarray
-    arrays: np.ndarray | list[np.ndarray] | None
+    arrays: Any
     looked: Looked
 
 

@@ -80,7 +80,7 @@ def read_arrow(
                 what = f"'{columns.label}'"
                 labels = converted(where, first, found.pop(), label_text, what)
             parts = [
-                converted(where, first, values, text_of, f"'{name}'")
+                converted(where, first, values, wanted.convert or text_of, f"'{name}'")
                 for name, values in zip(columns.texts, found, strict=True)
             ]
             texts = [joined(each) for each in zip(*parts, strict=True)]

@@ -24,9 +24,14 @@ SHARP = 2.0  # times the wanted size, down to which a large picture is first ave
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # grey of more than 8 bits
 DEEPEST = 65535  # largest value of 16 bits
 
-# Where a picture is: a file, or its pixels `(height, width)` or `(height, width, channels)`.
-Source = Path | np.ndarray
-AnySource = Source | bytes | Image.Image  # or the bytes of a file, or opened by Pillow
+# Where a picture is: a file, its bytes, or pixels `(height, width)` or `(height, width, channels)`.
+Source = Path | bytes | np.ndarray
+AnySource = Source | Image.Image  # or opened by Pillow
+
+
+def name_of(source: Source) -> str:
+    """Return the path of a file, or words for an image that has none."""
+    return str(source) if isinstance(source, Path) else "an image in memory"
 
 
 @dataclasses.dataclass(frozen=True)

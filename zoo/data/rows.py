@@ -61,6 +61,7 @@ class Wanted:
 
     `names` are what the text column may be called, and `kind` is what it holds: text, or a path.
     `trained` are the columns that a run was trained with: they are read where none are asked for.
+    `convert` makes a text of a value of an Arrow column, if it is not `text_of`.
     """
 
     text: str | tuple[str, ...] | None = None
@@ -69,6 +70,7 @@ class Wanted:
     names: tuple[str, ...] = TEXT_NAMES
     kind: str = "text"
     trained: Columns | None = None
+    convert: Callable[[Any], str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

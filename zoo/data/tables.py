@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import lzma
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,6 +38,7 @@ from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Columns, Rows, Wanted, mended,
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
+BATCH_FILES = 128  # rows that hold a file each, such as an image
 BUFFER_BYTES = 1 << 20  # of a Parquet column read at once
 
 
@@ -50,6 +51,7 @@ def read_rows(
     names: Sequence[str] = TEXT_NAMES,
     kind: str = "text",
     trained: Columns | None = None,
+    convert: Callable[[Any], str] | None = None,
 ) -> Iterator[Rows]:
     """Yield the rows of a source, some thousand at a time.
 
@@ -64,11 +66,12 @@ def read_rows(
         names: what the text column may be called, if it is not given.
         kind: what it holds, for messages.
         trained: columns that a run was trained with, read where none are named.
+        convert: what makes a text of a value of an Arrow column; None is `text_of`.
 
     Raises:
         ZooError: the source is missing, empty, unreadable or has no such column.
     """
-    wanted = Wanted(text, label, labelled, tuple(names), kind, trained)
+    wanted = Wanted(text, label, labelled, tuple(names), kind, trained, convert)
     if isinstance(source, str | Path):
         source = [source]
     if _are_paths(source):
@@ -240,6 +243,9 @@ def _parquet(path: Path, wanted: Wanted) -> Iterator[Rows]:
     with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
 
         def read(names: list[str]) -> Iterator[pa.RecordBatch]:
-            return file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False)
+            kinds = [file.schema_arrow.field(name).type for name in names]
+            large = any(pa.types.is_struct(kind) or pa.types.is_binary(kind) for kind in kinds)
+            rows = BATCH_FILES if large else BATCH_ROWS
+            return file.iter_batches(batch_size=rows, columns=names, use_threads=False)
 
         yield from read_arrow(str(path), file.schema_arrow, read, wanted)

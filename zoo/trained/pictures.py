@@ -20,7 +20,7 @@ from zoo import scores
 from zoo.data.image_batches import Pictures
 from zoo.data.image_inputs import given_images
 from zoo.data.image_scoring import load_pictures
-from zoo.data.pictures import DEEPEST, AnySource, Center, Source, check_picture
+from zoo.data.pictures import DEEPEST, AnySource, Center, Source, check_picture, name_of
 from zoo.data.rows import Columns
 from zoo.data.sheet import write_sheet
 from zoo.errors import ZooError
@@ -72,7 +72,7 @@ class ImageClassifier:
     def _shown(self, source: Source) -> np.ndarray:
         seen = self._seen(source)
         if isinstance(seen, str):
-            raise ZooError(f"{source}: {seen}.")
+            raise ZooError(f"{name_of(source)}: {seen}.")
         return seen
 
     def _seen(self, source: AnySource) -> np.ndarray | str:
