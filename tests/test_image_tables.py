@@ -9,6 +9,7 @@ import pyarrow.parquet as parquet
 import pytest
 from picture_parts import CLASSES, write_folder
 
+from zoo.data.image_inputs import given_images
 from zoo.data.images import load_images
 from zoo.preset import load_preset
 
@@ -164,6 +165,15 @@ def test_images_that_stand_in_a_table(zoo_command, folder):
             for one, other in zip(data.dataset("train"), files.dataset("train"), strict=True):
                 np.testing.assert_array_equal(one[0], other[0])
                 np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_images_in_a_table_are_predicted(folder):
+    table = images_in_a_table(folder)
+    given = list(given_images(table))
+    assert [each.name for each in given[:2]] == ["table: row 1", "table: row 2"]
+    files = sorted((folder / "img").rglob("*.png"))
+    assert [each.source for each in given] == [file.read_bytes() for file in files]
+    assert not given[0].is_file
 
 
 def test_broken_images_in_a_table_are_named_by_their_row(zoo_command, folder):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from zoo.data.checks import columns_read
 from zoo.data.image_arrays import arrays_of, eight_bits, scale
+from zoo.data.image_bytes import MARK, EncodedImages
 from zoo.data.image_files import Walk, is_image
 from zoo.data.image_tables import PATH_NAMES
 from zoo.data.inputs import is_table
@@ -98,18 +99,21 @@ class _Tables:
 
     def rows(self, table: Any, folder: Path) -> Iterator[Given]:
         """Yield the images of a table whose paths are relative to a folder."""
+        images = EncodedImages()
         for some in read_rows(
             table, text=self.path, labelled=False, names=PATH_NAMES, kind="path",
-            trained=self.trained,
+            trained=self.trained, convert=images.take,
         ):  # fmt: skip
             if self.findings is not None and some.first == 1:
                 said = columns_read(some.file, some.columns, trained=self.trained, kind="path")
                 self.findings.extend(said)
             for number, name in enumerate(some.texts, some.first):
-                if name.strip():
+                place = f"{some.file}: row {number}"
+                if name.startswith(MARK):
+                    yield Given(place, images[int(name[len(MARK) :])], is_file=False)
+                elif name.strip():
                     yield Given(str(folder / name), folder / name)
                 else:
-                    place = f"{some.file}: row {number}"
                     yield Given(place, Path(place), problem="the path is empty")
 
 
