@@ -236,7 +236,7 @@ def test_predict_refuses_what_is_no_text(trained, given, message) -> None:
         ((["a"], []), "same length"),
         ((["a", "b"], [None, None]), "no label"),
         ((["a"], np.array([[1, 0, 1]])), "must be one-hot"),
-        ((["a"], [["pos", "neg"]]), "row 1: label: a string was expected"),
+        ((["a"], [["pos", "neg"]]), "row 1: label: several labels a row are not supported"),
     ],
 )
 def test_evaluate_refuses_data_without_labels(trained, data, message) -> None:
