@@ -250,7 +250,7 @@ def test_empty_class_folders(tmp_path):
         path.unlink()
     with load(tmp_path / "all") as data:  # class ids stay what they are
         assert data.validation.labels.tolist() == [0] * 8
-        assert "validation has no picture of 'red'" in said(data)
+        assert "validation has no image of 'red'" in said(data)
         assert "class folders without pictures" in said(data)
 
 

@@ -17,6 +17,7 @@ from zoo.options import (
     EXIT_CODES,
     WITH_LABELS,
     WITHOUT_LABELS,
+    Classes,
     DataPath,
     DropMissing,
     Json,
@@ -25,6 +26,7 @@ from zoo.options import (
     Version,
     examples,
     flag,
+    listed_classes,
 )
 from zoo.plain_yaml import parse_value
 from zoo.preset import explain as explain_preset
@@ -61,7 +63,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes split, weights, dropout and order.")] = 0,
     fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
-    classes: Annotated[str | None, typer.Option(help="Classes to keep: a,b")] = None,
+    classes: Classes = None,
     drop_missing: DropMissing = False,
     devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
     overwrite: Annotated[bool, flag("--overwrite", "Replace the run in --out.")] = False,
@@ -94,7 +96,7 @@ def train(
         out=out,
         seed=seed,
         fraction=fraction,
-        classes=classes.split(",") if classes else None,
+        classes=listed_classes(classes),
         drop_missing=drop_missing,
         devices=devices,
         overwrite=overwrite,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Annotated, Any
 
 import typer
 
 from zoo import __version__
+from zoo.errors import ZooError
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 an error (one message on stderr), 2 an unknown command or option, "
@@ -63,6 +65,13 @@ Text = Annotated[
 DropMissing = Annotated[
     bool, flag("--drop-missing", "Leave out rows without a label, and unreadable images.")
 ]
+Classes = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="A,B",
+        help="Classes to keep: a,b. One with a comma: 'a,\"b, c\"', or the option once for each.",
+    ),
+]
 Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
 WITH_LABELS = (
     "As for training: CSV, TSV, JSON lines, Parquet, .npz or a folder, with labels; or a corpus."
@@ -74,6 +83,21 @@ DataPath = Annotated[
     list[str] | None,
     typer.Argument(help="CSV, TSV, JSON lines, Parquet, .npz or text file(s), or a folder."),
 ]
+
+
+def listed_classes(given: list[str] | None) -> list[str] | None:
+    """Return the classes of `--classes`: of one option those between commas, of several one each.
+
+    Raises:
+        ZooError: a quotation mark is not closed.
+    """
+    if not given or len(given) > 1:
+        return given or None
+    try:
+        (names,) = csv.reader(given, skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise ZooError(f"--classes takes a,b. Received: {given[0]}: {error}.") from error
+    return [name.strip() for name in names]
 
 
 def _show_version(asked: bool) -> None:

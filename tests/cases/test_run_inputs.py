@@ -28,3 +28,23 @@ def test_rows_that_a_column_holds_out_are_not_trained_on(zoo_command, shared_cas
     assert "column 'split' gives the parts" in said and "columns not read: ''" in said
     lines = table.read_text().splitlines()
     assert document["parts"]["test"] == sum(line.endswith(",test") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("floats.csv", ["'1.0'", "'0.0'"]),
+        ("bools.csv", ["'True'", "'true'", "'TRUE'"]),
+        ("case.csv", ["'Positive'", "'positive.'", "'positive\\u200b'"]),
+    ],
+)
+def test_labels_that_look_alike_are_told(zoo_command, shared_case, name, words) -> None:
+    ended = zoo_command("data", shared_case("text/label_forms") / name, code=0)
+    line = next(line for line in ended.stdout.splitlines() if "look alike" in line)
+    assert "warning" in line and all(word in line for word in words)
+
+
+def test_class_folders_that_look_alike_are_told(zoo_command, shared_case) -> None:
+    ended = zoo_command("data", shared_case("images/c24_case") / "d", "--json", code=0)
+    findings = json.loads(ended.stdout)["findings"]
+    assert any("'Red' (" in each["what"] and "'red' (" in each["what"] for each in findings)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.csvfaults import DOUBLED
+from zoo.data.labels import looks_like
 from zoo.data.rows import Columns, quoted
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.finding import Finding
@@ -34,10 +35,16 @@ NOTED = {
 }
 
 
-def reading(store: Store) -> list[Finding]:
-    """Return findings on how a file was read: columns left out, rows that look wrong."""
-    hint = "Several text columns are joined with --text title,body."
-    found = columns_read(store.place(0)[0], store.columns, hint=hint) + store.findings
+def reading(store: Store, trained: Columns | None = None) -> list[Finding]:
+    """Return findings on how a file was read: columns left out, rows that look wrong.
+
+    Args:
+        store: what was read.
+        trained: the columns of the run that it is scored with, if any.
+    """
+    hint = "" if trained else "Several text columns are joined with --text title,body."
+    found = columns_read(store.place(0)[0], store.columns, trained=trained, hint=hint)
+    found += store.findings
     for noted, rows in store.noted.items():
         found.append(_on_rows("warning", store, rows, *NOTED[noted]))
     if store.mended:
@@ -242,14 +249,16 @@ def small_vocabulary(size: int, asked: int) -> list[Finding]:
     ]
 
 
-def unknown_labels(store: Store, rows: np.ndarray, labels: list[str], name: str) -> Finding:
+def unknown_labels(
+    store: Store, rows: np.ndarray, labels: list[str], name: str, classes: Sequence[Any]
+) -> Finding:
     """Return the error for rows whose label training never saw."""
     return Finding(
         "error",
         f"{name} holds labels unknown to training: {quoted(labels[:NAMED_ROWS])} "
         f"({store.named(rows)}).",
         {"count": len(rows), "labels": labels, "rows": _numbers(store, rows)},
-        "Add such rows to the training data, or remove them.",
+        looks_like(labels, classes) or "Add such rows to the training data, or remove them.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.labels import looks_like
 from zoo.data.rows import BATCH_ROWS, quoted
 from zoo.data.store import EMPTY_HASH, MISSING, Split, Store
 from zoo.errors import ZooError, did_you_mean
@@ -51,8 +52,15 @@ def check_classes(store: Store, classes: Sequence[Any]) -> None:
             raise ZooError(
                 f"{store.place(0)[0]}: no row has the label '{name}' (--classes)."
                 f"{did_you_mean(name, store.names)} "
-                f"Labels: {quoted(store.names[:NAMED_LABELS])}."
+                f"Labels: {quoted(store.names[:NAMED_LABELS])}.{_hint(name, store)}"
             )
+
+
+def _hint(name: str, store: Store) -> str:
+    if "," in name and all(part.strip() in store.names for part in name.split(",")):
+        return " Several are given as a,b in one option, or each in an option of its own."
+    alike = looks_like([name], store.names)
+    return f" {alike}" if alike else ""
 
 
 def rows_of_classes(store: Store, rows: np.ndarray, classes: Sequence[Any]) -> np.ndarray:

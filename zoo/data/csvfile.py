@@ -73,7 +73,7 @@ def read_csv(
                     )
             found = {what: sorted({first + row for row in each}) for what, each in noted.items()}
             told = {what: each for what, each in found.items() if each}
-            yield Rows(str(path), first, texts, labels, columns, told, said)
+            yield Rows(str(path), first, texts, labels, columns, told, said, untyped=True)
             first += batch.num_rows
     except pa.ArrowInvalid as error:
         raise ZooError(f"{path}: {fault(str(error), opened, delimiter, LARGEST_ROW)}") from error

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.image_batches import sources
+from zoo.data.labels import looks_like
 from zoo.data.pictures import DEEPEST, check_picture, deep_scale_of
 from zoo.data.rows import quoted
 from zoo.data.store import Store
@@ -230,17 +231,6 @@ def shared(one: Looked, other: Any, one_name: str, other_name: str) -> list[Find
     return [Finding("warning", what, {"count": len(both), "share": share}, hint)]
 
 
-def absent(labels: np.ndarray, classes: Sequence[Any], name: str) -> list[Finding]:
-    """Return a finding when a part has no picture of some class."""
-    counts = np.bincount(labels, minlength=len(classes))
-    missing = [str(each) for each, count in zip(classes, counts, strict=True) if not count]
-    if not missing:
-        return []
-    what = f"{name} has no picture of {quoted(missing[:NAMED])}."
-    evidence = {"classes": missing}
-    return [Finding("warning", what, evidence, "Its scores say nothing of these classes.")]
-
-
 def few(counts: Mapping[Any, int]) -> list[Finding]:
     """Return a finding when classes have too few pictures for scores to be trusted (A125)."""
     small = {str(name): count for name, count in counts.items() if count < ENOUGH}
@@ -279,14 +269,16 @@ def sizes(looked: Looked, size: int, asked: int) -> list[Finding]:
     return found
 
 
-def unknown_labels(store: Store, rows: np.ndarray, labels: list[str], name: str) -> Finding:
+def unknown_labels(
+    store: Store, rows: np.ndarray, labels: list[str], name: str, classes: Sequence[Any]
+) -> Finding:
     """Return the error for pictures whose label training never saw."""
     return Finding(
         "error",
         f"{name} holds labels unknown to training: {quoted(labels[:NAMED])} "
         f"({_named(store, rows)}).",
         {"count": len(rows), "labels": labels},
-        "Add such pictures to the training data, or remove them.",
+        looks_like(labels, classes) or "Add such pictures to the training data, or remove them.",
     )
 
 

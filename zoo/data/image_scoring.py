@@ -12,6 +12,7 @@ from zoo.data.classes import classified, labelled_rows
 from zoo.data.image_batches import Pictures
 from zoo.data.image_checks import look
 from zoo.data.image_sources import find_pictures
+from zoo.data.labels import whole_labels
 from zoo.data.part_rows import SCORED, rows_of_part, scored_part
 from zoo.data.rows import Columns
 from zoo.data.store import Store
@@ -53,16 +54,18 @@ def load_pictures(
         findings.append(scored_part(str(source), part, found))
     store = Store(chosen.rows)
     try:
+        whole_labels(store, findings, classes)
         rows = rows_of_part(store, SCORED, findings)
         rows = labelled_rows(store, rows, drop_missing, findings)
-        findings += chosen.findings
+        findings += chosen.findings + store.findings
         findings += columns_read(chosen.where, store.columns, trained=trained, kind="path")
         rows = look(store, rows, chosen.arrays, drop=drop_missing, findings=findings).rows
         if not len(rows):
             raise ZooError(f"{chosen.where}: holds no pictures.")
         split, strangers, labels = classified(store, rows, classes)
         if len(strangers):
-            said = image_checks.unknown_labels(store, strangers, labels, chosen.where)
+            where = chosen.where
+            said = image_checks.unknown_labels(store, strangers, labels, where, classes)
             raise ZooError(f"{said}{_inner(source, labels, classes)}")
     except BaseException:
         store.close()

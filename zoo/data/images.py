@@ -27,6 +27,7 @@ from zoo.data.image_checks import Looked, look
 from zoo.data.image_folders import Found
 from zoo.data.image_sources import find_pictures
 from zoo.data.image_statistics import colours
+from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
 from zoo.data.part_rows import given_parts
 from zoo.data.parts import PARTS
 from zoo.data.pipeline import Place
@@ -183,11 +184,13 @@ def load_images(
     try:
         for name, each in found.items():
             stores[name] = Store(each.rows)
-            findings += each.findings
+            whole_labels(stores[name], findings)
+            findings += each.findings + stores[name].findings
             findings += columns_read(each.where, stores[name].columns, kind="path")
         for name, (store, rows) in given_parts(stores, findings).items():
             origin = found[name] if store is stores.get(name) else found["train"]
             parts[name] = _read(name, origin, store, rows, classes, drop_missing, findings)
+        findings += alike_labels(stores["train"], parts["train"].rows)
         _set_apart(parts, settings, seed, fraction)
         return _finished(parts, settings, image_size, enlarge, seed, findings)
     except BaseException:
@@ -288,7 +291,9 @@ def _finished(
         part = parts[name]
         split, strangers, labels = classified(part.store, part.rows, classes)
         if len(strangers):
-            findings.append(image_checks.unknown_labels(part.store, strangers, labels, name))
+            findings.append(
+                image_checks.unknown_labels(part.store, strangers, labels, name, classes)
+            )
         pictures[name] = Pictures(split, part.arrays)
     median = max(int(np.median(train.looked.short_sides())), SMALLEST)
     size = image_size if enlarge else min(image_size, median)
@@ -317,12 +322,12 @@ def _judged(
         found += image_checks.shared(parts[one].looked, parts[other], one, other)
     for name in ("validation", "test"):
         if name in pictures:
-            found += image_checks.absent(pictures[name].labels, classes, name)
+            found += absent_classes(pictures[name].labels, classes, name, "image")
     counts = np.bincount(pictures["train"].labels, minlength=len(classes)).tolist()
     named = dict(zip(classes, counts, strict=True))
     if settings.balance == "none":
         found += rare_classes(named, settings.batch_size)
-    found += image_checks.few(named)
+    found += image_checks.few(named) + unlabelled_classes(classes)
     found += image_checks.sizes(parts["train"].looked, size, asked)
     return found
 

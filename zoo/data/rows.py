@@ -43,6 +43,7 @@ class Rows:
             for it are in `zoo.data.checks`.
         parts: what a column of the table says of each row's part; None without one.
         findings: what there is to say of the source, with its first rows.
+        untyped: whether labels are text because the file has no types, as CSV has none.
     """
 
     file: str
@@ -53,6 +54,7 @@ class Rows:
     noted: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     parts: list[str] | None = None
     findings: tuple[Finding, ...] = ()
+    untyped: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ class Store:
         part_values: what its column of parts holds, in order of appearance.
         part_codes: positions in `part_values`, int16; empty where there is no such column.
         findings: what there is to say of the source.
+        untyped: whether all labels come from files without types, such as CSV.
         mended: rows whose text held half a surrogate pair, now replaced.
 
     Raises:
@@ -60,6 +61,7 @@ class Store:
         self.part_values: list[str] = []
         self.part_codes = np.zeros(0, np.int16)
         self.findings: list[Finding] = []
+        self.untyped = True
         self.mended: list[int] = []
         self.labels = np.zeros(0, np.int32)
         self.hashes = np.zeros(0, np.uint64)
@@ -118,6 +120,7 @@ class Store:
             self._files.append((self._rows, part.file, part.first))
         self._columns = self._columns or part.columns
         self.findings += part.findings
+        self.untyped = self.untyped and part.untyped
         for what, rows in part.noted.items():
             self.noted.setdefault(what, []).extend(self._rows + row - part.first for row in rows)
 
@@ -159,6 +162,13 @@ class Store:
         for start in range(0, len(rows), READ_ROWS):
             for text in self.raw(rows[start : start + READ_ROWS]):
                 yield text.decode("utf-8")
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give labels other names; those of the same name become one."""
+        known: dict[str, int] = {}
+        ids = [known.setdefault(names[name], len(known)) for name in self.names]
+        self.labels = np.array([*ids, MISSING], np.int32)[self.labels]
+        self.names = list(known)
 
     def size(self, rows: np.ndarray) -> np.ndarray:
         """Return the bytes of the texts of rows, int64."""

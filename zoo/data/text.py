@@ -24,6 +24,7 @@ from zoo.data.classes import (
 )
 from zoo.data.columns import regression
 from zoo.data.ids import TokenIds
+from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
 from zoo.data.part_files import part_sources, scored_source
 from zoo.data.part_rows import SCORED, given_parts, rows_of_part
 from zoo.data.parts import PARTS
@@ -168,6 +169,7 @@ def load_data(
         for name, each in sources.items():
             stores[name] = Store(read_rows(each, text=text, label=label))
         for store in stores.values():
+            whole_labels(store, findings)
             findings += checks.reading(store)
         parts = _used_rows(given_parts(stores, findings), classes, drop_missing, findings)
         split_here = "validation" not in parts
@@ -177,6 +179,7 @@ def load_data(
             copies_stay = split_here and name == "train"
             findings += checks.repeated_texts(store, rows, called, copies_stay)
         findings += checks.label_order(stores["train"])
+        findings += alike_labels(*parts["train"])
         findings += content_checks.image_paths(*parts["train"])
         findings += content_checks.several_labels(*parts["train"])
         findings += content_checks.measurements(*parts["train"])
@@ -220,14 +223,16 @@ def load_split(
     source = scored_source(source, row_pieces, findings)
     store = Store(read_rows(source, text=text, label=label, trained=trained))
     try:
+        whole_labels(store, findings, classes)
         rows = rows_of_part(store, SCORED, findings)
         rows = labelled_rows(store, rows, drop_missing, findings)
         if not len(rows):
             raise ZooError("the data hold no rows with a label.")
-        findings += checks.columns_read(store.place(0)[0], store.columns, trained=trained)
+        findings += checks.reading(store, trained)
         split, unknown_rows, labels = classified(store, rows, classes)
         if len(unknown_rows):
-            raise ZooError(str(checks.unknown_labels(store, unknown_rows, labels, "the data")))
+            stranger = checks.unknown_labels(store, unknown_rows, labels, "the data", classes)
+            raise ZooError(str(stranger))
     except BaseException:
         store.close()
         raise
@@ -304,7 +309,7 @@ def _finished(
         each, some = parts[name]
         splits[name], unknown_rows, labels = classified(each, some, classes)
         if len(unknown_rows):
-            findings.append(checks.unknown_labels(each, unknown_rows, labels, name))
+            findings.append(checks.unknown_labels(each, unknown_rows, labels, name, classes))
     if tokenizer is None:
         tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
     findings += _judged(splits, classes, tokenizer, settings, seed, split_here)
@@ -352,6 +357,10 @@ def _judged(
         if not split_here or (one, other) != ("train", "validation"):  # of ours none is on both
             name = "training" if one == "train" else one
             found += checks.shared_texts(splits[one], splits[other], name, other)
+    for name in splits:
+        if name == "test" or (name == "validation" and not split_here):
+            found += absent_classes(splits[name].labels, classes, name, "row")
+    found += unlabelled_classes(classes)
     train = splits["train"]
     if settings.balance == "none":
         counts = np.bincount(train.labels, minlength=len(classes)).tolist()

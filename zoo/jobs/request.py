@@ -88,6 +88,17 @@ def _changed(
     return changed, findings
 
 
+def chosen_classes(classes: Any) -> tuple[str, ...] | None:
+    """Return the classes to keep, or None for all.
+
+    Raises:
+        ZooError: they are one string, whose letters would be taken for classes.
+    """
+    if isinstance(classes, str):
+        raise ZooError(f"`classes` takes a list of labels. Received one string: '{classes}'.")
+    return None if classes is None else tuple(classes)
+
+
 def _described(data: Any) -> Any:
     """Return data as JSON types; a path as it is from everywhere, for who repeats the run."""
     if data is None:

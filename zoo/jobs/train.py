@@ -38,7 +38,7 @@ from zoo.files import write_json, write_text
 from zoo.jobs.fixed import brought_along, check_fixed, with_sizes
 from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
 from zoo.jobs.job import Job
-from zoo.jobs.request import Request, resolve
+from zoo.jobs.request import Request, chosen_classes, resolve
 from zoo.jobs.start import Start, check_fingerprint, check_same, load_start
 from zoo.jobs.validated import few_validated
 from zoo.jobs.verdict import notes
@@ -125,7 +125,7 @@ def train(
             data = TASKS[resolved.task].bundled(resolved.model)
         request = Request(
             data, validation, test, text, label, seed, fraction,
-            tuple(classes) if classes is not None else None, drop_missing,
+            chosen_classes(classes), drop_missing,
             tuple(dict.fromkeys(fixed)),
         )  # fmt: skip
         folder = _folder(resolved, out, overwrite, resume)
