@@ -1,6 +1,8 @@
 """Which columns of a table are read: told by names and first values, through the command."""
 
+import gzip
 import json
+import os
 
 import pandas
 import pytest
@@ -132,3 +134,38 @@ def test_blanks_in_a_header(tmp_path) -> None:
     for arguments in ({}, {"text": "text", "label": "label"}):
         found = next(read_rows(tmp_path / "a.csv", **arguments))
         assert (found.texts, found.labels) == ([" a film"], ["x"])
+
+
+def test_names_of_files_in_any_case_and_in_no_encoding(zoo_command, trained, tmp_path) -> None:
+    plain = write_csv(tmp_path / "A.CSV", [row[1:] for row in ROWS])
+    packed = tmp_path / "B.Csv.GZ"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    table = write_table(tmp_path / "c.parquet", ["text", "label"], [row[1:] for row in ROWS])
+    table.rename(tmp_path / "C.Parquet")
+    odd = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    odd.write_bytes(plain.read_bytes())
+    for path in (plain, packed, tmp_path / "C.Parquet"):
+        ended = zoo_command("data", path, "--json", code=0)
+        assert json.loads(ended.stdout)["rows"] == 60
+        ended = zoo_command("predict", trained.path, path, code=0)
+        assert len(ended.stdout.splitlines()) == 60
+    for command in (["data", odd], ["predict", trained.path, odd], ["data", odd.parent]):
+        ended = zoo_command(*command, code=1)
+        assert r"caf\xe9.csv': its name is not UTF-8. Rename it." in ended.stderr
+
+
+def test_what_is_not_read_is_told_of_every_kind_of_table(zoo_command, trained, tmp_path) -> None:
+    for ending in (".csv", ".jsonl", ".parquet"):
+        path = write_table(tmp_path / f"a{ending}", ["id", "text", "label"], ROWS)
+        for command in (["data", path], ["evaluate", trained.path, path]):
+            ended = zoo_command(*command, code=0)
+            assert "columns not read: 'id'" in ended.stdout + ended.stderr
+        assert "columns not read: 'id'" in zoo_command("predict", trained.path, path).stderr
+
+
+def test_of_many_classes_the_largest_are_shown(zoo_command, tmp_path) -> None:
+    rows = [(f"text {n}", f"class {n % 80:02}") for n in range(400)]
+    ended = zoo_command("data", write_csv(tmp_path / "a.csv", rows), code=0)
+    assert "400 rows, 80 classes" in ended.stdout
+    assert "and 30 smaller classes" in ended.stdout
+    assert ended.stdout.count("class ") < 70

@@ -110,3 +110,22 @@ def test_one_line_of_a_megabyte_is_predicted_and_scored(zoo_command, trained, tm
     zoo_command("evaluate", trained.path, table, code=0)
     assert time.perf_counter() - started < 20
     assert len(ended.stdout.splitlines()) == 2
+
+
+def test_predict_says_what_is_read_wrongly(zoo_command, trained, tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('text\n"he said \\"great\\" twice"\nplain\n "quoted"\n')
+    ended = zoo_command("predict", trained.path, path, code=0)
+    assert len(ended.stdout.splitlines()) == 3
+    assert "1 text has lost a quotation mark that a backslash stood before" in ended.stderr
+    assert "a.csv: row 1." in ended.stderr
+    assert "1 text stands in quotation marks that are part of the text" in ended.stderr
+    assert "a.csv: row 3." in ended.stderr
+
+
+def test_texts_with_commas_and_no_quotation_marks(zoo_command, tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("label,text\ngood,one, two, three\nbad,four\n")
+    ended = zoo_command("data", path, code=1)
+    assert "row 1 does not parse: Expected 2 columns, got 4" in ended.stderr
+    assert "A text with ',' in it stands in quotation marks." in ended.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from zoo.preset import Explanation, Preset, Summary
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 METRICS = ("loss", "accuracy", "macro_f1", "weighted_f1")
 LANGUAGE_METRICS = ("loss", "perplexity")
+SHOWN_CLASSES = 50  # of data, the largest
 
 
 def console() -> Console:
@@ -109,11 +111,14 @@ def scores_table(name: str, metrics: dict[str, Any]) -> None:
 def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
     """Print rows, classes, lengths and sample rows of data, then the findings."""
     out = console()
-    out.print(f"{summary['rows']:,} rows, {len(summary['classes'])} classes")
+    classes = summary["classes"]
+    out.print(f"{summary['rows']:,} rows, {len(classes):,} classes")
     table = Table("class", "rows", "share")
-    for label, count in summary["classes"].items():
+    for label, count in itertools.islice(classes.items(), SHOWN_CLASSES):
         table.add_row(escape(str(label)), f"{count:,}", f"{100 * count / summary['rows']:.1f} %")
     out.print(table)
+    if len(classes) > SHOWN_CLASSES:
+        out.print(f"and {len(classes) - SHOWN_CLASSES:,} smaller classes (all of them: --json)")
     if "lengths" in summary:
         lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
         out.print(f"tokens a text: {lengths}")

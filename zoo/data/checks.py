@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data.csvfaults import DOUBLED
 from zoo.data.labels import looks_like
-from zoo.data.rows import Columns, quoted
+from zoo.data.rows import Columns, Rows, quoted
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.finding import Finding
 
@@ -58,6 +58,18 @@ def reading(store: Store, trained: Columns | None = None) -> list[Finding]:
             )
         )
     return found
+
+
+def noted_in(rows: Rows) -> list[Finding]:
+    """Return findings on the rows of one block that look wrong, for rows that no store keeps."""
+    found = []
+    for noted, numbers in rows.noted.items():
+        what, hint = NOTED[noted]
+        more = f" and {len(numbers) - NAMED_ROWS:,} more" if len(numbers) > NAMED_ROWS else ""
+        shown = ", ".join(map(str, numbers[:NAMED_ROWS]))
+        said = f"{what.format(**_words(len(numbers)))}: {rows.file}: row {shown}{more}."
+        found.append(Finding("warning", said, {"count": len(numbers)}, hint))
+    return found + list(rows.findings)
 
 
 def columns_read(
@@ -179,12 +191,13 @@ def label_order(store: Store) -> list[Finding]:
     """Return a finding when the rows stand in class order."""
     labels = store.labels[store.labels != MISSING]
     changes = int(np.count_nonzero(labels[1:] != labels[:-1]))
+    times = "1 change" if changes == 1 else f"{changes} changes"
     if len(labels) < FEW_ROWS or changes >= 2 * len(store.names):
         return []
     return [
         Finding(
             "info",
-            f"the rows stand in class order ({changes} changes of label in {len(store):,} rows).",
+            f"the rows stand in class order ({times} of label in {len(store):,} rows).",
             {"changes": changes, "rows": len(store)},
             "They are shuffled before they are split and in every epoch (A123).",
         )
@@ -225,13 +238,15 @@ def uncovered_characters(counts: Mapping[str, int], texts: int, tokens: str) -> 
         return []
     most = dict(sorted(counts.items(), key=lambda entry: -entry[1])[:NAMED_ROWS])
     shown = ", ".join(f"{c!r} ({n:,})" for c, n in most.items())
+    times = sum(counts.values())
+    subject = "1 character is" if len(counts) == 1 else f"{len(counts):,} characters are"
     return [
         Finding(
             "info",
-            f"{len(counts):,} characters are not covered by the {tokens} tokenizer "
-            f"({sum(counts.values()):,} times in {texts:,} texts): {shown}.",
-            {"characters": len(counts), "count": sum(counts.values()), "most": most},
-            "They are read as the unknown token.",
+            f"{subject} not covered by the {tokens} tokenizer ({times:,} "
+            f"time{'' if times == 1 else 's'} in {texts:,} texts): {shown}.",
+            {"characters": len(counts), "count": times, "most": most},
+            f"{'It is' if len(counts) == 1 else 'They are'} read as the unknown token.",
         )
     ]
 
@@ -271,20 +286,24 @@ def _on_rows(
     evidence: Mapping[str, Any] | None = None,
 ) -> Finding:
     """Return a finding on some texts, with their number and the places of the first."""
-    one = len(rows) == 1
-    words = {
-        "count": "1 text" if one else f"{len(rows):,} texts",
+    return Finding(
+        level,
+        f"{what.format(**_words(len(rows)))}: {store.named(rows)}.",
+        {"count": len(rows), **(evidence or {}), "rows": _numbers(store, rows)},
+        hint,
+    )
+
+
+def _words(texts: int) -> dict[str, str]:
+    """Return the words of a sentence about some texts that depend on their number."""
+    one = texts == 1
+    return {
+        "count": "1 text" if one else f"{texts:,} texts",
         "s": "s" if one else "",
         "are": "is" if one else "are",
         "have": "has" if one else "have",
         "stand": "stands" if one else "stand",
     }
-    return Finding(
-        level,
-        f"{what.format(**words)}: {store.named(rows)}.",
-        {"count": len(rows), **(evidence or {}), "rows": _numbers(store, rows)},
-        hint,
-    )
 
 
 def _numbers(store: Store, rows: Sequence[int] | np.ndarray) -> list[int]:

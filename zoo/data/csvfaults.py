@@ -103,8 +103,8 @@ def fault(
     message = " ".join(message.split())
     row = re.search(r"Row #(\d+): ([^:]*): ?(.*)", message)
     if row:
-        shown = row[3][:SHOWN]
-        return f"row {int(row[1]) - 1} does not parse: {row[2]}: {shown}{_cause(row[3], delimiter)}"
+        cause = _cause(row[2], row[3], delimiter)
+        return f"row {int(row[1]) - 1} does not parse: {row[2]}: {row[3][:SHOWN]}{cause}"
     if "straddling" in message:
         number = _long_row(opened, delimiter, largest_row)
         return (
@@ -116,7 +116,8 @@ def fault(
     return f"does not parse: {message[:SHOWN]}"
 
 
-def _cause(row: str, delimiter: str) -> str:
+def _cause(what: str, row: str, delimiter: str) -> str:
+    """Return the likely reason that a row does not parse, with a space before it, or nothing."""
     if re.search(rf'(^|{re.escape(delimiter)}) +"', row):
         return (
             " A blank stands before a quotation mark, which then opens no field: take the blanks "
@@ -124,7 +125,12 @@ def _cause(row: str, delimiter: str) -> str:
         )
     if '\\"' in row:
         return f" {DOUBLED}"
-    return " Is a quotation mark never closed?" if row.startswith('"') else ""
+    if row.startswith('"'):
+        return " Is a quotation mark never closed?"
+    counted = re.search(r"Expected (\d+) columns, got (\d+)", what)
+    if counted and int(counted[2]) > int(counted[1]) and '"' not in row:
+        return f" A text with {delimiter!r} in it stands in quotation marks."
+    return ""
 
 
 def _long_row(opened: Callable[[], pa.NativeFile], delimiter: str, largest_row: int) -> int:

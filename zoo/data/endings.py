@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from zoo.data.image_files import check_names
+
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}
 TEXTS = (".txt", ".text")
@@ -33,7 +35,12 @@ def plain_ending(path: Path) -> str:
 
 
 def open_file(path: Path) -> pa.NativeFile:
-    """Return an open file, unpacked if its name ends as one of `COMPRESSIONS`."""
+    """Return an open file, unpacked if its name ends as one of `COMPRESSIONS`.
+
+    Raises:
+        ZooError: its name is not UTF-8.
+    """
+    check_names([path])
     compression = COMPRESSIONS.get(path.suffix.lower())
     if compression == "xz":
         return pa.PythonFile(lzma.open(path), mode="r")

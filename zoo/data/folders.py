@@ -146,7 +146,9 @@ def _nothing(here: Contents, classes: list[Contents], labelled: bool) -> str:
         names = ", ".join(f"'{readable(each.path)}'" for each in inner[:NAMED])
         return f"{path}: holds {accepted}. Did you mean {names}?"
     if here.texts:
-        advice = "Put the texts of each class into a folder of its name."
+        advice = (
+            "Put the texts of each class into a folder of its name, and give the folder of these."
+        )
         if not labelled:
             advice = "Name the files: each line of a .txt file is a text."
         return (

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from zoo.data.checks import columns_read
+from zoo.data.checks import columns_read, noted_in
 from zoo.data.csvfile import read_csv
 from zoo.data.encodings import check_encoding
 from zoo.data.endings import COMPRESSIONS as COMPRESSIONS
@@ -24,7 +24,7 @@ from zoo.data.endings import is_archive
 from zoo.data.endings import open_file as open_file
 from zoo.data.endings import table_kind as table_kind
 from zoo.data.folders import folder_pieces, read_folder
-from zoo.data.image_files import looks_like_image
+from zoo.data.image_files import check_names, looks_like_image
 from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.memory import (
     read_arrow,
@@ -118,8 +118,10 @@ def read_texts(
         yield from text_lines(Path("standard input"), sys.stdin.buffer)
     elif Path(source).is_dir() or table_kind(Path(source)):
         for rows in read_rows(source, text=text, labelled=False, trained=trained):
-            if findings is not None and rows.first == 1:
-                findings += columns_read(rows.file, rows.columns, trained=trained)
+            if findings is not None:
+                if rows.first == 1:
+                    findings += columns_read(rows.file, rows.columns, trained=trained)
+                findings += noted_in(rows)
             yield from map(mended, rows.texts)
     else:
         path = Path(source)
@@ -186,6 +188,7 @@ def _files(paths: list[Path], wanted: Wanted) -> Iterator[Rows]:
 def matching(path: Path) -> list[Path]:
     """Return the path itself, or the files that a pattern such as `data/*.csv` matches."""
     if path.exists():
+        check_names([path])
         return [path]
     found: list[Path] = []
     if any(mark in str(path) for mark in "*?["):
