@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from conftest import sentences
+from scipy.sparse import csr_matrix
+from sklearn.naive_bayes import MultinomialNB
 
 from zoo.baselines import linear as baseline
 from zoo.data import load_split
+from zoo.scores import softmax
 
 
 def split_of(rows):
@@ -46,3 +49,38 @@ def test_a_sample_is_bounded_and_keeps_every_class(monkeypatch: pytest.MonkeyPat
         found = baseline.fit_baseline(train, train, None, num_classes=3, seed=0)
     assert 50 <= found.rows <= 51
     assert np.isfinite(found.validation["loss"])
+
+
+def test_very_many_classes_get_naive_bayes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        (f"word{label} and w{number} here", label) for number in range(4) for label in range(60)
+    ]
+    with split_of(rows) as train:
+        usual = baseline.fit_baseline(train, train, None, num_classes=60, seed=0)
+        monkeypatch.setattr(baseline, "MAX_WORK", 1000)
+        monkeypatch.setattr(baseline, "MAX_SCORES", 7 * 60)  # rows come in pieces
+        quick = baseline.fit_baseline(train, train, train, num_classes=60, seed=0)
+    assert (usual.model, quick.model) == ("logistic regression", "naive Bayes")
+    assert usual.validation["accuracy"] == quick.validation["accuracy"] == 1.0
+    assert quick.test == quick.validation
+    assert quick.strength in baseline.SMOOTHINGS
+
+
+def test_naive_bayes_is_that_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    features = csr_matrix(generator.poisson(0.5, (40, 12)).astype("float32"))
+    labels = np.arange(40) % 5
+    own, other = baseline._NaiveBayes(0.1, 5), MultinomialNB(alpha=0.1)
+    own.fit(features, labels)
+    other.fit(features, labels)
+    shares = softmax(own.logits(features))
+    np.testing.assert_allclose(shares, other.predict_proba(features), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_ten_thousand_classes_take_seconds() -> None:
+    rows = [(f"word{label} w{number}", label) for label in range(10_000) for number in range(3)]
+    with split_of(rows) as train, split_of(rows[:9000]) as part:
+        found = baseline.fit_baseline(train, part, None, num_classes=10_000, seed=0)
+    assert found.features * 10_000 <= baseline.MAX_WEIGHTS
+    assert found.model == "naive Bayes"

@@ -52,3 +52,28 @@ def test_report_counts_each_class() -> None:
 def test_huge_logits_do_not_overflow() -> None:
     found = scores.scores(np.array([0]), np.array([[1e4, -1e4]]))
     assert found["loss"] == 0.0
+
+
+def test_scores_in_pieces_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    labels, logits = (
+        generator.integers(0, 5, 300),
+        generator.normal(size=(300, 5)).astype("float32"),
+    )
+    whole = scores.report(labels, logits, list("abcde")), scores.mistakes(labels, logits, 20)
+    monkeypatch.setattr(scores, "MOST_SCORES", 35)
+    assert whole == (
+        scores.report(labels, logits, list("abcde")),
+        scores.mistakes(labels, logits, 20),
+    )
+
+
+def test_no_matrix_of_very_many_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "MOST_CONFUSED", 1)
+    found = scores.report(np.array([0, 1]), np.eye(2), ["a", "b"])
+    assert found["confusion_matrix"] is None
+    assert found["classes"]["b"]["recall"] == 1.0
+
+
+def test_no_mistakes() -> None:
+    assert scores.mistakes(np.array([0, 1]), np.eye(2), 5) == ([], 0)

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+MOST_SCORES = 20_000_000  # in double precision at a time, so that many classes fit into the memory
+MOST_CONFUSED = 1000  # classes of a confusion matrix that is written; a file of more is of no use
+
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return probabilities `(rows, classes)` of float32 or float64 logits of the same shape."""
@@ -21,19 +24,25 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
+def class_scores(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int
+) -> dict[str, np.ndarray]:
     """Return precision, recall, f1 and support of each class, each of shape `(classes,)`.
 
-    A class that was never predicted, or never occurs, scores 0 where its ratio is undefined.
+    A class that was never predicted, or never occurs, scores 0 where its ratio is undefined. As
+    `predicted` it also returns how often each was.
     """
-    hits = np.diag(confusion).astype(np.float64)
-    support = confusion.sum(axis=1)
-    predicted = confusion.sum(axis=0)
-    precision = hits / np.maximum(predicted, 1)
+    hits = np.bincount(labels[labels == predicted], minlength=num_classes).astype(np.float64)
+    support = np.bincount(labels, minlength=num_classes)
+    guesses = np.bincount(predicted, minlength=num_classes)
+    precision = hits / np.maximum(guesses, 1)
     recall = hits / np.maximum(support, 1)
     total = precision + recall
     f1 = np.where(total > 0, 2 * precision * recall / np.where(total > 0, total, 1), 0.0)
-    return {"precision": precision, "recall": recall, "f1": f1, "support": support}
+    return {
+        "precision": precision, "recall": recall, "f1": f1, "support": support,
+        "predicted": guesses,
+    }  # fmt: skip
 
 
 def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
@@ -46,15 +55,16 @@ def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         labels: integer class ids `(rows,)`.
         logits: `(rows, classes)`.
     """
-    labels = np.asarray(labels, dtype=np.int64)
-    logits = np.asarray(logits, dtype=np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_normaliser = np.log(np.exp(shifted).sum(axis=1))
-    losses = log_normaliser - shifted[np.arange(len(labels)), labels]
+    labels, logits = np.asarray(labels, dtype=np.int64), np.asarray(logits)
+    losses = np.empty(len(labels))
+    for rows in _blocks(*logits.shape):
+        some = logits[rows].astype(np.float64)
+        some -= some.max(axis=1, keepdims=True)
+        right = some[np.arange(len(some)), labels[rows]]
+        losses[rows] = np.log(np.exp(some).sum(axis=1)) - right
     predicted = logits.argmax(axis=1)
-    confusion = confusion_matrix(labels, predicted, logits.shape[1])
-    each = class_scores(confusion)
-    occurs = (each["support"] > 0) | (confusion.sum(axis=0) > 0)
+    each = class_scores(labels, predicted, logits.shape[1])
+    occurs = (each["support"] > 0) | (each["predicted"] > 0)
     return {
         "loss": float(losses.mean()),
         "accuracy": float((predicted == labels).mean()),
@@ -64,10 +74,14 @@ def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 
 
 def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[str, Any]:
-    """Return `scores` plus per-class scores and the confusion matrix, as plain JSON types."""
+    """Return `scores` plus per-class scores and the confusion matrix, as plain JSON types.
+
+    The matrix is None where there are over a thousand classes.
+    """
     labels = np.asarray(labels, dtype=np.int64)
-    confusion = confusion_matrix(labels, np.asarray(logits).argmax(axis=1), len(classes))
-    each = class_scores(confusion)
+    predicted = np.asarray(logits).argmax(axis=1)
+    each = class_scores(labels, predicted, len(classes))
+    few = len(classes) <= MOST_CONFUSED
     return {
         **scores(labels, logits),
         "examples": len(labels),
@@ -80,8 +94,17 @@ def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[s
             }
             for index, name in enumerate(classes)
         },
-        "confusion_matrix": confusion.tolist(),
+        "confusion_matrix": confusion_matrix(labels, predicted, len(classes)).tolist()
+        if few
+        else None,
     }
+
+
+def _blocks(rows: int, classes: int) -> Iterator[slice]:
+    """Yield slices of the rows that are worked on at a time."""
+    some = max(MOST_SCORES // max(classes, 1), 1)
+    for start in range(0, rows, some):
+        yield slice(start, start + some)
 
 
 def predictions(logits: np.ndarray, classes: list[Any]) -> Iterator[dict[str, Any]]:
@@ -107,13 +130,14 @@ class Mistake(NamedTuple):
 
 def mistakes(labels: np.ndarray, logits: np.ndarray, most: int) -> tuple[list[Mistake], int]:
     """Return the most confident of the wrong predictions, worst first, and the number of all."""
-    probabilities = softmax(logits)
-    predicted = probabilities.argmax(axis=1)
+    predicted = logits.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
-    confidence = probabilities[wrong, predicted[wrong]]
-    worst = wrong[np.argsort(-confidence, kind="stable")][:most]
+    confidence = np.empty(len(wrong))
+    for rows in _blocks(len(wrong), logits.shape[1]):
+        confidence[rows] = softmax(logits[wrong[rows]]).max(axis=1)
+    order = np.argsort(-confidence, kind="stable")[:most]
     found = [
-        Mistake(int(row), int(labels[row]), int(predicted[row]), float(probabilities[row].max()))
-        for row in worst
+        Mistake(int(row), int(labels[row]), int(predicted[row]), float(share))
+        for row, share in zip(wrong[order], confidence[order], strict=True)
     ]
     return found, len(wrong)

@@ -13,11 +13,11 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.naive_bayes import MultinomialNB
 
 from zoo import scores
 from zoo.data import Split
@@ -93,12 +93,14 @@ def fit_baseline(
     except ValueError:  # no word at all: punctuation, digits of one kind, emoji
         vectorizer.set_params(analyzer="char", ngram_range=(1, 3), min_df=1, token_pattern=None)
         features = vectorizer.fit_transform(texts)
-    probe = np.arange(min(len(validation), CHUNK))
+    probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
     probe_features = vectorizer.transform(validation.texts(probe))
     quick = num_classes * features.nnz > MAX_WORK
     best: tuple[float, float, Any] | None = None
     for strength in SMOOTHINGS if quick else STRENGTHS:
-        model = MultinomialNB(alpha=strength) if quick else _linear(strength, seed, num_classes)
+        model = (
+            _NaiveBayes(strength, num_classes) if quick else _linear(strength, seed, num_classes)
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
             model.fit(features, labels)
@@ -166,16 +168,43 @@ def _linear(strength: float, seed: int, num_classes: int) -> Any:
     return model if num_classes == 2 else OneVsRestClassifier(model)
 
 
+class _NaiveBayes:
+    """Multinomial naive Bayes; scikit-learn 1.9's makes a dense matrix of rows by classes first.
+
+    Source: Manning, Raghavan and Schütze 2008, https://nlp.stanford.edu/IR-book, chapter 13.
+    """
+
+    def __init__(self, smoothing: float, num_classes: int):
+        self.smoothing, self.num_classes = smoothing, num_classes
+
+    def fit(self, features: Any, labels: np.ndarray) -> None:
+        """Count features `(rows, features)` by class, and rows."""
+        rows, shape = np.arange(len(labels)), (self.num_classes, len(labels))
+        member = csr_matrix((np.ones(len(labels), np.float32), (labels, rows)), shape=shape)
+        counts = (member @ features).toarray() + np.float32(self.smoothing)
+        self.weights = np.log(counts / counts.sum(axis=1, keepdims=True)).T
+        rows_of_class = np.bincount(labels, minlength=self.num_classes)
+        self.bias = np.log(np.maximum(rows_of_class, 0.5) / len(labels)).astype(np.float32)
+
+    def logits(self, features: Any) -> np.ndarray:
+        """Return the logits of the classes `(rows, classes)`."""
+        found: np.ndarray = features @ self.weights
+        found += self.bias
+        return found
+
+
 def _logits(model: Any, features: Any, num_classes: int) -> np.ndarray:
-    """Return float32 `(rows, classes)`, some rows at a time."""
-    found = np.full((features.shape[0], num_classes), np.log(1e-12), np.float32)
+    """Return logits `(rows, classes)`, made some rows at a time."""
+    if isinstance(model, LogisticRegression):
+        margin = model.decision_function(features)
+        return np.stack([np.zeros_like(margin), margin], axis=1)
+    many = isinstance(model, _NaiveBayes)
+    found = np.empty((features.shape[0], num_classes), np.float32 if many else np.float64)
     rows = max(MAX_SCORES // num_classes, 1)
     for start in range(0, features.shape[0], rows):
         part = features[start : start + rows]
-        if hasattr(model, "intercept_") and num_classes == 2:
-            found[start : start + rows] = 0.0
-            found[start : start + rows, 1] = model.decision_function(part)
+        if many:
+            found[start : start + rows] = model.logits(part)
         else:
-            shares = np.maximum(model.predict_proba(part), 1e-12)
-            found[start : start + rows, model.classes_] = np.log(shares)
+            found[start : start + rows] = np.log(np.maximum(model.predict_proba(part), 1e-12))
     return found
