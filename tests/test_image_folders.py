@@ -94,7 +94,7 @@ def test_folders_beside_parts_and_classes_named_as_parts(zoo_command, tmp_path):
     (tmp_path / "models" / "best.h5").write_bytes(b"")
     document, findings = looked_at(zoo_command, tmp_path)
     assert document["parts"] == {"train": 8, "validation": 8}
-    assert "folders without images are neither parts nor classes: 'models'" in findings
+    assert "a folder without images is neither part nor class: 'models'" in findings
     write_folder(tmp_path / "flat", 4)
     write_folder(tmp_path / "flat", 4, classes=("red",)).joinpath("red").rename(
         tmp_path / "flat" / "unlabeled"
@@ -198,6 +198,10 @@ def test_links_are_followed_and_loops_are_not(zoo_command, tmp_path):
     assert document["classes"] == {"blue": 4, "red": 4}
     assert "links to folders that are read already are not followed" in findings
     assert "red/loop" in findings and "red/self" in findings
+    (folder / "whole").symlink_to(folder)
+    document, findings = looked_at(zoo_command, folder)
+    assert document["classes"] == {"blue": 4, "red": 4}
+    assert "links to the folder that they are in are no classes: 'whole'" in findings
 
 
 def test_files_of_any_ending_are_read_by_their_content(zoo_command, tmp_path):

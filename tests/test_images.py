@@ -251,7 +251,7 @@ def test_empty_class_folders(tmp_path):
     with load(tmp_path / "all") as data:  # class ids stay what they are
         assert data.validation.labels.tolist() == [0] * 8
         assert "validation has no image of 'red'" in said(data)
-        assert "class folders without pictures" in said(data)
+        assert "a class folder without pictures" in said(data)
 
 
 def test_a_class_that_training_never_saw(tmp_path):
@@ -572,3 +572,26 @@ def test_a_saved_classifier_keeps_the_scale_of_16_bits(tmp_path):
         ImageClassifier(network, data.classes, data.view.center).save(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "labels.json").read_text())["deep_scale"] == 4095
     assert load_image_classifier(tmp_path / "model").center.deep_scale == 4095
+
+
+# --- what is held out
+
+
+def test_held_out_images_leave_no_trace(tmp_path):
+    """Sizes, colours, 16 bits and classes of validation and test decide nothing."""
+    found = []
+    for number, (side, top) in enumerate(((20, 100), (200, 60_000))):
+        folder = tmp_path / str(number)
+        write_folder(folder / "train", 8)
+        write_deep(folder / "train", 900, 4)
+        for part in ("val", "test"):
+            write_deep(folder / part, top, 4)
+            for label in CLASSES:
+                Image.new("RGB", (side, side), (side, 0, side)).save(
+                    folder / part / label / "a.png"
+                )
+        with load(folder, image_size=224) as data:
+            batches = [np.asarray(images) for images, *_ in data.dataset("train")]
+            decided = (data.classes, data.image_size, data.deep_scale, data.pixel_mean)
+            found.append((*decided, data.pixel_std, [each.tolist() for each in batches]))
+    assert found[0] == found[1]

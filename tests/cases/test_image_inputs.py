@@ -31,7 +31,7 @@ def test_refused_with_what_to_do(zoo_command, shared_case, monkeypatch, name, sa
         ("c17c_pred/d", ["train", "validation", "test"], "d/pred: 5 images without class folders"),
         ("c17d_intel/d", ["train", "validation", "test"], ""),
         ("c17e_set/d", ["train", "validation", "test"], ""),
-        ("c17h_models/d", ["train", "validation"], "neither parts nor classes: 'models'"),
+        ("c17h_models/d", ["train", "validation"], "neither part nor class: 'models'"),
         ("c21_hf/d", ["train", "validation", "test"], ""),
         ("c03_ds/d", ["train", "validation"], "ignored: '@eaDir', '__MACOSX'"),
         ("c13_formats/d", ["train", "validation"], "Convert .avif, .tiff, .heic to PNG"),

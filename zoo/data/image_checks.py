@@ -162,7 +162,8 @@ def oddities(name: str, looked: Looked) -> list[Finding]:
     if odd:
         said = ", ".join(f"{count:,} {kind}" for kind, count in odd.items())
         what = f"{name}: of {len(looked.rows):,} pictures {said}: all become red, green and blue."
-        found.append(Finding("info", what, odd, "What is transparent becomes white."))
+        hint = "What is transparent becomes white." if "with transparency" in odd else ""
+        found.append(Finding("info", what, odd, hint))
     if looked.turned:
         what = f"{name}: {_count(looked.turned)} turned upright by their EXIF data."
         found.append(Finding("info", what, {"count": looked.turned}, ""))

@@ -106,7 +106,9 @@ class Folder:
             )
         found = []
         if others:
-            what = f"folders without images are neither parts nor classes: {_names(others)}."
+            what = "folders without images are neither parts nor classes"
+            what = what if len(others) > 1 else "a folder without images is neither part nor class"
+            what = f"{what}: {_names(others)}."
             found.append(Finding("info", what, {"folders": [e.name for e in others]}))
         for each, part in named.items():
             if part == "unlabelled" and each not in parts:
@@ -242,7 +244,8 @@ def _class_rows(
         files = walk.files(each)
         while some := list(itertools.islice(files, BATCH_ROWS)):
             kept = [file for file in some if is_image(file)]
-            here.update(file.suffix.lower() for file in some if not is_image(file))
+            passed = set(some).difference(kept)
+            here.update(file.suffix.lower() for file in passed)
             check_names(kept)
             if kept:
                 yield Rows(str(each), pictures + 1, list(map(str, kept)), [each.name] * len(kept))
@@ -253,13 +256,17 @@ def _class_rows(
     if empty and (training or len(empty) == len(classes)):
         raise ZooError(_without(folder, empty, len(empty) == len(classes)))
     if empty:
-        what = f"class folders without pictures: {', '.join(map(str, list(empty)[:NAMED]))}."
+        what = "class folders" if len(empty) > 1 else "a class folder"
+        what = f"{what} without pictures: {', '.join(map(str, list(empty)[:NAMED]))}."
         found.findings.append(Finding("warning", what, {"count": len(empty)}, ""))
     if others or loose:
         found.findings.append(_passed_over(folder, others, loose))
     if walk.again:
         names = ", ".join(str(each) for each in walk.again[:NAMED])
-        what = f"links to folders that are read already are not followed: {names}."
+        what = "links to folders that are read already are not followed"
+        if len(walk.again) == 1:
+            what = "a link to a folder that is read already is not followed"
+        what = f"{what}: {names}."
         found.findings.append(Finding("warning", what, {"count": len(walk.again)}))
 
 
@@ -268,7 +275,8 @@ def _without(folder: Path, empty: dict[Path, Counter[str]], all_of_them: bool) -
     held = sum(empty.values(), Counter[str]())
     unread = Counter({ending: count for ending, count in held.items() if ending in UNREAD})
     names = ", ".join(str(each) for each in list(empty)[:NAMED])
-    what = f"{names}: a class folder without pictures ({', '.join(SUFFIXES)})"
+    what = "class folders" if len(empty) > 1 else "a class folder"
+    what = f"{names}: {what} without pictures ({', '.join(SUFFIXES)})"
     if unread:
         return (
             f"{what}, but with {_endings(unread)}: not read. Convert "
@@ -276,7 +284,8 @@ def _without(folder: Path, empty: dict[Path, Counter[str]], all_of_them: bool) -
         )
     if all_of_them and held[".txt"]:
         return f"{what}, but with {held['.txt']:,} .txt: `zoo train textcnn {folder}` reads texts."
-    return f"{what}. Fill it, or take it away."
+    one = "it" if len(empty) == 1 else "them"
+    return f"{what}. Fill {one}, or take {one} away."
 
 
 def _passed_over(folder: Path, others: Counter[str], loose: list[Path]) -> Finding:
@@ -297,9 +306,18 @@ def _subfolders(folder: Path) -> tuple[list[Path], list[Finding]]:
     """Return the folders in a folder, and what there is to say of those that are no data."""
     folders = [each for each, is_folder in listed(folder) if is_folder]
     names = [each.name for each in folders if hidden(each)]
-    what = f"hidden folders are no classes and are ignored: {quoted(names[:NAMED])}."
-    said = [Finding("info", what, {"folders": names}, "")] if names else []
-    return [each for each in folders if not hidden(each)], said
+    here = folder.resolve()
+    links = [each for each in folders if not hidden(each) and each.is_symlink()]
+    around = [each for each in links if here.is_relative_to(each.resolve())]
+    said = []
+    if names:
+        what = "hidden folders are no classes and are ignored"
+        what = what if len(names) > 1 else "a hidden folder is no class and is ignored"
+        said.append(Finding("info", f"{what}: {quoted(names[:NAMED])}.", {"folders": names}))
+    if around:
+        what = f"links to the folder that they are in are no classes: {_names(around)}."
+        said.append(Finding("warning", what, {"count": len(around)}))
+    return [each for each in folders if not hidden(each) and each not in around], said
 
 
 def _class_folders(folder: Path) -> list[Path]:
