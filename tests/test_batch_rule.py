@@ -4,8 +4,10 @@ import pytest
 
 import zoo
 from zoo.preset import load_preset
+from zoo.settings.architecture import ARCHITECTURES
 from zoo.settings.batch_rule import batch_finding
 from zoo.settings.brought import findings_on
+from zoo.settings.unread import READ_WITH, unread
 
 RATE, WARMUP = "recipe.optimizer.learning_rate", "recipe.schedule.warmup_fraction"
 SGD = {"recipe.optimizer.name": "sgd", RATE: 0.1, WARMUP: 0.0}
@@ -109,3 +111,28 @@ def test_what_another_optimizer_brings_is_said() -> None:
     assert after.recipe.optimizer.learning_rate == 0.1
     found = findings_on(preset.values(), after.values(), changes)
     assert not any("scaled" in str(each) or "0.002 ->" in str(each) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "said"),
+    [
+        ("textcnn", {"recipe.loss.gamma": 1.0},
+         "recipe.loss.gamma was set, and is not read: recipe.loss.name is cross-entropy."),
+        ("textcnn", {"recipe.loss.gamma": 1.0, "recipe.loss.name": "focal"}, None),
+        ("textcnn", {"recipe.schedule.milestones": (0.5,)}, "recipe.schedule.name is constant."),
+        ("textcnn", {"architecture.ngram_share": 0.5}, None),
+        ("resnet", {"architecture.depth": 9, "architecture.stochastic_depth": 0.1},
+         "architecture.stochastic_depth was set, and is not read: architecture.depth is 9."),
+        ("lstm_lm", {"recipe.epochs": 3}, None),
+    ],
+)  # fmt: skip
+def test_keys_that_nothing_reads_are_said(model: str, changes, said: str | None) -> None:
+    found = unread(zoo.load_preset(model).override(changes).values(), changes)
+    assert [each.level for each in found] == (["warning"] if said else [])
+    assert said is None or said in found[0].what
+
+
+def test_keys_that_decide_are_there() -> None:
+    keys = {key for model in ARCHITECTURES for key in zoo.load_preset(model).values()}
+    for key, (by, _) in READ_WITH.items():
+        assert {key, by} <= keys

@@ -182,7 +182,7 @@ class _NaiveBayes:
         rows, shape = np.arange(len(labels)), (self.num_classes, len(labels))
         member = csr_matrix((np.ones(len(labels), np.float32), (labels, rows)), shape=shape)
         counts = (member @ features).toarray() + np.float32(self.smoothing)
-        self.weights = np.log(counts / counts.sum(axis=1, keepdims=True)).T
+        self.weights = np.log(counts / counts.sum(axis=1, keepdims=True)).T.copy()
         rows_of_class = np.bincount(labels, minlength=self.num_classes)
         self.bias = np.log(np.maximum(rows_of_class, 0.5) / len(labels)).astype(np.float32)
 

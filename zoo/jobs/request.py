@@ -15,6 +15,7 @@ from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
 from zoo.settings.batch_rule import NORM, norm_for_batch
 from zoo.settings.brought import findings_on
+from zoo.settings.unread import unread
 from zoo.training.precision import chosen_policy
 
 
@@ -81,6 +82,7 @@ def _changed(
         changed = changed.override({"data.vectors": str(Path(vectors).absolute())})
     policy, findings = chosen_policy(changed.recipe.dtype_policy, preset.task)
     findings += findings_on(preset.values(), changed.values(), changes or {})
+    findings += unread(changed.values(), changes or {})
     changed = changed.override({"recipe.dtype_policy": policy})
     small = norm_for_batch(changed.values(), replicas)
     if small and NORM not in (changes or {}):
