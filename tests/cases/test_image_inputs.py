@@ -81,6 +81,14 @@ def test_tables_are_read_with_a_word(zoo_command, shared_case, name, options, sa
     assert said in "\n".join(each["what"] for each in document["findings"])
 
 
+def test_a_table_without_a_header(zoo_command, shared_case):
+    folder = shared_case("images/c20_csv")
+    lines = (folder / "rel.csv").read_text().splitlines(keepends=True)
+    (folder / "nohead.csv").write_text("".join(lines[1:]))
+    ended = zoo_command("data", folder / "nohead.csv", "--preset", "resnet/default", code=1)
+    assert "The first line looks like data: put a header such as path,label" in ended.stderr
+
+
 @pytest.mark.parametrize("name", ["Xy", "datalabels", "onehot", "usual", "medmnist", "n1"])
 def test_npz_files_are_read(zoo_command, shared_case, name):
     file = shared_case(f"images/c22_npz/{name}.npz")

@@ -128,7 +128,8 @@ def not_told(where: str, names: Sequence[str], what: str, looks: Mapping[str, Lo
     message = f"{where}: which column is the {what}? Columns: {quoted(names)}. "
     option = "--label" if what == "label" else "--text"
     if is_headless(names, looks):
-        return f"{message}The first line looks like data: put a header such as text,label above it."
+        header = "path,label" if what == "path" else "text,label"
+        return f"{message}The first line looks like data: put a header such as {header} above it."
     flags = [name for name in names if name in looks and looks[name].kind == "flag"]
     if what == "label" and len(flags) > 1:
         return (

@@ -243,9 +243,10 @@ def _class_rows(
         pictures, here = 0, Counter[str]()
         files = walk.files(each)
         while some := list(itertools.islice(files, BATCH_ROWS)):
-            kept = [file for file in some if is_image(file)]
-            passed = set(some).difference(kept)
-            here.update(file.suffix.lower() for file in passed)
+            read = [is_image(file) for file in some]
+            kept = list(itertools.compress(some, read))
+            others_here = (file for file, is_read in zip(some, read, strict=True) if not is_read)
+            here.update(file.suffix.lower() for file in others_here)
             check_names(kept)
             if kept:
                 yield Rows(str(each), pictures + 1, list(map(str, kept)), [each.name] * len(kept))
