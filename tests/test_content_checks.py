@@ -83,3 +83,10 @@ def test_paths_of_images_are_no_texts(zoo_command, tmp_path) -> None:
     what = next(what for what in found if "the texts are paths of images" in what)
     assert found[what]["level"] == "warning"
     assert "zoo train resnet" in found[what]["next"]
+
+
+def test_columns_of_paths_are_told_where_no_column_is_the_text(zoo_command, tmp_path) -> None:
+    rows = [(f"{n}.png", *labels) for n, labels in enumerate([("1", "0"), ("0", "1")] * 9)]
+    path = write_csv(tmp_path / "a.csv", rows, ("image_id", "red", "blue"))
+    ended = zoo_command("data", path, code=1)
+    assert "'image_id' holds paths of images: for those, zoo train resnet" in ended.stderr

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from zoo.data.pictures import SUFFIXES
 from zoo.errors import did_you_mean
 
 # The first of each is taken even where others are there; of the others only one may be.
@@ -42,11 +43,13 @@ class Look:
         kind: `text`; `number`; `flag`, where all are 0 or 1; `nested`, where one is a list or an
             object.
         holds_name: whether the column's name is among its own values: then it is no name.
+        images: whether all are names of image files.
         fields: names of the fields of nested objects.
     """
 
     kind: Literal["text", "number", "flag", "nested"] = "text"
     holds_name: bool = False
+    images: bool = False
     fields: tuple[str, ...] = ()
 
 
@@ -57,7 +60,8 @@ def look_at(name: str, values: Iterable[Any]) -> Look:
     if any(isinstance(value, list | tuple | dict) for value in found):
         return Look("nested", fields=tuple(fields))
     if not found or not all(_is_number(value) for value in found):
-        return Look("text", holds_name=name in found)
+        images = bool(found) and all(str(each).strip().lower().endswith(SUFFIXES) for each in found)
+        return Look("text", holds_name=name in found, images=images)
     flags = {str(value).strip().lower() for value in found} <= {"0", "1", "true", "false"}
     return Look("flag" if flags else "number", holds_name=name in found)
 
@@ -130,6 +134,12 @@ def not_told(where: str, names: Sequence[str], what: str, looks: Mapping[str, Lo
     if is_headless(names, looks):
         header = "path,label" if what == "path" else "text,label"
         return f"{message}The first line looks like data: put a header such as {header} above it."
+    images = [name for name in names if name in looks and looks[name].images]
+    if images and what == "text":
+        return (
+            f"{message}{quoted(images)} holds paths of images: for those, zoo train resnet, and "
+            "zoo data with --preset resnet/default."
+        )
     flags = [name for name in names if name in looks and looks[name].kind == "flag"]
     if what == "label" and len(flags) > 1:
         return (

@@ -104,7 +104,7 @@ def fault(
     row = re.search(r"Row #(\d+): ([^:]*): ?(.*)", message)
     if row:
         cause = _cause(row[2], row[3], delimiter)
-        return f"row {int(row[1]) - 1} does not parse: {row[2]}: {row[3][:SHOWN]}{cause}"
+        return f"row {int(row[1]) - 1} does not parse: {row[2]}: {row[3][:SHOWN]}.{cause}"
     if "straddling" in message:
         number = _long_row(opened, delimiter, largest_row)
         return (
