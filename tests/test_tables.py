@@ -282,3 +282,11 @@ def test_texts_to_predict_are_streamed(tmp_path) -> None:
     texts = read_texts(path)
     assert next(texts) == "text 0"
     assert sum(1 for _ in texts) == 99_999
+
+
+def test_a_text_in_the_place_of_a_path() -> None:
+    for text in ("a great film " * 100, "zero\0byte"):
+        for read in (read_rows, read_texts):
+            with pytest.raises(ZooError, match="cannot be read|no such file") as error:
+                list(read(text))
+            assert len(str(error.value)) < 300

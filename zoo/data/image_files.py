@@ -9,6 +9,7 @@ from pathlib import Path
 from zoo.data.pictures import SUFFIXES
 from zoo.errors import ZooError
 
+LONGEST_SHOWN = 200  # characters of a path that is none
 NAMED = 5  # files that a message names
 # What systems and programs leave in folders: thumbnails, waste baskets, settings of a folder.
 LITTER = {
@@ -113,6 +114,19 @@ def check_names(paths: Iterable[Path]) -> None:
             said = "their names are not UTF-8. Rename them."
         names = ", ".join(f"'{each}'" for each in bad[:NAMED])
         raise ZooError(f"{names}{more}: {said}")
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or a folder.
+
+    Raises:
+        ZooError: it cannot be told: a folder above may not be read, or this is a text and no path.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        shown = readable(path)[:LONGEST_SHOWN]
+        raise ZooError(f"{shown}: cannot be read: {error.strerror}.") from error
 
 
 def readable(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.data.endings import is_archive, table_kind
 from zoo.data.image_arrays import read_arrays, read_npz
 from zoo.data.image_dataset import read_tensorflow
-from zoo.data.image_files import NAMED, holds_image, looks_like_image
+from zoo.data.image_files import NAMED, exists, holds_image, looks_like_image
 from zoo.data.image_folders import Folder, Found
 from zoo.data.image_tables import read_table
 from zoo.data.label_arrays import WEIGHTS
@@ -105,7 +105,7 @@ def _not_accepted(source: Any) -> str:
 
 
 def _file_or_folder(place: Path, training: bool, table: Any) -> dict[str, Found]:
-    if not _exists(place):
+    if not exists(place):
         if _is_table(place) and "*" in place.name:
             return {"train": table(place, folder=place.parent)}
         raise ZooError(f"{place}: no such file or folder.")
@@ -128,15 +128,8 @@ def looks_like_pictures(source: Any) -> bool:
     """Whether a path is a folder with images somewhere in it, an image, or an .npz file."""
     if isinstance(source, list):
         return any(looks_like_pictures(each) for each in source)
-    if not isinstance(source, str | Path) or not _exists(Path(source)):
+    if not isinstance(source, str | Path) or not exists(Path(source)):
         return False
     if Path(source).is_dir():
         return holds_image(Path(source))
     return Path(source).suffix.lower() == ".npz" or looks_like_image(Path(source))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError as error:
-        raise ZooError(f"{path}: cannot be read: {error.strerror}.") from error

@@ -24,7 +24,7 @@ from zoo.data.endings import is_archive
 from zoo.data.endings import open_file as open_file
 from zoo.data.endings import table_kind as table_kind
 from zoo.data.folders import folder_pieces, read_folder
-from zoo.data.image_files import check_names, looks_like_image
+from zoo.data.image_files import check_names, exists, looks_like_image
 from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.memory import (
     read_arrow,
@@ -57,9 +57,9 @@ def read_rows(
 
     Args:
         source: path, pattern or list of paths (files of `TABLES`, compressed or not, or folders of
-            them, or a folder of class folders with .txt files); `(texts, labels)`; a table that
-            speaks Arrow's C stream (pandas, polars, pyarrow); a Hugging Face dataset; a
-            `tf.data.Dataset` of strings and labels.
+            them, or a folder of class folders with .txt files, or with files that have no ending);
+            `(texts, labels)`; a table that speaks Arrow's C stream (pandas, polars, pyarrow); a
+            Hugging Face dataset; a `tf.data.Dataset` of strings and labels.
         text: text column, or several separated by commas, joined by a space.
         label: label column.
         labelled: whether labels are needed.
@@ -116,7 +116,7 @@ def read_texts(
         yield from text_lines(Path("stream"), source)
     elif str(source) == "-":
         yield from text_lines(Path("standard input"), sys.stdin.buffer)
-    elif Path(source).is_dir() or table_kind(Path(source)):
+    elif table_kind(Path(source)) or (exists(Path(source)) and Path(source).is_dir()):
         for rows in read_rows(source, text=text, labelled=False, trained=trained):
             if findings is not None:
                 if rows.first == 1:
@@ -131,7 +131,7 @@ def read_texts(
                 yield from text_lines(path, file)
         except FileNotFoundError as error:
             raise ZooError(f"{path}: no such file.") from error
-        except (OSError, lzma.LZMAError, EOFError) as error:
+        except (pa.ArrowException, lzma.LZMAError, EOFError, OSError) as error:
             raise ZooError(f"{path}: cannot be read: {error}.") from error
 
 
@@ -187,7 +187,7 @@ def _files(paths: list[Path], wanted: Wanted) -> Iterator[Rows]:
 
 def matching(path: Path) -> list[Path]:
     """Return the path itself, or the files that a pattern such as `data/*.csv` matches."""
-    if path.exists():
+    if exists(path):
         check_names([path])
         return [path]
     found: list[Path] = []
