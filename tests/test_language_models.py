@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas
 import pytest
 import tensorflow as tf
 from conftest import sentences, write_csv
@@ -100,6 +101,21 @@ def test_evaluate_reads_the_column_of_the_training(run, tmp_path, zoo_command) -
     assert "trained with the text column 'story'" in ended.stderr
     ended = zoo_command("evaluate", run.path, table, "--drop-missing", code=1)
     assert "a language model has no labels" in ended.stderr
+
+
+def test_evaluate_and_score_read_tables(run, tmp_path) -> None:
+    rows = [(text, ("train", "test")[n % 2]) for n, (text, _) in enumerate(sentences(40))]
+    table = write_csv(tmp_path / "corpus.csv", rows, ("text", "split"))
+    held_out = [text for text, part in rows if part == "test"]
+    findings = []
+    scored = run.evaluate(table, findings=findings)
+    assert scored == pytest.approx(run.evaluate(held_out))
+    assert "the test part is read" in findings[0].what
+    frame = pandas.DataFrame({"text": held_out})
+    assert run.evaluate(frame) == pytest.approx(scored)
+    assert run.score(frame) == run.score(held_out) == run.score(iter(held_out))
+    with pytest.raises(ZooError, match="row 1: text: a string was expected. Received int: 3"):
+        run.score([3])
 
 
 def test_an_interrupted_run_ends_as_one_that_was_not(run, corpus, tmp_path) -> None:

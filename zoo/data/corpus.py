@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
+from zoo.data.corpus_tables import Texts, kept_tables
 from zoo.data.lines import (
     content_digest,
     corpus_columns,
@@ -112,8 +114,9 @@ def load_corpus(
     """Read a corpus, learn its vocabulary from the training part, and write its ids once.
 
     Args:
-        source: text file, list of files, folder, or array of texts. Files whose names say that they
-            are parts (`zoo.data.part_files`) are these parts, where no others are given.
+        source: text file, list of files, folder, array of texts, or table in memory. Files whose
+            names say that they are parts (`zoo.data.part_files`), and rows of which a column says
+            it, are these parts, where no others are given.
         settings: the preset's data block.
         vocabulary_size: number of token ids at the most.
         validation: validation data; else the last lines of `source`.
@@ -130,7 +133,24 @@ def load_corpus(
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     findings: list[Finding] = []
-    source, validation, test = map(_again, (source, validation, test))
+    given = {"train": source, "validation": validation, "test": test}
+    given = {name: each for name, each in given.items() if each is not None}
+    with contextlib.ExitStack() as kept:
+        given = kept_tables(given, text, findings, kept)
+        return _read(given, settings, vocabulary_size, text, seed, fraction, vocabulary, findings)
+
+
+def _read(
+    given: dict[str, Any],
+    settings: CorpusData,
+    vocabulary_size: int,
+    text: str | None,
+    seed: int,
+    fraction: float,
+    vocabulary: Vocabulary | None,
+    findings: list[Finding],
+) -> Corpus:
+    source, validation, test = (_again(given.get(name)) for name in PARTS)
     sources = part_sources(source, validation, test, line_pieces, findings)
     table, columns = corpus_columns(sources["train"], text=text)
     findings += columns_read(table, columns)
@@ -204,8 +224,8 @@ def _set_apart(
 
 def _again(source: Any) -> Any:
     """Return a source that can be read more than once."""
-    in_memory = source is not None and is_in_memory(source) and not isinstance(source, list)
-    return list(source) if in_memory else source
+    once = source is not None and is_in_memory(source) and not isinstance(source, list | Texts)
+    return list(source) if once else source
 
 
 def _size(vocabulary: Vocabulary, asked: int) -> list[Finding]:

@@ -110,7 +110,7 @@ def absent_classes(
     hint = "Its scores say nothing of these classes."
     kept = [str(each) for each in classes if str(each) not in missing]
     if 2 <= len(kept) <= NAMED:
-        hint += f" If they are none, leave them out: {classes_option(kept)}."
+        hint += f" If they are none, train with {classes_option(kept)}."
     return [Finding("warning", what, {"classes": missing}, hint)]
 
 
@@ -122,7 +122,7 @@ def unlabelled_classes(classes: Sequence[Any]) -> list[Finding]:
     if not no_class or len(kept) < 2:
         return []
     what = f"{quoted(no_class)} is learned as a class, and named as data without labels are."
-    hint = f"Leave it out: {classes_option(kept)}." if len(kept) <= NAMED else "Leave it out."
+    hint = f"Train with {classes_option(kept)}." if len(kept) <= NAMED else "Leave it out."
     return [Finding("warning", what, {"classes": no_class}, hint)]
 
 

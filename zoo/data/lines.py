@@ -72,6 +72,8 @@ def corpus_columns(
     Raises:
         ZooError: it has no such column.
     """
+    if hasattr(source, "columns"):
+        return source.where, source.columns
     tables = [] if is_in_memory(source) else [p for p in text_files(source) if kind_of_table(p)]
     if not tables:
         return "", None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ SCORED = ("test", "validation", "train")  # which of several parts is scored
 
 
 def given_parts(
-    stores: Mapping[str, Store], findings: list[Finding]
+    stores: Mapping[str, Store], findings: list[Finding], others: Collection[str] = ()
 ) -> dict[str, tuple[Store, np.ndarray]]:
     """Return store and rows of each part: of its own data, or as a column of the table says.
 
@@ -25,6 +25,7 @@ def given_parts(
     Args:
         stores: `train`, and of the other parts those that data are given for.
         findings: what there is to say is added to it.
+        others: parts that data are given for which are no stores.
 
     Raises:
         ZooError: the column leaves nothing to train on, or says several parts of data that were
@@ -40,7 +41,7 @@ def given_parts(
                 f"{_where(store)} says {quoted(store.parts)}: no row is for training. Give the "
                 "training rows, or rename the column to leave it unread."
             )
-        unused = [part for part in store.parts if part in stores and part != "train"]
+        unused = [part for part in store.parts if part != "train" and part in (*stores, *others)]
         findings.append(_parts_finding(store, unused))
         given |= {part: (store, rows) for part, rows in store.parts.items() if part not in unused}
     return {part: given[part] for part in PARTS if part in given}

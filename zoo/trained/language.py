@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
+from zoo.data.corpus_tables import kept_table
+from zoo.data.inputs import text_batches
 from zoo.data.lines import content_digest, corpus_columns, line_pieces, read_lines
 from zoo.data.part_files import scored_source
 from zoo.data.rows import Columns
@@ -124,12 +128,14 @@ class TrainedLanguageModel:
             name = "label" if label is not None else "drop_missing"
             raise ZooError(f"a language model has no labels: leave out `{name}`.")
         findings = [] if findings is None else findings
-        data = scored_source(data, line_pieces, findings)
-        table, columns = corpus_columns(data, text=text, trained=trained)
-        findings += columns_read(table, columns, trained=trained)
-        digest = f"{content_digest(data)} {columns.texts if columns else None}"
-        lines = read_lines(data, text=text, trained=trained)
-        return self.scores(cached_tokens(digest, lines, self.vocabulary))
+        with contextlib.ExitStack() as kept:
+            data = kept_table(data, text, trained, findings, kept)
+            data = scored_source(data, line_pieces, findings)
+            table, columns = corpus_columns(data, text=text, trained=trained)
+            findings += columns_read(table, columns, trained=trained)
+            digest = f"{content_digest(data)} {columns.texts if columns else None}"
+            lines = read_lines(data, text=text, trained=trained)
+            return self.scores(cached_tokens(digest, lines, self.vocabulary))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""
@@ -154,7 +160,7 @@ class TrainedLanguageModel:
         if isinstance(texts, str):
             raise ZooError("score takes a list of texts. Received one string: wrap it in [].")
         found = []
-        for text in texts:
+        for text in itertools.chain.from_iterable(text_batches(texts)):
             ids = self.vocabulary.encode(text.split("\n"))
             losses = self.losses(ids)
             loss = float(losses.astype(np.float64).mean())
