@@ -302,6 +302,67 @@ def cli(*arguments):
     return done.stdout
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--seed", -1), "`seed` must be a whole number in [0, 4,294,967,296). Received: -1"),
+        (("--seed", 2**32), "`seed` must be"),
+        (("--length", 0), "`length` must be in [1, 100,000]. Received: 0"),
+        (("--top-k", 0), "`top_k` must be at least 1"),
+        (("--temperature", "nan"), "`temperature` must be 0 or more"),
+    ],
+)
+def test_generate_refuses_what_is_out_of_range(option, message, run, zoo_command) -> None:
+    ended = zoo_command("generate", run.path, "the", *option, code=1)
+    assert message in ended.stderr and not ended.stdout
+
+
+def test_words_of_a_prompt_that_are_unknown_are_told(run, zoo_command) -> None:
+    ended = zoo_command("generate", run.path, "the zyxw film", "--length", 2, code=0)
+    assert ended.stdout.startswith("the zyxw film")
+    assert "1 of the 3 tokens of the prompt are unknown to the model" in ended.stderr
+    ended = zoo_command("generate", run.path, "the film", "--length", 2, code=0)
+    assert "unknown to the model" not in ended.stderr
+
+
+def test_evaluate_takes_the_test_part_of_a_folder_and_says_so(run, corpus, zoo_command) -> None:
+    ended = zoo_command("evaluate", run.path, corpus, "--json", code=0)
+    document = json.loads(ended.stdout)
+    assert document["metrics"]["tokens"] == run.metrics["test"]["tokens"]
+    assert "the test part is read, not 'train', 'validation'" in document["findings"][0]["what"]
+
+
+def test_a_look_at_a_corpus(corpus, zoo_command, tmp_path) -> None:
+    look = ("data", corpus, "--preset", "lstm_lm/default")
+    found = json.loads(zoo_command(*look, "--json", code=0).stdout)
+    assert found["parts"]["train"] == {"lines": 1000, "tokens": 8000, "unknown_share": 0.0}
+    assert set(found["parts"]) == {"train", "validation", "test"}
+    assert found["vocabulary"]["size"] == 1000 + 20 + 2
+    assert found["samples"][0] == LINES[0]
+    shown = zoo_command(*look, code=0).stdout
+    assert "8,000" in shown and "vocabulary: 1,022 words" in shown and LINES[0] in shown
+    assert "no labels" in zoo_command(*look, "--label", "x", code=1).stderr
+    plain = zoo_command("data", corpus / "train.txt", code=1).stderr
+    assert "is no table" in plain and "--preset lstm_lm/default" in plain
+    path = tmp_path / "chinese.txt"
+    path.write_text(
+        "".join(f"今天天气很好我们去公园散步{i}\n" for i in range(4000)), encoding="utf-8"
+    )
+    shown = zoo_command("data", path, "--preset", "lstm_lm/default", code=0).stdout
+    assert "written without blanks" in shown and "data.tokenizer=sentencepiece" in shown
+
+
+@pytest.mark.parametrize("home", ["/proc/nothing", None])
+def test_ids_that_cannot_be_kept_name_the_variable(home, corpus, zoo_command, monkeypatch) -> None:
+    monkeypatch.delenv("ZOO_CACHE")
+    if home is None:
+        monkeypatch.setenv("ZOO_CACHE", "/proc/nothing")
+    else:
+        monkeypatch.setenv("HOME", home)
+    ended = zoo_command("data", corpus, "--preset", "lstm_lm/default", code=1)
+    assert "cannot be written" in ended.stderr and "ZOO_CACHE" in ended.stderr
+
+
 def test_generate_and_evaluate_from_the_command_line(run, corpus) -> None:
     text = cli("generate", run.path, "the film", "--length", 5, "--seed", 3)
     assert text.rstrip("\n") == run.generate("the film", 5, seed=3).rstrip("\n")

@@ -95,3 +95,13 @@ def test_a_changed_file_is_refused(change, tmp_path) -> None:
 def test_pieces_must_begin_with_the_marks() -> None:
     with pytest.raises(ZooError, match="<eos>, <unk>"):
         Vocabulary("words", lowercase=False, pieces=["a", "b"])
+
+
+def test_subwords_take_the_unknown_word_of_a_corpus_for_what_it_says() -> None:
+    lines = ["the <unk> sat", "cats, <unk><unk> and <unk>", "no more"]
+    vocabulary = learn_vocabulary("sentencepiece", lines * 20, vocabulary_size=60, lowercase=True)
+    assert not {"<", ">", "<u", "▁<"} & set(vocabulary.pieces)
+    ids = vocabulary.encode(lines)
+    assert (ids == 1).sum() == 4
+    plain = vocabulary.encode([line.replace("<unk>", "") for line in lines])
+    np.testing.assert_array_equal(ids[ids != 1], plain)

@@ -200,7 +200,9 @@ def generate(
     load_tensorflow()
     from zoo.run import load_run
 
-    print(load_run(run).generate(prompt, length, temperature, top_k, seed))
+    findings: list[Finding] = []
+    print(load_run(run).generate(prompt, length, temperature, top_k, seed, findings))
+    show.remarks(findings)
 
 
 @app.command(epilog=examples("export"))
@@ -238,7 +240,7 @@ def data(
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
     load_tensorflow()
-    from zoo.data import inspect_data, inspect_pictures, looks_like_pictures
+    from zoo.data import inspect_corpus, inspect_data, inspect_pictures, looks_like_pictures
 
     source = _paths(path)
     usual = "resnet/default" if looks_like_pictures(source) else "textcnn/default"
@@ -256,6 +258,15 @@ def data(
         )
     elif picture_sheet:
         raise ZooError("--show is for pictures. Name their preset: --preset resnet/default.")
+    elif chosen.task == "language-modeling":
+        if label is not None or drop_missing:
+            raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
+        summary, findings = inspect_corpus(
+            source,
+            settings=chosen.data,
+            vocabulary_size=chosen.architecture.vocabulary_size,
+            text=text,
+        )
     else:
         summary, findings = inspect_data(
             source,

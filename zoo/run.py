@@ -99,12 +99,13 @@ class Run:
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 0,
+        findings: list[Finding] | None = None,
     ) -> str:
         """Return a prompt with text of a language model behind it.
 
         See `zoo.trained.language.TrainedLanguageModel.generate`.
         """
-        return self._language_model.generate(prompt, length, temperature, top_k, seed)
+        return self._language_model.generate(prompt, length, temperature, top_k, seed, findings)
 
     def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
         """Return the log probability of every token of each text, by a language model.

@@ -110,6 +110,10 @@ def scores_table(name: str, metrics: dict[str, Any]) -> None:
 
 def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
     """Print rows, classes, lengths and sample rows of data, then the findings."""
+    if "vocabulary" in summary:
+        _corpus_summary(summary)
+        findings_lines(findings)
+        return
     out = console()
     classes = summary["classes"]
     out.print(f"{summary['rows']:,} rows, {len(classes):,} classes")
@@ -127,6 +131,23 @@ def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
     findings_lines(findings)
     if summary.get("sheet"):
         out.print(f"what training sees: {summary['sheet']}", soft_wrap=True)
+
+
+def _corpus_summary(summary: dict[str, Any]) -> None:
+    """Print the parts of a corpus, its vocabulary and its first lines."""
+    out = console()
+    table = Table("part", "lines", "tokens", "unknown")
+    for name, part in summary["parts"].items():
+        unknown = f"{100 * part['unknown_share']:.2f} %"
+        table.add_row(name, f"{part['lines']:,}", f"{part['tokens']:,}", unknown)
+    out.print(table)
+    vocabulary = summary["vocabulary"]
+    out.print(
+        f"vocabulary: {vocabulary['size']:,} {vocabulary['tokenizer']}, learned from the training "
+        f"part; the most frequent: {escape(' '.join(vocabulary['first']))}"
+    )
+    for line in summary["samples"]:
+        out.print(f"  {escape(line[:100])}")
 
 
 def summary_document(entry: Summary) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from zoo import scores
 from zoo.data import Split
+from zoo.text.spacing import LONGEST_WORD, characters_a_word
 
 # The bounds that keep the fit to seconds and its memory flat, whatever the size of the file.
 MAX_ROWS = 50_000
@@ -78,7 +79,7 @@ def fit_baseline(
     """
     started = time.perf_counter()
     texts, labels = _sample(train, seed)
-    analyzer = "char" if _spaceless(texts) else "word"
+    analyzer = "char" if characters_a_word(texts) > LONGEST_WORD else "word"
     vectorizer = TfidfVectorizer(
         analyzer=analyzer,
         ngram_range=(1, 3) if analyzer == "char" else (1, 2),
@@ -153,12 +154,6 @@ def _scored(split: Split, vectorizer: Any, model: Any, num_classes: int) -> dict
         for rows in np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
     ]
     return scores.scores(split.labels, np.concatenate(logits))
-
-
-def _spaceless(texts: list[str]) -> bool:
-    """Whether texts are written without spaces: over 10 characters a word on average."""
-    probe = texts[:1000]  # English has 6, German 7, Chinese titles 14
-    return sum(map(len, probe)) > 10 * sum(len(text.split()) for text in probe)
 
 
 def _linear(strength: float, seed: int, num_classes: int) -> Any:

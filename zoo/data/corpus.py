@@ -29,10 +29,12 @@ from zoo.data.windows import windows
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.preset import CorpusData
-from zoo.text.vocabulary import Vocabulary
+from zoo.text.spacing import long_words
+from zoo.text.vocabulary import END, UNKNOWN, Vocabulary
 
 MANY_UNKNOWN = 0.1  # of the tokens, and this many times the training part's share
 TIMES_UNKNOWN = 2.0
+FIRST_TOKENS = 20_000  # of the training part, whose words are looked at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +164,7 @@ def _read(
         )
     tokens = {name: cached_tokens(p.digest, p.lines(), vocabulary) for name, p in parts.items()}
     findings += _size(vocabulary, vocabulary_size)
+    findings += long_words(settings.tokenizer, _characters_a_word(tokens["train"], vocabulary))
     _check_length(tokens["train"], settings, source)
     for name in ("validation", "test"):
         if name in tokens:
@@ -226,6 +229,12 @@ def _again(source: Any) -> Any:
     """Return a source that can be read more than once."""
     once = source is not None and is_in_memory(source) and not isinstance(source, list | Texts)
     return list(source) if once else source
+
+
+def _characters_a_word(tokens: Tokens, vocabulary: Vocabulary) -> float:
+    first = tokens.ids[:FIRST_TOKENS].tolist()
+    sizes = [len(vocabulary.pieces[each]) for each in first if each not in (END, UNKNOWN)]
+    return sum(sizes) / max(len(sizes), 1)
 
 
 def _size(vocabulary: Vocabulary, asked: int) -> list[Finding]:

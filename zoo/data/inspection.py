@@ -7,14 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.corpus import load_corpus
 from zoo.data.images import load_images
+from zoo.data.parts import PARTS
 from zoo.data.sheet import training_sheet
 from zoo.data.text import Data, load_data, probe
+from zoo.data.tokens import blocks
 from zoo.finding import Finding
-from zoo.settings.data import ImageData, TextData
+from zoo.settings.data import CorpusData, ImageData, TextData
+from zoo.text.vocabulary import END
 
 SAMPLES = 5
 SAMPLE_CHARACTERS = 300
+SAMPLE_TOKENS = 2000
+FIRST_TOKENS = 20
 
 
 def inspect_data(
@@ -55,6 +61,63 @@ def inspect_data(
         test=test, text=text, label=label, seed=seed, drop_missing=drop_missing,
     ) as data:  # fmt: skip
         return _summary(data, seed), data.findings
+
+
+def inspect_corpus(
+    source: Any,
+    *,
+    settings: CorpusData,
+    vocabulary_size: int,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Return a summary of a corpus and the findings, as training would make them.
+
+    Args:
+        source: the corpus; what is accepted says `zoo.data.corpus.load_corpus`.
+        settings: the data block of the preset.
+        vocabulary_size: number of token ids at the most.
+        validation: validation data, or None.
+        test: test data, or None.
+        text: text column of a table.
+
+    Returns:
+        The summary with the keys `parts` (name to `lines`, `tokens` and `unknown_share`),
+        `vocabulary` (`size`, `tokenizer` and its `first` tokens) and `samples` (first lines of the
+        training part); and the findings.
+
+    Raises:
+        ZooError: the corpus cannot be read or trained on.
+    """
+    corpus = load_corpus(
+        source, settings=settings, vocabulary_size=vocabulary_size, validation=validation,
+        test=test, text=text,
+    )  # fmt: skip
+    parts = {name: getattr(corpus, name) for name in PARTS if getattr(corpus, name) is not None}
+    lines = {
+        name: sum(int((block == END).sum()) for block in blocks(part.ids))
+        for name, part in parts.items()
+    }
+    pieces = corpus.vocabulary.pieces
+    start = corpus.vocabulary.decode(corpus.train.ids[:SAMPLE_TOKENS]).split("\n")
+    summary = {
+        "parts": {
+            name: {
+                "lines": lines[name],
+                "tokens": len(part),
+                "unknown_share": part.unknown_share,
+            }
+            for name, part in parts.items()
+        },
+        "vocabulary": {
+            "size": len(pieces),
+            "tokenizer": settings.tokenizer,
+            "first": pieces[2 : 2 + FIRST_TOKENS],
+        },
+        "samples": [line[:SAMPLE_CHARACTERS] for line in start if line.strip()][:SAMPLES],
+    }
+    return summary, corpus.findings
 
 
 def inspect_pictures(

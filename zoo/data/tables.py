@@ -212,7 +212,8 @@ def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
         _check_no_other(path)
         raise ZooError(
             f"{path}: is no table. Accepted: {', '.join(TABLES)}, also with "
-            f"{', '.join(COMPRESSIONS)}."
+            f"{', '.join(COMPRESSIONS)}. Lines of plain text are a corpus, for a language model: "
+            "zoo train lstm_lm, zoo data --preset lstm_lm/default."
         )
     rows = 0
     try:

@@ -36,6 +36,7 @@ from zoo.data.tables import read_rows, row_pieces
 from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
 from zoo.preset import TextData
+from zoo.text.spacing import long_words
 from zoo.text.tokenizers import SAMPLE_TEXTS, Tokenizer, learn_tokenizer, uncovered
 
 Part = tuple[Store, np.ndarray]  # and its rows there
@@ -368,6 +369,7 @@ def _judged(
     texts = {name: split.texts(probe(split, seed)) for name, split in splits.items() if len(split)}
     lengths = tokenizer.count(texts["train"])
     found += checks.text_lengths(lengths, settings.max_length, len(train))
+    found += long_words(tokenizer.kind, sum(map(len, texts["train"])) / max(lengths.sum(), 1))
     missing: Counter[str] = Counter()
     for some in texts.values():
         missing.update(uncovered(tokenizer, some))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -19,6 +20,8 @@ from zoo.text.vocabulary import UNKNOWN, Vocabulary, learn_vocabulary, load_voca
 
 LINES = 20_000  # tokenized at once
 LINE_BYTES = 1 << 23  # and in characters: long lines come in smaller groups
+ELSEWHERE = "Set the environment variable ZOO_CACHE to a folder for them."
+RULES = "2"  # raised when the same lines give other ids, so that none of before are found
 BLOCK = 1 << 22  # tokens of a stream looked at together
 
 
@@ -101,9 +104,27 @@ class Tokens:
 
 
 def cache_folder() -> Path:
-    """Return where ids are kept: `$ZOO_CACHE`, or `~/.cache/zoo`; all of it may be deleted."""
+    """Return where ids are kept: `$ZOO_CACHE`, or `~/.cache/zoo`; all of it may be deleted.
+
+    Raises:
+        ZooError: there is no home folder.
+    """
     given = os.environ.get("ZOO_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "zoo"
+    try:
+        return Path(given) if given else Path.home() / ".cache" / "zoo"
+    except RuntimeError as error:
+        raise ZooError(f"there is no home folder for token ids. {ELSEWHERE}") from error
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    """Say how to keep ids elsewhere, where they cannot be written."""
+    try:
+        yield
+    except ZooError as error:
+        if not str(error).startswith(str(cache_folder())):
+            raise  # what is wrong with the lines
+        raise ZooError(f"{error} Token ids are kept there. {ELSEWHERE}") from error
 
 
 def cached_vocabulary(
@@ -126,7 +147,8 @@ def cached_vocabulary(
         except ZooError:
             pass  # damaged: learned anew
     found = learn_vocabulary(kind, lines, vocabulary_size=vocabulary_size, lowercase=lowercase)
-    found.save(folder)
+    with _kept():
+        found.save(folder)
     return found
 
 
@@ -146,15 +168,15 @@ def cached_tokens(content: str, lines: Iterable[str], vocabulary: Vocabulary) ->
     kind = np.dtype(np.uint16 if len(vocabulary) <= 1 << 16 else np.int32)
     facts = _facts(path, kind)
     if facts is None:
-        unknown = count = 0
-        with written_beside(path) as temporary, temporary.open("wb") as file:
+        facts = {"tokens": 0, "unknown": 0}
+        with _kept(), written_beside(path) as temporary, temporary.open("wb") as file:
             for group in _groups(lines):
                 ids = vocabulary.encode(group)
-                unknown += int((ids == UNKNOWN).sum())
-                count += len(ids)
+                facts["unknown"] += int((ids == UNKNOWN).sum())
+                facts["tokens"] += len(ids)
                 file.write(ids.astype(kind).tobytes())
-        facts = {"tokens": count, "unknown": unknown}
-        write_json(path.with_suffix(".json"), facts)
+        with _kept():
+            write_json(path.with_suffix(".json"), facts)
     return Tokens(StoredIds.of(path, kind, facts["tokens"]), facts["unknown"], key)
 
 
@@ -173,7 +195,8 @@ def cached_length(content: str, lines: Iterable[str]) -> int:
         return int(read_json(path)["characters"])
     except (ZooError, KeyError, TypeError, ValueError):
         count = sum(len(line) + 1 for line in lines)
-        write_json(path, {"characters": count})
+        with _kept():
+            write_json(path, {"characters": count})
         return count
 
 
@@ -230,4 +253,4 @@ def _groups(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _key(*parts: str) -> str:
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b("\n".join([RULES, *parts]).encode(), digest_size=16).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
@@ -20,6 +21,7 @@ from zoo.text.subwords import learn_sentencepiece
 KINDS = ("words", "sentencepiece", "characters")
 END, UNKNOWN = 0, 1
 SPECIAL = ("<eos>", "<unk>")
+SPECIALS = re.compile(f"({'|'.join(SPECIAL)})")
 # Rare words are forgotten when there are more different ones: memory does not grow with the corpus.
 MOST_COUNTED = 4_000_000
 
@@ -27,10 +29,10 @@ MOST_COUNTED = 4_000_000
 class Vocabulary:
     """The tokens of a language model; made by `learn_vocabulary` and `load_vocabulary`.
 
-    Id 0 is `<eos>`, the end of every line; id 1 is `<unk>`. `words` splits at blanks and takes the
-    word `<unk>` for what it says, as the published corpora are written. `characters` keeps every
-    character; the end of a line is `<eos>`. Nothing is normalised but case, if `lowercase`; what
-    sentencepiece learned normalises by its own rule (NFKC).
+    Id 0 is `<eos>`, the end of every line; id 1 is `<unk>`. `words` splits at blanks. It and
+    `sentencepiece` take these two in a text for what they say: so the published corpora are
+    written. `characters` keeps every character. Nothing is normalised but case, if `lowercase`;
+    what sentencepiece learned normalises by its own rule (NFKC).
 
     Args:
         kind: `words`, `sentencepiece` or `characters`.
@@ -79,9 +81,20 @@ class Vocabulary:
                 [*[get(character, UNKNOWN) for character in line], *last] for line in lines
             )
         else:
-            encoded = self._processor.encode(list(lines))
-            found = chain.from_iterable([*ids, *last] for ids in encoded)
+            found = chain.from_iterable([*ids, *last] for ids in self._subwords(lines))
         return np.fromiter(found, np.int32)
+
+    def _subwords(self, lines: Sequence[str]) -> Iterator[list[int]]:
+        """Yield the ids of each line; `<unk>` and `<eos>` in it are these tokens."""
+        if not any(special in line for line in lines for special in SPECIAL):
+            yield from self._processor.encode(list(lines))
+            return
+        for line in lines:
+            ids: list[int] = []
+            for part in SPECIALS.split(line):
+                known = part in SPECIAL
+                ids += [self._ids[part]] if known else self._processor.encode(part)
+            yield ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids; `<eos>` is a line break."""
@@ -147,7 +160,8 @@ def learn_vocabulary(
     if vocabulary_size < 4:
         raise ZooError(f"`vocabulary_size` must be at least 4. Received: {vocabulary_size}.")
     if kind == "sentencepiece":
-        model = learn_sentencepiece(lines, vocabulary_size=vocabulary_size, lowercase=lowercase)
+        known = (SPECIALS.sub(" ", line) for line in lines)
+        model = learn_sentencepiece(known, vocabulary_size=vocabulary_size, lowercase=lowercase)
         return Vocabulary(kind, lowercase=lowercase, pieces=list(_pieces(model)), model=model)
     counts: Counter[str] = Counter()
     for line in lines:

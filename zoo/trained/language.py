@@ -23,7 +23,7 @@ from zoo.data.part_files import scored_source
 from zoo.data.rows import Columns
 from zoo.data.tokens import Ids, Tokens, cached_tokens
 from zoo.data.windows import windows
-from zoo.errors import ZooError
+from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states
 from zoo.text.vocabulary import END, UNKNOWN, Vocabulary, load_vocabulary
@@ -181,6 +181,7 @@ class TrainedLanguageModel:
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 0,
+        findings: list[Finding] | None = None,
     ) -> str:
         """Return the prompt with `length` tokens more, drawn one after the other.
 
@@ -192,13 +193,17 @@ class TrainedLanguageModel:
             temperature: what logits are divided by; 0 takes the most probable token.
             top_k: only so many of the most probable tokens are drawn from; None is all.
             seed: the same seed gives the same text.
+            findings: what there is to say of the prompt is added to it.
 
         Raises:
             ZooError: a value is out of range.
         """
         _check(length, temperature, top_k)
+        check_seed(seed)
         random = np.random.default_rng(seed)
         ids = np.concatenate([[END], self.vocabulary.encode(prompt.split("\n"))[:-1]])
+        if findings is not None:
+            findings += _unknown(ids[1:])
         logits, states = self._next(tf.constant(ids[None], tf.int32), self.zeros(1))
         drawn: list[int] = []
         for _ in range(length):
@@ -263,6 +268,16 @@ def _check(length: int, temperature: float, top_k: int | None) -> None:
         raise ZooError(f"`temperature` must be 0 or more. Received: {temperature}.")
     if top_k is not None and top_k < 1:
         raise ZooError(f"`top_k` must be at least 1. Received: {top_k}.")
+
+
+def _unknown(ids: np.ndarray) -> list[Finding]:
+    """Return a finding on a prompt that holds what the model does not know."""
+    count = int((ids == UNKNOWN).sum())
+    if not count:
+        return []
+    what = f"{count:,} of the {len(ids):,} tokens of the prompt are unknown to the model."
+    advice = "Its vocabulary is that of its training part; see model/vocabulary.json."
+    return [Finding("warning", what, {"unknown": count, "tokens": len(ids)}, advice)]
 
 
 def _draw(
