@@ -60,6 +60,9 @@ def test_floats_have_one_scale_in_a_whole_dataset(batch, first):
     with load(dataset.map(lambda image, label: (image / 255, label)).batch(batch or 5)) as data:
         np.testing.assert_array_equal(all_pixels(data)[3], x[3])
         assert "no value above 1" not in said(data)
+    small = dataset.map(lambda image, label: (tf.cast(image / 255, tf.bfloat16), label))
+    with load(small.batch(batch or 5)) as data:
+        assert np.abs(all_pixels(data)[3].astype(int) - x[3]).max() <= 1
     with load((floats, y)) as data:
         np.testing.assert_array_equal(all_pixels(data)[3], x[3])
         assert "images: 2 pictures have no value above 1" in said(data)

@@ -319,6 +319,7 @@ def test_the_sheet_of_the_working_directory_has_its_name(zoo_command, tmp_path, 
     monkeypatch.chdir(write_folder(tmp_path / "photos.v2", 4))
     zoo_command("data", ".", "--show", code=0)
     assert (tmp_path / "photos.v2" / "photos.v2-sheet.png").is_file()
+    assert "passed over" not in looked_at(zoo_command, ".")[1]
     monkeypatch.chdir(tmp_path)
     zoo_command("data", "photos.v2/red/..", "--show", code=0)
     assert (tmp_path / "photos.v2-sheet.png").is_file()

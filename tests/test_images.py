@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -572,6 +573,25 @@ def test_a_saved_classifier_keeps_the_scale_of_16_bits(tmp_path):
         ImageClassifier(network, data.classes, data.view.center).save(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "labels.json").read_text())["deep_scale"] == 4095
     assert load_image_classifier(tmp_path / "model").center.deep_scale == 4095
+
+
+def test_sixteen_bits_a_colour_are_told(tmp_path):
+    """Pillow writes no such file: one is made by hand, of 4 x 4 pixels."""
+    write_folder(tmp_path, 4)
+
+    def chunk(kind, content):
+        checked = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + checked
+
+    lines = b"".join(b"\0" + bytes([0, 200, 128, 0, 255, 255]) * 4 for _ in range(4))
+    header = (4).to_bytes(4, "big") * 2 + bytes([16, 2, 0, 0, 0])
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+    (tmp_path / "red" / "deep.png").write_bytes(content)
+    pixel = np.asarray(open_picture(tmp_path / "red" / "deep.png"))[0, 0]
+    assert pixel.tolist() == [0, 128, 255]
+    with load(tmp_path) as data:
+        assert "1 of 16 bits a colour" in said(data) and "the upper 8 are read" in said(data)
 
 
 # --- what is held out

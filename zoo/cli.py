@@ -382,8 +382,10 @@ def _assignment(entry: str) -> tuple[str, Any]:
 
 def _sheet(source: Path) -> Path:
     """Return the file of a sheet, in the working directory, named after the data."""
+    from zoo.data.image_folders import SHEET
+
     whole = source.resolve()
-    return Path(f"{whole.name if whole.is_dir() else whole.stem}-sheet.png")
+    return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")
 
 
 def _paths(paths: list[str] | None) -> str | list[str] | None:

@@ -162,6 +162,8 @@ def shaped(images: np.ndarray, where: str) -> np.ndarray:
             f"{where}: pictures must be (pictures, height, width) or (pictures, height, width, "
             f"channels) with 1, 3 or 4 channels. Received: shape {images.shape}."
         )
+    if images.dtype.name == "bfloat16":  # no number to NumPy
+        return images.astype(np.float32)
     if images.dtype.kind not in "fiub":
         raise ZooError(f"{where}: pixels must be numbers. Received: {images.dtype}.")
     return images

@@ -14,7 +14,7 @@ from PIL import Image
 
 from zoo.data.image_batches import sources
 from zoo.data.labels import looks_like
-from zoo.data.pictures import DEEPEST, check_picture, deep_scale_of
+from zoo.data.pictures import DEEP_COLOURS, DEEPEST, check_picture, deep_scale_of
 from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.errors import ZooError
@@ -151,8 +151,9 @@ def oddities(name: str, looked: Looked) -> list[Finding]:
     """Return findings on grey, transparent, CMYK and turned pictures."""
     kinds = {
         "grey": ("1", "L", "I", "I;16", "I;16B", "I;16L", "F"),
-        "with transparency": ("RGBA", "LA", "PA"),
+        "with transparency": ("RGBA", "LA", "PA", "RGBA;16B"),
         "in CMYK": ("CMYK", "YCCK"),
+        "of 16 bits a colour": DEEP_COLOURS,
     }
     counts = {
         kind: sum(looked.modes.get(mode, 0) for mode in modes) for kind, modes in kinds.items()
@@ -163,6 +164,8 @@ def oddities(name: str, looked: Looked) -> list[Finding]:
         said = ", ".join(f"{count:,} {kind}" for kind, count in odd.items())
         what = f"{name}: of {len(looked.rows):,} pictures {said}: all become red, green and blue."
         hint = "What is transparent becomes white." if "with transparency" in odd else ""
+        if "of 16 bits a colour" in odd:
+            hint = "Of 16 bits the upper 8 are read: images that use the lower ones are black."
         found.append(Finding("info", what, odd, hint))
     if looked.turned:
         what = f"{name}: {_count(looked.turned)} turned upright by their EXIF data."

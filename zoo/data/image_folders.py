@@ -29,6 +29,7 @@ from zoo.data.tables import TABLES, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
+SHEET = "-sheet.png"  # behind the name of a folder: what `zoo data --show` writes of it
 METADATA = tuple(f"metadata{ending}" for ending in (".csv", ".jsonl", ".parquet"))
 NO_CLASSES = (
     "Put the pictures of each class into a folder of its name, or give a table of paths and labels"
@@ -177,7 +178,8 @@ class Folder:
         tables = [each for each in files if each.name.lower() in METADATA]
         if tables and len(classes) < 2:
             return self.read_table(tables[0])
-        loose = [each for each in files if is_image(each)]
+        sheet = f"{folder.resolve().name}{SHEET}"
+        loose = [each for each in files if each.name != sheet and is_image(each)]
         if not classes:
             raise ZooError(_no_classes(folder, files, loose))
         training = self.training and name == "train"

@@ -22,6 +22,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # no other decoder is ever trie
 ASPECTS = (3 / 4, 4 / 3)  # of random parts (Szegedy 2014)
 SHARP = 2.0  # times the wanted size, down to which a large picture is first averaged
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # grey of more than 8 bits
+DEEP_COLOURS = ("RGB;16B", "RGBA;16B")  # of a PNG
 DEEPEST = 65535  # largest value of 16 bits
 
 # Where a picture is: a file, its bytes, or pixels `(height, width)` or `(height, width, channels)`.
@@ -42,7 +43,8 @@ class Checked:
         digest: hash of the file or of the pixels.
         width: of the upright picture, in pixels.
         height: of the upright picture, in pixels.
-        mode: Pillow's name for its colours, such as `RGB`, `L` (grey) or `CMYK`.
+        mode: Pillow's name for its colours, such as `RGB`, `L` (grey) or `CMYK`; `RGB;16B` of a PNG
+            with 16 bits a colour, of which Pillow reads the upper 8.
         turned: whether its EXIF data say that it is not stored upright.
         peak: largest value of an image of 16 bits grey; -1 for all others.
         problem: why it cannot be read; empty when it can.
@@ -68,7 +70,7 @@ def check_picture(source: AnySource) -> Checked:
         if not content:
             return Checked(problem="is empty")
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            mode, turned = image.mode, image.getexif().get(0x0112, 1) in range(2, 9)
+            mode, turned = _mode(image), image.getexif().get(0x0112, 1) in range(2, 9)
             width, height = image.size
             if image.getexif().get(0x0112, 1) >= 5:  # turned by a quarter
                 width, height = height, width
@@ -192,6 +194,12 @@ def coloured(image: Image.Image, deep_scale: int = DEEPEST) -> Image.Image:
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
     return image.convert("RGB")
+
+
+def _mode(image: Image.Image) -> str:
+    """Return the colours of an image that is opened and not yet read."""
+    stored = [tile[3] for tile in getattr(image, "tile", ()) if isinstance(tile[3], str)]
+    return next((mode for mode in stored if mode in DEEP_COLOURS), image.mode)
 
 
 def _digest(content: bytes) -> int:
