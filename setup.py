@@ -18,9 +18,21 @@ setup(
     description="A Keras / TensorFlow model zoo with tuned defaults, each with its reason",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
-    license_files=["LICENSE"],
-    python_requires=">=3.11",
+    author="The zoo's authors",
+    keywords=["keras", "tensorflow", "presets", "text classification", "language model", "resnet"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: {version}" for version in ("3.11", "3.12", "3.13")),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    license_expression="Apache-2.0 AND CC-BY-4.0",  # the second is of two of the bundled data sets
+    license_files=["LICENSE", "zoo/data/bundled/ATTRIBUTION.md"],
+    python_requires=">=3.11,<3.14",  # those that TensorFlow 2.21 has wheels for
     packages=[
         *find_packages(include=["zoo", "zoo.*"]),
         "zoo._presets",

@@ -1,6 +1,7 @@
 """A module imports only from rows above its own; models and layers know Keras only."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,9 +62,17 @@ def test_files_stay_small() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["presets"], ["explain", "textcnn"], ["advice", "A47"]]
+    "arguments",
+    [["--version"], ["--help"], ["presets"], ["explain", "textcnn"], ["advice", "A47"], ["runs"]],
+    ids=lambda arguments: arguments[0],
 )
-def test_light_commands_load_no_tensorflow(arguments: list[str]) -> None:
+def test_light_commands_load_no_tensorflow(arguments: list[str], tmp_path: Path) -> None:
+    figures = {"accuracy": 0.5, "loss": 0.7}
+    metrics = {"model": "textcnn", "preset": "default", "validation": figures, "seconds": 1.0}
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "a" / "metrics.json").write_text(
+        json.dumps(metrics | {"baseline": {"validation": figures}, "test": None})
+    )
     code = (
         "import sys; sys.argv = ['zoo', *sys.argv[1:]]\n"
         "from zoo.__main__ import main\n"
@@ -73,8 +82,9 @@ def test_light_commands_load_no_tensorflow(arguments: list[str]) -> None:
         "if m in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
     assert done.stdout
     assert done.stderr.strip() == "[]"
 

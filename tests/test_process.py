@@ -65,8 +65,7 @@ def test_signals_end_every_command(
     def signalled(*_, **__):
         signal.raise_signal(number)
 
-    for owner in ("zoo.quiet", "zoo.cli"):
-        monkeypatch.setattr(f"{owner}.load_tensorflow", signalled)
+    monkeypatch.setattr("zoo.cli.load_tensorflow", signalled)
     monkeypatch.setattr("zoo.run.list_runs", signalled)
     ended = zoo_command(*command, code=code)
     assert ended.stderr == "zoo: interrupted.\n"
@@ -132,6 +131,13 @@ def test_closed_streams(closed, code, written) -> None:
     code_of = f"import os\nsys.exit(ended(lambda: os.write({closed}, b'') or print('done')))"
     done = program(code_of, preexec_fn=lambda: os.close(closed))
     assert (done.returncode, (done.stdout, done.stderr)) == (code, written)
+
+
+def test_a_closed_stdin_is_one_message(zoo_command, trained, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it
+    ended = zoo_command("predict", trained.path, code=1)
+    assert ended.stderr.startswith("zoo: standard input is closed. Pipe lines into the command")
+    assert ended.stdout == ""
 
 
 @pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "latin1"}, {"LC_ALL": "C"}])

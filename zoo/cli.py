@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +30,7 @@ from zoo.options import (
 from zoo.plain_yaml import parse_value
 from zoo.preset import explain as explain_preset
 from zoo.preset import load_preset, summaries
+from zoo.process import standard_input
 from zoo.quiet import load_tensorflow
 
 app = typer.Typer(
@@ -81,6 +81,7 @@ def train(
         strategy_for(devices)
 
     load_tensorflow(choose_devices)
+    from zoo.distribute import is_chief, strategy_for
     from zoo.jobs.train import train as run_training
 
     changes = dict(_assignment(entry) for entry in set or [])
@@ -103,7 +104,7 @@ def train(
         resume=resume,
         note=note,
     )
-    if run is None:  # a worker that is not the first
+    if not is_chief(strategy_for(devices)):
         return
     if as_json:
         _print_json(show.train_document(run))
@@ -173,7 +174,7 @@ def predict(
     if loaded.task == "image-classification" and not files:
         raise ZooError("predict needs the paths of images, of folders, or of tables of paths.")
     if loaded.task != "image-classification":
-        given = (sys.stdin.buffer if each == "-" else Path(each) for each in files or ["-"])
+        given = (standard_input() if each == "-" else Path(each) for each in files or ["-"])
     findings: list[Finding] = []
     broken = total = 0
     for each in given:
@@ -346,7 +347,6 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the finished runs in a folder, oldest first."""
-    load_tensorflow()
     from zoo.run import list_runs
 
     found = list_runs(folder)

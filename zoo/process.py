@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from zoo.errors import Interrupted, ZooError
 from zoo.training.interruption import Stopped, stop_signals
@@ -92,6 +92,17 @@ class _Output(io.FileIO):
         except OSError as error:
             self.failed = True
             raise ZooError(f"standard output: cannot be written: {error.strerror}.") from error
+
+
+def standard_input() -> BinaryIO:
+    """Return the bytes of stdin.
+
+    Raises:
+        ZooError: it is closed.
+    """
+    if sys.stdin is None:
+        raise ZooError("standard input is closed. Pipe lines into the command, or name a file.")
+    return sys.stdin.buffer
 
 
 @contextlib.contextmanager

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo.data.rows import Columns
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset import Preset, load_preset
-from zoo.trained.language import TrainedLanguageModel, load_language_model
-from zoo.trained.pictures import ImageClassifier, load_image_classifier
-from zoo.trained.texts import TextClassifier, load_text_classifier
 
-TrainedModel = TextClassifier | ImageClassifier | TrainedLanguageModel
-LOADERS: dict[str, Callable[[Path], TrainedModel]] = {
-    "text-classification": load_text_classifier,
-    "image-classification": load_image_classifier,
-    "language-modeling": load_language_model,
-}
+if TYPE_CHECKING:  # TensorFlow is loaded with a run's model, not with its figures
+    from zoo.data.rows import Columns
+    from zoo.trained.language import TrainedLanguageModel
+    from zoo.trained.loading import TrainedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +55,8 @@ class Run:
         Raises:
             ZooError: environment.json is damaged.
         """
+        from zoo.data.rows import Columns
+
         path = self.path / "environment.json"
         found = _document(path).get("columns") if path.is_file() else None  # older runs have none
         if found is None:
@@ -82,10 +78,14 @@ class Run:
         Raises:
             ZooError: a file is missing or damaged.
         """
-        return LOADERS[self.task](self.path / "model")
+        from zoo.trained.loading import load_trained
+
+        return load_trained(self.task, self.path / "model")
 
     @property
     def _language_model(self) -> TrainedLanguageModel:
+        from zoo.trained.language import TrainedLanguageModel
+
         if not isinstance(self.model, TrainedLanguageModel):
             raise ZooError(
                 f"{self.path}: is a classifier, no language model. Use predict or evaluate."
@@ -149,6 +149,8 @@ class Run:
             keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read, instead
                 of raising.
         """
+        from zoo.trained.language import TrainedLanguageModel
+
         if isinstance(self.model, TrainedLanguageModel):
             raise ZooError(
                 f"{self.path}: is a language model, no classifier. Use generate or score."

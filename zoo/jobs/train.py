@@ -27,6 +27,7 @@ from zoo.data.pipeline import Place
 from zoo.distribute import (
     check_agreement,
     distributed,
+    gathered_texts,
     is_chief,
     others_watched,
     strategy_for,
@@ -74,7 +75,7 @@ def train(
     resume: bool = False,
     note: str = "",
     verbose: bool = True,
-) -> Run | None:
+) -> Run:
     """Train a model on files, a table or arrays, and return the run.
 
     Args:
@@ -104,7 +105,8 @@ def train(
         verbose: whether progress is shown on stderr.
 
     Returns:
-        The finished run; None on all workers but the first, which writes it.
+        The finished run. Of several workers the first writes it, and the others return the same
+        folder, which they can read if they share it.
 
     Raises:
         ZooError: data, preset or folder are not usable; the run to go on with had other settings,
@@ -154,8 +156,8 @@ def train(
             if stop.asked is None:
                 raise
             raise Interrupted(str(error) if chief else "interrupted.", stop.asked) from error
-        wait_for_all(strategy)
-        return run if chief else None
+        written = gathered_texts(strategy, str(place.absolute()))[0]
+        return run if chief else Run(Path(written))
 
 
 @contextlib.contextmanager
