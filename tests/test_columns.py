@@ -3,11 +3,13 @@
 import gzip
 import json
 import os
+import time
 
 import pandas
 import pytest
 from conftest import sentences, write_csv
 
+from zoo import ZooError
 from zoo.data.columns import Look, look_at, numbers_rows, quoted
 from zoo.data.tables import read_rows
 
@@ -167,3 +169,24 @@ def test_of_many_classes_the_largest_are_shown(zoo_command, tmp_path) -> None:
     assert "400 rows, 80 classes" in ended.stdout
     assert "and 30 smaller classes" in ended.stdout
     assert ended.stdout.count("class ") < 70
+
+
+def test_columns_with_numbers_for_names(zoo_command, tmp_path) -> None:
+    frame = pandas.DataFrame([row[1:] for row in ROWS])
+    with pytest.raises(ZooError, match="numbers for names, as without a header"):
+        list(read_rows(frame))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    ended = zoo_command("data", tmp_path / "a.csv", code=1)
+    assert "numbers for names" in ended.stderr
+    zoo_command("data", tmp_path / "a.csv", "--text", "0", "--label", "1", code=0)
+
+
+def test_rows_with_keys_of_their_own(tmp_path) -> None:
+    documents = [
+        {"text": text, "label": label} | {f"{n}-{key}": key for key in range(500)}
+        for n, text, label in ROWS
+    ]
+    started = time.perf_counter()
+    found = next(read_rows(write_json(tmp_path / "a.jsonl", documents)))
+    assert found.texts == [row[1] for row in ROWS]
+    assert time.perf_counter() - started < 3

@@ -76,13 +76,16 @@ def test_numbers_are_no_classes(zoo_command, tmp_path) -> None:
     assert "Is this the label column?" in ended.stderr and "regression is not" in ended.stderr
 
 
-def test_paths_of_images_are_no_texts(zoo_command, tmp_path) -> None:
+def test_paths_of_images_are_no_texts(zoo_command, trained, tmp_path) -> None:
     rows = [(f"img/{label}/{n}.PNG", label) for n, (_, label) in enumerate(ROWS)]
     path = write_csv(tmp_path / "a.csv", rows, ("filename", "label"))
     found = findings(zoo_command("data", path, "--json", code=0))
     what = next(what for what in found if "the texts are paths of images" in what)
     assert found[what]["level"] == "warning"
     assert "zoo train resnet" in found[what]["next"]
+
+    ended = zoo_command("predict", trained.path, path, "--text", "filename", code=0)
+    assert "the texts are paths of images" in ended.stderr
 
 
 def test_columns_of_paths_are_told_where_no_column_is_the_text(zoo_command, tmp_path) -> None:

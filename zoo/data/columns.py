@@ -131,6 +131,11 @@ def not_told(where: str, names: Sequence[str], what: str, looks: Mapping[str, Lo
     """
     message = f"{where}: which column is the {what}? Columns: {quoted(names)}. "
     option = "--label" if what == "label" else "--text"
+    if all(name.isdigit() for name in names):
+        return (
+            f"{message}They have numbers for names, as without a header: call them text and label, "
+            "or name them with --text and --label."
+        )
     if is_headless(names, looks):
         header = "path,label" if what == "path" else "text,label"
         return f"{message}The first line looks like data: put a header such as {header} above it."

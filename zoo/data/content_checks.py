@@ -31,12 +31,16 @@ DEGREES = {
 
 def image_paths(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when the texts are the paths of images."""
-    texts = list(store.iter_texts(rows[:PROBED]))
+    return paths_in(store.place(0)[0], list(store.iter_texts(rows[:PROBED])))
+
+
+def paths_in(where: str, texts: Sequence[str]) -> list[Finding]:
+    """Return a finding when the first of some texts are the paths of images."""
+    texts = texts[:PROBED]
     endings = (*SUFFIXES, *UNREAD)
     paths = [t for t in texts if len(t) < LONGEST_PATH and t.strip().lower().endswith(endings)]
     if not texts or len(paths) < 0.9 * len(texts):
         return []
-    where = store.place(0)[0]
     what = f"{where}: the texts are paths of images, such as '{paths[0].strip()}'."
     hint = (
         f"To look at the images: `zoo data {where} --preset resnet/default`; to learn from them: "

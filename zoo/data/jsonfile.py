@@ -140,8 +140,11 @@ def _columns(where: str, documents: list[dict[str, Any]], wanted: Wanted) -> Col
     if nested and shape:
         raise ZooError(f"{where}: {shape}")
     names = list(dict.fromkeys(name for document in documents for name in document))
-    some = documents[:FIRST_VALUES]
-    looks = {name: look_at(name, [each.get(name) for each in some]) for name in names}
+    values: dict[str, list[Any]] = {}
+    for document in documents[:FIRST_VALUES]:
+        for name, value in document.items():
+            values.setdefault(name, []).append(value)
+    looks = {name: look_at(name, some) for name, some in values.items()}
     try:
         return choose_columns(where, names, wanted, looks)
     except ZooError as error:

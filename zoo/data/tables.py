@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from zoo.data.checks import columns_read, noted_in
+from zoo.data.content_checks import paths_in
 from zoo.data.csvfile import read_csv
 from zoo.data.encodings import check_encoding
 from zoo.data.endings import COMPRESSIONS as COMPRESSIONS
@@ -121,6 +122,7 @@ def read_texts(
             if findings is not None:
                 if rows.first == 1:
                     findings += columns_read(rows.file, rows.columns, trained=trained)
+                    findings += paths_in(rows.file, rows.texts)
                 findings += noted_in(rows)
             yield from map(mended, rows.texts)
     else:
