@@ -83,6 +83,27 @@ def test_workers_end_with_the_launcher() -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_reach_the_workers_and_are_the_exit_code(number, code) -> None:
+    """Also where one that lost the others ends as if it had failed."""
+    program = (
+        "import os, json, signal, sys, time\n"
+        "own = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
+        "def stopped(*_): sys.exit(1 if own == 0 else 130)\n"
+        "for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, stopped)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(100)\n"
+    )
+    with subprocess.Popen(
+        [*LAUNCH, sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as launcher:
+        assert sorted(launcher.stdout.readline() for _ in range(2)) == [
+            "[worker 0] ready\n", "[worker 1] ready\n",
+        ]  # fmt: skip
+        launcher.send_signal(number)
+        assert launcher.wait(timeout=60) == code
+
+
 def test_a_killed_worker_ends_the_others_and_resume_goes_on(tmp_path) -> None:
     data = write_csv(tmp_path / "rows.csv", sentences(400))
     train = ["zoo", "train", "textcnn", str(data), "--out", str(tmp_path / "run"), *SMALL]
@@ -112,6 +133,7 @@ def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> Non
     train = ["zoo", "train", "textcnn", str(data), *options]
     done = run(*train, "--out", str(tmp_path / "two"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert all(line.startswith("[worker 0] ") for line in done.stdout.splitlines())
     alone = [sys.executable, "-m", *train, "--out", str(tmp_path / "one")]
     subprocess.run(alone, check=True, capture_output=True, cwd=tmp_path)
     import zoo

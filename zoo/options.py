@@ -60,7 +60,7 @@ def flag(name: str, text: str) -> Any:
 Json = Annotated[bool, flag("--json", "One JSON document on stdout.")]
 Text = Annotated[
     str | None,
-    typer.Option("--text", help="Text column, several joined by commas; or that of picture files."),
+    typer.Option("--text", help="Text column, several joined by commas; or that of image files."),
 ]
 DropMissing = Annotated[
     bool, flag("--drop-missing", "Leave out rows without a label, and unreadable images.")
@@ -77,7 +77,7 @@ WITH_LABELS = (
     "As for training: CSV, TSV, JSON lines, Parquet, .npz or a folder, with labels; or a corpus."
 )
 WITHOUT_LABELS = (
-    "Texts: a line each (- is stdin), CSV, TSV, JSON lines or Parquet. Pictures: files and folders."
+    "Texts: a line each (- is stdin), CSV, TSV, JSON lines or Parquet. Images: files and folders."
 )
 DataPath = Annotated[
     list[str] | None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -75,7 +78,19 @@ def write_archive(
             folder.rmdir()
         beside.replace(folder)
     except (OSError, tf.errors.OpError) as error:
-        raise ZooError(f"{folder}: cannot be written: {error}.") from error
+        raise ZooError(
+            f"{folder}: cannot be written: {_system_error(error)}. Free some space or choose "
+            "another folder; nothing was left there."
+        ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _system_error(error: Exception) -> str:
+    """Return what the system said; TensorFlow puts names of its ops and paths around it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    message = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", " ".join(str(error).split())).strip()
+    known = [word for code in errno.errorcode if (word := os.strerror(code)) in message]
+    return max(known, key=len, default=message.rstrip("."))
