@@ -73,6 +73,21 @@ def test_files_are_shown_to_the_network_as_in_training(name, tmp_path) -> None:
     np.testing.assert_allclose(served, center(path).astype(float), atol=2)
 
 
+@pytest.mark.parametrize("scale", [255, 4095, 65535])
+def test_grey_of_16_bits_has_the_scale_of_training(scale, tmp_path) -> None:
+    path = tmp_path / "deep.png"
+    deep = GENERATOR.integers(0, scale + 1, (30, 40)).astype(np.uint16)
+    path.write_bytes(content(Image.fromarray(deep), "PNG"))
+    center = Center(16, 1.0, scale)
+    expected = center(path).astype(float)
+    assert expected.max() > 150
+    served = read_images(tf.constant([path.read_bytes()]), center).numpy()[0]
+    np.testing.assert_allclose(served, expected, atol=2)
+    # What is beyond the scale is white.
+    white = content(Image.fromarray(np.full((9, 9), 65535, np.uint16)), "PNG")
+    assert (read_images(tf.constant([white]), center).numpy() == 255).all()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_sizes_are_read_before_anything_is_decoded(name, monkeypatch) -> None:
     assert problem(FILES[name]) == ""

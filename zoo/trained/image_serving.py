@@ -24,7 +24,8 @@ def read_images(contents: tf.Tensor, center: Center) -> tf.Tensor:
     size = center.size
 
     def decode(content: tf.Tensor) -> tf.Tensor:
-        return center_part(decode_picture(content, size), size, center.fraction)
+        image = decode_picture(content, size, center.deep_scale)
+        return center_part(image, size, center.fraction)
 
     problems = tf.map_fn(problem, contents)
     with tf.control_dependencies([_check(problems)]):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
-from zoo.data.pictures import SHARP
+from zoo.data.pictures import DEEPEST, SHARP
 from zoo.trained.gif_frames import first_image
 
 RATIOS = (1, 2, 4, 8)  # by which the decoder of JPEG files may shrink
@@ -19,7 +20,9 @@ LITTLE, BIG = b"II*\x00", b"MM\x00*"
 
 
 @tf.autograph.experimental.do_not_convert
-def decode_picture(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
+def decode_picture(
+    content: tf.Tensor, least: int | None = None, deep_scale: int = DEEPEST
+) -> tf.Tensor:
     """Return uint8 pixels `(height, width, 3)`, upright, transparent parts white.
 
     The first picture of an animation. The transparency of a GIF and of a PNG whose colours are not
@@ -28,6 +31,7 @@ def decode_picture(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
     Args:
         content: bytes of a file in which `zoo.trained.image_headers.problem` finds none.
         least: shorter side that is needed; a JPEG may come smaller than it is, but not than this.
+        deep_scale: value of a grey PNG of 16 bits that becomes white.
     """
     gif = tf.equal(tf.strings.substr(content, 0, 4), b"GIF8")
 
@@ -35,7 +39,13 @@ def decode_picture(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
         one = tf.cond(gif, lambda: first_image(content), lambda: _with_alpha(content))
         return tf.io.decode_image(one, channels=0, expand_animations=False)
 
-    image = tf.cond(tf.io.is_jpeg(content), lambda: _decode_jpeg(content, least), decode)
+    image = tf.case(
+        [
+            (tf.io.is_jpeg(content), lambda: _decode_jpeg(content, least)),
+            (_is_deep(content), lambda: _decode_deep(content, deep_scale)),
+        ],
+        default=decode,
+    )
     image.set_shape([None, None, None])
     return upright(_on_white(image), orientation(content))
 
@@ -60,6 +70,20 @@ def _decode_jpeg(content: tf.Tensor, least: int | None) -> tf.Tensor:
         tf.reduce_sum(tf.cast(spare >= RATIOS[1:], tf.int32)),
         [functools.partial(decode, ratio) for ratio in RATIOS],
     )
+
+
+def _is_deep(content: tf.Tensor) -> tf.Tensor:
+    """Whether a file is a PNG of 16 bits grey."""
+    starts = tf.equal(tf.strings.substr(content, 1, 3), b"PNG")
+    kind = tf.strings.substr(content, tf.where(starts, 24, 0), 2)
+    return starts & tf.equal(kind, b"\x10\x00")
+
+
+def _decode_deep(content: tf.Tensor, deep_scale: int) -> tf.Tensor:
+    """Decode a PNG of 16 bits grey to bytes, as `zoo.data.pictures.coloured` does."""
+    values = np.minimum(np.arange(DEEPEST + 1) * 255 // deep_scale, 255).astype(np.uint8)
+    image = tf.io.decode_png(content, dtype=tf.uint16)
+    return tf.gather(tf.constant(values), tf.cast(image, tf.int32))
 
 
 def _with_alpha(content: tf.Tensor) -> tf.Tensor:
