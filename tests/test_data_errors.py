@@ -194,6 +194,7 @@ def broken_dataset() -> tf.data.Dataset:
     [
         (None, "of type NoneType cannot be read"),
         ({"train": 1, "test": 2}, "of type dict.*Choose one of 'train', 'test'"),
+        ({"text": ["a"], "label": ["b"]}, r"of type dict.*pandas\.DataFrame\(data\)"),
         ([["a"], ["b"]], "of type list"),
         ((["a", "b"], ["x"]), "same length.*2 texts and 1 labels"),
         ((np.zeros((2, 2)), [1, 2]), "texts must have one dimension"),

@@ -19,7 +19,9 @@ from PIL import Image
 import zoo
 from zoo import ZooError
 from zoo.data.inputs import text_batches
+from zoo.data.text import load_data
 from zoo.files import read_json, write_json
+from zoo.preset import load_preset
 
 HEADER = ("head", "lead", "text", "mark", "label")
 
@@ -242,6 +244,22 @@ def test_predict_refuses_what_is_no_text(trained, given, message) -> None:
 def test_evaluate_refuses_data_without_labels(trained, data, message) -> None:
     with pytest.raises(ZooError, match=message):
         trained.evaluate(data)
+
+
+@pytest.mark.parametrize("data", [([], []), pandas.DataFrame({"text": [], "label": []})])
+def test_train_refuses_data_without_rows(data, tmp_path) -> None:
+    with pytest.raises(ZooError, match="the data of the train part hold no rows"):
+        zoo.train("textcnn", data, out=tmp_path / "run", verbose=False)
+    with pytest.raises(ZooError, match="the data of the test part hold no rows"):
+        zoo.train("textcnn", (["a"], ["b"]), test=data, out=tmp_path / "run", verbose=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_reads_one_hot_labels(tmp_path) -> None:
+    texts = [text for text, _ in sentences(12)]
+    settings = load_preset("textcnn").data
+    with load_data((texts, np.eye(2)[[0, 1] * 6]), settings=settings, vocabulary_size=99) as data:
+        assert data.classes == [0, 1]
 
 
 def test_evaluate_leaves_out_rows_without_a_label_when_asked(trained, tmp_path, zoo_command):

@@ -86,7 +86,7 @@ def read_rows(
     elif hasattr(source, "with_format") and hasattr(source, "iter"):
         yield from read_hugging_face(source, wanted)
     else:
-        several = f" Choose one of {quoted(map(str, source))}." if isinstance(source, dict) else ""
+        several = _of_dict(source) if isinstance(source, dict) else ""
         raise ZooError(
             f"data of type {type(source).__name__} cannot be read. Accepted: a path or a list of "
             "paths, (texts, labels), a table that speaks Arrow (pandas, polars, pyarrow, Hugging "
@@ -150,6 +150,13 @@ def row_pieces(source: Any) -> Pieces:
     if len(paths) > 1:
         return Pieces.of_list(paths)
     return folder_pieces(paths[0]) if paths[0].is_dir() else Pieces(str(paths[0]))
+
+
+def _of_dict(source: dict[Any, Any]) -> str:
+    """Return what to do with a dictionary: of columns, or of data sets."""
+    if source and all(isinstance(each, list | tuple) for each in source.values()):
+        return " A dictionary of columns becomes one with pandas.DataFrame(data)."
+    return f" Choose one of {quoted(map(str, source))}."
 
 
 def _are_paths(source: Any) -> bool:

@@ -169,7 +169,9 @@ def load_data(
         sources = part_sources(source, validation, test, row_pieces, findings)
         for name, each in sources.items():
             stores[name] = Store(read_rows(each, text=text, label=label))
-        for store in stores.values():
+        for name, store in stores.items():
+            if not len(store):
+                raise ZooError(f"the data of the {name} part hold no rows.")
             whole_labels(store, findings)
             findings += checks.reading(store)
         parts = _used_rows(given_parts(stores, findings), classes, drop_missing, findings)
