@@ -6,6 +6,7 @@ import os
 import time
 
 import pandas
+import pyarrow
 import pytest
 from conftest import sentences, write_csv
 
@@ -89,7 +90,7 @@ def test_what_numbers_the_rows_is_neither_label_nor_text(ending, zoo_command, tm
     assert "which column is the text" in zoo_command("data", number, code=1).stderr
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
 def test_columns_of_0_and_1_are_no_label(ending, zoo_command, tmp_path) -> None:
     rows = [(n, text, int(x == "good"), int(x == "bad")) for n, text, x in ROWS]
     path = write_table(tmp_path / f"a{ending}", ["id", "comment_text", "good", "bad"], rows)
@@ -190,3 +191,16 @@ def test_rows_with_keys_of_their_own(tmp_path) -> None:
     found = next(read_rows(write_json(tmp_path / "a.jsonl", documents)))
     assert found.texts == [row[1] for row in ROWS]
     assert time.perf_counter() - started < 3
+
+
+def test_frames_whose_columns_cannot_be_told() -> None:
+    texts = [row[1] for row in ROWS]
+    flags = pandas.DataFrame({"text": texts, "good": [1, 0] * 30, "bad": [0, 1] * 30})
+    with pytest.raises(ZooError, match="'good', 'bad' hold 0 and 1"):
+        list(read_rows(flags))
+    twice = pandas.DataFrame([["a", "b", "c"]], columns=["text", "text", "label"])
+    with pytest.raises(ZooError, match="cannot be read as Arrow: Duplicate column names"):
+        list(read_rows(twice))
+    images = pyarrow.table({"image": [{"bytes": b"x", "path": "a.png"}], "label": ["a"]})
+    with pytest.raises(ZooError, match="'image' holds images"):
+        list(read_rows(images))

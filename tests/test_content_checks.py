@@ -92,4 +92,4 @@ def test_columns_of_paths_are_told_where_no_column_is_the_text(zoo_command, tmp_
     rows = [(f"{n}.png", *labels) for n, labels in enumerate([("1", "0"), ("0", "1")] * 9)]
     path = write_csv(tmp_path / "a.csv", rows, ("image_id", "red", "blue"))
     ended = zoo_command("data", path, code=1)
-    assert "'image_id' holds paths of images: for those, zoo train resnet" in ended.stderr
+    assert "'image_id' holds images or paths of images" in ended.stderr

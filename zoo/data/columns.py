@@ -43,7 +43,7 @@ class Look:
         kind: `text`; `number`; `flag`, where all are 0 or 1; `nested`, where one is a list or an
             object.
         holds_name: whether the column's name is among its own values: then it is no name.
-        images: whether all are names of image files.
+        images: whether all are images, or names of image files.
         fields: names of the fields of nested objects.
     """
 
@@ -142,8 +142,8 @@ def not_told(where: str, names: Sequence[str], what: str, looks: Mapping[str, Lo
     images = [name for name in names if name in looks and looks[name].images]
     if images and what == "text":
         return (
-            f"{message}{quoted(images)} holds paths of images: for those, zoo train resnet, and "
-            "zoo data with --preset resnet/default."
+            f"{message}{quoted(images)} holds images or paths of images: for those, zoo train "
+            "resnet, and zoo data with --preset resnet/default."
         )
     flags = [name for name in names if name in looks and looks[name].kind == "flag"]
     if what == "label" and len(flags) > 1:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from zoo.data.columns import Look
+from zoo.data.columns import FIRST_VALUES, Look, look_at
 from zoo.data.label_arrays import WEIGHTS, class_labels
 from zoo.data.part_column import part_text
 from zoo.data.rows import (
@@ -24,6 +24,8 @@ from zoo.data.rows import (
     text_of,
 )
 from zoo.errors import ZooError
+
+SHOWN = 300  # characters of another library's message
 
 
 def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
@@ -68,7 +70,11 @@ def read_arrow(
         ZooError: the table has no such column, or it holds neither strings nor numbers.
     """
     looks = {field.name: _look(field.type) for field in schema}
-    columns = choose_columns(where, schema.names, wanted, looks)
+    try:
+        columns = choose_columns(where, schema.names, wanted, looks)
+    except ZooError:
+        # With what the numbers are, so that columns of 0 and 1 are told.
+        columns = choose_columns(where, schema.names, wanted, looks | _flags(schema, read))
     first = 1
     for batch in read(columns.names):
         for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -97,8 +103,8 @@ def read_stream(source: Any, wanted: Wanted) -> Iterator[Rows]:
     try:
         reader = pa.RecordBatchReader.from_stream(source)
         yield from read_arrow("table", reader.schema, lambda _: reader, wanted)
-    except pa.ArrowException as error:
-        raise ZooError(f"table: cannot be read as Arrow: {error}.") from error
+    except (pa.ArrowException, ValueError) as error:  # of pandas: a name is there twice
+        raise ZooError(f"table: cannot be read as Arrow: {str(error)[:SHOWN]}.") from error
 
 
 def read_hugging_face(source: Any, wanted: Wanted) -> Iterator[Rows]:
@@ -175,13 +181,27 @@ def in_list(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
     return values
 
 
+def _flags(
+    schema: pa.Schema, read: Callable[[list[str]], Iterable[pa.RecordBatch | pa.Table]]
+) -> dict[str, Look]:
+    """Return what the first values of some columns of integers are."""
+    names = [field.name for field in schema if pa.types.is_integer(field.type)]
+    names = [name for name in names if schema.names.count(name) == 1][:FIRST_VALUES]
+    head = next(iter(read(names)), None) if names else None
+    if head is None:
+        return {}
+    head = head.slice(0, FIRST_VALUES)
+    return {name: look_at(name, head.column(name).to_pylist()) for name in names}
+
+
 def _look(kind: pa.DataType) -> Look:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_boolean(kind):
         return Look("flag")
     if pa.types.is_struct(kind):
-        return Look("nested", fields=tuple(field.name for field in kind))
+        fields = tuple(field.name for field in kind)
+        return Look("nested", images={"bytes", "path"} <= set(fields), fields=fields)
     if pa.types.is_nested(kind):
         return Look("nested")
     texts = (
