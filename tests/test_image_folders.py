@@ -118,7 +118,7 @@ def test_a_folder_around_the_classes_or_parts(zoo_command, tmp_path):
     assert "the one class 'red'" in zoo_command("data", tmp_path / "d", code=1).stderr
 
 
-def test_the_part_that_is_scored(tmp_path):
+def test_the_part_that_is_scored(zoo_command, tmp_path):
     def scored(*names):
         for number, name in enumerate(names):
             write_folder(tmp_path / name, 2, first=10 * number)
@@ -133,6 +133,12 @@ def test_the_part_that_is_scored(tmp_path):
     write_folder(tmp_path / "around" / "photos", 2)
     with pytest.raises(ZooError, match=r"training: 'photos'.* Did you mean .*/around/photos\?"):
         load_pictures(tmp_path / "around", classes=["blue", "red"])
+    ended = zoo_command(
+        "train", "resnet", write_folder(tmp_path / "d", 4), "--test", tmp_path / "around",
+        "--out", tmp_path / "run", code=1,
+    )  # fmt: skip
+    assert "test holds labels unknown to training: 'photos'" in ended.stderr
+    assert f"Did you mean {tmp_path}/around/photos?" in ended.stderr
     for path in (tmp_path / "flat" / "pred").parent, tmp_path / "flat" / "pred":
         path.mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "flat" / "pred" / "a.png")

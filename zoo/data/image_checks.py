@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -277,13 +278,22 @@ def unknown_labels(
     store: Store, rows: np.ndarray, labels: list[str], name: str, classes: Sequence[Any]
 ) -> Finding:
     """Return the error for pictures whose label training never saw."""
+    advice = (
+        looks_like(labels, classes) or "Add such pictures to the training data, or remove them."
+    )
     return Finding(
         "error",
         f"{name} holds labels unknown to training: {quoted(labels[:NAMED])} "
         f"({_named(store, rows)}).",
         {"count": len(rows), "labels": labels},
-        looks_like(labels, classes) or "Add such pictures to the training data, or remove them.",
+        f"{advice}{_inner(Path(store.place(int(rows[0]))[0]), labels, classes)}",
     )
+
+
+def _inner(folder: Path, labels: Sequence[str], classes: Sequence[Any]) -> str:
+    """Return the folder that was meant, where one is around the folders of the classes."""
+    around = folder.name in labels and any((folder / str(each)).is_dir() for each in classes)
+    return f" Did you mean {folder}?" if around else ""
 
 
 def _count(count: int) -> str:

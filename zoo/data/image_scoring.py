@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from zoo.data import image_checks
@@ -66,17 +65,8 @@ def load_pictures(
         if len(strangers):
             where = chosen.where
             said = image_checks.unknown_labels(store, strangers, labels, where, classes)
-            raise ZooError(f"{said}{_inner(source, labels, classes)}")
+            raise ZooError(str(said))
     except BaseException:
         store.close()
         raise
     return Pictures(split, chosen.arrays)
-
-
-def _inner(source: Any, labels: Sequence[str], classes: Sequence[Any]) -> str:
-    """Return the folder that may have been meant, where one folder is around those of classes."""
-    if not isinstance(source, str | Path):
-        return ""
-    around = [Path(source) / each for each in labels]
-    inner = [each for each in around if any((each / str(name)).is_dir() for name in classes)]
-    return f" Did you mean {inner[0]}?" if inner else ""

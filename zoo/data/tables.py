@@ -27,6 +27,7 @@ from zoo.data.endings import table_kind as table_kind
 from zoo.data.folders import folder_pieces, read_folder
 from zoo.data.image_files import check_names, exists, looks_like_image
 from zoo.data.jsonfile import lines, read_json_lines
+from zoo.data.label_arrays import WEIGHTS
 from zoo.data.memory import (
     read_arrow,
     read_hugging_face,
@@ -85,6 +86,8 @@ def read_rows(
         yield from read_tensorflow(source, labelled)
     elif hasattr(source, "with_format") and hasattr(source, "iter"):
         yield from read_hugging_face(source, wanted)
+    elif isinstance(source, tuple) and len(source) == 3:
+        raise ZooError(f"(texts, labels, weights): {WEIGHTS}")
     else:
         several = _of_dict(source) if isinstance(source, dict) else ""
         raise ZooError(
