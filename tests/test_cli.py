@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -108,6 +109,11 @@ def test_runs(trained) -> None:
     assert json.loads(run("runs", folder, "--json").stdout)[0]["run"] == str(trained.path)
     with pytest.raises(ZooError, match="no such folder"):
         run("runs", "/nothing/here")
+
+
+def test_names_are_shown_as_they_are(trained, tmp_path, zoo_command) -> None:
+    shutil.copytree(trained.path, tmp_path / "[red] a")
+    assert "[red] a" in zoo_command("runs", tmp_path, code=0).stdout.replace("\n", "")
 
 
 def test_set_wants_key_and_value(reviews) -> None:

@@ -147,13 +147,13 @@ def test_output_is_utf_8_whatever_the_locale(locale) -> None:
         "def command():\n"
         "    document = {'label': '\\u6b63', 'file': 'caf\\udce9.png'}\n"
         "    print(json.dumps(document, ensure_ascii=False))\n"
-        "    raise ZooError('\\u6b63')\n"
+        "    raise ZooError('\\u6b63 caf\\udce9.png')\n"
         "sys.exit(ended(command))\n"
     )
     done = program(code, env={**os.environ, "PYTHONUTF8": "0"} | locale)
     assert done.returncode == 1
     assert json.loads(done.stdout.decode("utf-8")) == {"label": "正", "file": "caf\udce9.png"}
-    assert done.stderr.decode("utf-8") == "zoo: 正\n"
+    assert done.stderr.decode("utf-8") == "zoo: 正 caf\\udce9.png\n"
 
 
 def test_debug_shows_the_traceback_of_the_zoo_alone(zoo_command, monkeypatch) -> None:

@@ -123,7 +123,7 @@ def _streams() -> Iterator[None]:
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8")
     if isinstance(sys.stderr, io.TextIOWrapper) and not sys.stderr.isatty():
-        sys.stderr.reconfigure(encoding="utf-8")
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     before = sys.stdout
     if before is None:
         raise ZooError("standard output is closed. Send it somewhere, as to /dev/null.")

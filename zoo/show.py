@@ -237,7 +237,7 @@ def runs_table(runs: Sequence[Any]) -> None:
         line = run_line(run)
         metric = "perplexity" if "perplexity" in line else "accuracy"
         table.add_row(
-            str(run.path), line["preset"], line["split"],
+            escape(str(run.path)), line["preset"], line["split"],
             f"{metric} {_number(metric, line[metric])}", _number(metric, line["baseline"]),
             f"{line['seconds']:.0f}",
         )  # fmt: skip
