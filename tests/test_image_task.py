@@ -75,18 +75,42 @@ def test_evaluation(run, tmp_path):
         run.evaluate(tmp_path / "new")
 
 
-def test_the_saved_model_takes_bytes_and_says_the_same(run, tmp_path):
-    exported = run.export(tmp_path / "serving")
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    return run.export(tmp_path_factory.mktemp("exported") / "serving")
+
+
+def test_the_saved_model_takes_bytes_and_says_the_same(run, exported, tmp_path):
     served = tf.saved_model.load(str(exported))
     paths = []
-    for number, label in enumerate(("blue", "red", "red")):
-        paths.append(tmp_path / f"{number}.{('png', 'jpg', 'gif')[number]}")
-        Image.fromarray(pixels(label, 70 + number, 24 + 9 * number, 40)).save(paths[-1])
+    for number, label in enumerate(("blue", "red", "red", "blue")):
+        paths.append(tmp_path / f"{number}.{('png', 'jpg', 'gif', 'webp')[number]}")
+        shown = Image.fromarray(pixels(label, 70 + number, 24 + 9 * number, 40))
+        options = {"save_all": True, "append_images": [shown.rotate(90)]} if number == 3 else {}
+        shown.save(paths[-1], **options)
     answer = served.serve(tf.constant([path.read_bytes() for path in paths]))
     predicted = run.predict([str(path) for path in paths])
     assert [each.decode() for each in answer["label"].numpy()] == [p["label"] for p in predicted]
     expected = [list(each["probabilities"].values()) for each in predicted]
-    np.testing.assert_allclose(answer["probabilities"], expected, atol=0.03)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=0.003)
+    shown = np.stack([run.model.center(path) for path in paths]).astype(np.float32)
+    found = served.classify(tf.constant(shown))["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"pictures\[1\] is empty"):
+        served.serve(tf.constant([paths[0].read_bytes(), b""]))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_the_saved_model_is_converted_to_tflite(run, exported, tmp_path):
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(exported), signature_keys=["classify"])
+    converted = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
+    image = np.stack([run.model.center(pixels("red", 7))]).astype(np.float32)
+    expected = tf.nn.softmax(run.model.network(image, training=False))
+    np.testing.assert_allclose(converted(pixels=image)["probabilities"], expected, atol=1e-4)
+    network = tmp_path / "network.tflite"
+    run.model.network.export(network, format="litert", verbose=False)
+    assert network.stat().st_size > 1000
 
 
 def test_a_run_is_gone_on_with_to_the_same_weights(tmp_path):

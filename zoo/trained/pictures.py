@@ -174,12 +174,17 @@ class ImageClassifier:
         return count
 
     def export(self, folder: Path) -> Path:
-        """Write a SavedModel whose `serve` takes the bytes of picture files.
+        """Write a SavedModel whose `serve` takes the bytes of image files, and `classify` pixels.
 
-        Its input is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP files, of which
-        it sees what `zoo predict` sees; its outputs are `label` and `probabilities` `(batch,
-        classes)`. Where files cannot be read it answers with an error that names their places; see
-        `zoo.trained.image_headers.problem`. A process that loads it needs TensorFlow alone.
+        The input of `serve` is `pictures`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP
+        files, of which it sees what `zoo predict` sees; its outputs are `label` and `probabilities`
+        `(batch, classes)`. Where files cannot be read it answers with an error that names their
+        places; see `zoo.trained.image_headers.problem`. A process that loads it needs TensorFlow
+        alone.
+
+        The input of `classify` is `pixels`, float32 `(batch, size, size, 3)` in [0, 255], and its
+        output `probabilities`: what a device that decodes and crops by itself calls, and what
+        `tf.lite.TFLiteConverter` can convert (`signature_keys=["classify"]`).
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
@@ -188,14 +193,20 @@ class ImageClassifier:
         archive.track(self.network)
         labels = tf.constant(self.labels)
 
-        def serve(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
-            images = read_images(pictures, self.center)
-            probabilities = tf.nn.softmax(self.network(images, training=False))
-            label = tf.gather(labels, tf.argmax(probabilities, axis=1))
-            return {"label": label, "probabilities": probabilities}
+        def classify(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"probabilities": tf.nn.softmax(self.network(pixels, training=False))}
 
-        signature = [tf.TensorSpec([None], tf.string, name="pictures")]
-        archive.add_endpoint("serve", serve, input_signature=signature)
+        def serve(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+            found = classify(read_images(pictures, self.center))
+            label = tf.gather(labels, tf.argmax(found["probabilities"], axis=1))
+            return {"label": label, **found}
+
+        size = self.center.size
+        for function, spec in (
+            (serve, tf.TensorSpec([None], tf.string, name="pictures")),
+            (classify, tf.TensorSpec([None, size, size, 3], tf.float32, name="pixels")),
+        ):
+            archive.add_endpoint(function.__name__, function, input_signature=[spec])
         return write_archive(archive, folder)
 
 
