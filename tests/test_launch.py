@@ -133,6 +133,7 @@ def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> Non
     train = ["zoo", "train", "textcnn", str(data), *options]
     done = run(*train, "--out", str(tmp_path / "two"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
     assert all(line.startswith("[worker 0] ") for line in done.stdout.splitlines())
     alone = [sys.executable, "-m", *train, "--out", str(tmp_path / "one")]
     subprocess.run(alone, check=True, capture_output=True, cwd=tmp_path)

@@ -184,12 +184,16 @@ def gathered_rows(strategy: tf.distribute.Strategy, rows: Any) -> Any:
         strategy: that of the training.
         rows: `(rows, ...)`, as many as a worker likes.
     """
+    return _gather(strategy)(tf.convert_to_tensor(rows)).numpy()
 
+
+@functools.cache  # TensorFlow warns of functions that are made anew
+def _gather(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
     @tf.function
     def gather(rows: tf.Tensor) -> tf.Tensor:
         return strategy.gather(strategy.run(tf.identity, args=(rows,)), axis=0)
 
-    return gather(tf.convert_to_tensor(rows)).numpy()
+    return gather
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:
