@@ -381,6 +381,7 @@ def test_predict_takes_tables_of_paths(by_where, table, zoo_command) -> None:
     assert len({json.loads(line)["file"] for line in ended.stdout.splitlines()}) == 1
     frame["where"] = [str(table.parent / name) for name in frame["where"]]
     assert by_where.predict(frame) == answers
+    assert by_where.evaluate(frame)["examples"] == len(answers)
     (table.parent / "plain.csv").write_text("file\nimages/red/000.png\n")
     ended = zoo_command("predict", by_where.path, table.parent / "plain.csv", code=1)
     assert "trained with the path column 'where'" in ended.stderr

@@ -137,7 +137,7 @@ def evaluate(
     drop_missing: DropMissing = False,
     as_json: Json = False,
 ) -> None:
-    """Score a run on data, by the columns it was trained with."""
+    """Score a run on data: by the columns of its training, and of several parts the test part."""
     load_tensorflow()
     from zoo.run import load_run
 
@@ -165,7 +165,11 @@ def predict(
     ] = None,
     text: Text = None,
 ) -> None:
-    """Predict label and probabilities: texts or pictures in, JSON lines out."""
+    """Predict label and probabilities: texts or images in, JSON lines out, as they come.
+
+    Of a table the columns are read that the run was trained with. An image that cannot be read
+    gives a line with an error; the others are predicted, and the exit code is 1.
+    """
     load_tensorflow()
     from zoo.run import load_run
 

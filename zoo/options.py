@@ -77,7 +77,8 @@ WITH_LABELS = (
     "As for training: CSV, TSV, JSON lines, Parquet, .npz or a folder, with labels; or a corpus."
 )
 WITHOUT_LABELS = (
-    "Texts: a line each (- is stdin), CSV, TSV, JSON lines or Parquet. Images: files and folders."
+    "Texts: a line each (- is stdin), CSV, TSV, JSON lines or Parquet. Images: files, folders and "
+    "tables of paths."
 )
 DataPath = Annotated[
     list[str] | None,
