@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -260,27 +261,23 @@ def test_names_that_are_not_utf8(zoo_command, tmp_path):
 
 
 @pytest.fixture
-def nobody(tmp_path):
-    """This process as a user who may read `tmp_path`: nothing is forbidden to root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        path.chmod(0o755)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+def users_folder():
+    """A folder of a user, and this process as that user: to root nothing is forbidden."""
+    with tempfile.TemporaryDirectory(prefix="zoo-user-") as name:
+        root = os.geteuid() == 0
+        if root:
+            os.chown(name, 65534, 65534)
+            os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            if root:
+                os.seteuid(0)
 
 
-def test_folders_and_files_without_permission(zoo_command, tmp_path, request):
-    write_folder(tmp_path / "d", 2)
-    red = tmp_path / "d" / "red"
-    (tmp_path / "runs").mkdir()
-    for path in tmp_path.rglob("*"):
-        os.chown(path, 65534, 65534) if os.geteuid() == 0 else None
-    request.getfixturevalue("nobody")
+def test_folders_and_files_without_permission(zoo_command, users_folder):
+    write_folder(users_folder / "d", 2)
+    red = users_folder / "d" / "red"
     for folder, file, said in (
         (0, 0o644, f"{red}: cannot be read: Permission denied."),
         (0o400, 0o644, "Permission denied"),
@@ -288,8 +285,8 @@ def test_folders_and_files_without_permission(zoo_command, tmp_path, request):
     ):
         (red / "000.png").chmod(file)
         red.chmod(folder)
-        for command in (("data",), ("train", "resnet", "--out", tmp_path / "runs" / "run")):
-            ended = zoo_command(*command, tmp_path / "d", code=1)
+        for command in (("data",), ("train", "resnet", "--out", users_folder / "run")):
+            ended = zoo_command(*command, users_folder / "d", code=1)
             assert said in ended.stderr and ended.stderr.count("\n") == 1
         red.chmod(0o755)
 
