@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,16 +182,8 @@ def predict(
     if loaded.task != "image-classification":
         given = (standard_input() if each == "-" else Path(each) for each in files or ["-"])
     findings: list[Finding] = []
-    broken = total = 0
-    for each in given:
-        for answer in loaded.iter_predictions(each, text=text, findings=findings, keep_going=True):
-            show.remarks(findings)
-            findings.clear()
-            print(json.dumps(answer, ensure_ascii=False), flush=True)
-            total += 1
-            broken += "error" in answer
-    if broken:
-        raise ZooError(f"{broken:,} of {total:,} images cannot be read: their lines say why.")
+    read = partial(loaded.iter_predictions, text=text, findings=findings, keep_going=True)
+    show.answer_lines(chain.from_iterable(map(read, given)), findings)
 
 
 @app.command(epilog=examples("generate"))

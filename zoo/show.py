@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset import Explanation, Preset, Summary
 
@@ -39,6 +41,27 @@ def remarks(findings: Sequence[Finding]) -> None:
     """Print what there is to say of the data on stderr, beside scores and predictions."""
     for finding in findings:
         print(f"{finding.level}: {finding}", file=sys.stderr)
+
+
+def answer_lines(answers: Iterable[Mapping[str, Any]], findings: list[Finding]) -> None:
+    """Print predictions as they come, a JSON line each, and what there is to say of their data.
+
+    Args:
+        answers: the predictions; one of an image that cannot be read has an `error`.
+        findings: where the reading of the data adds what there is to say.
+
+    Raises:
+        ZooError: in the end, if there were errors.
+    """
+    broken = total = 0
+    for answer in answers:
+        remarks(findings)
+        findings.clear()
+        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        total += 1
+        broken += "error" in answer
+    if broken:
+        raise ZooError(f"{broken:,} of {total:,} images cannot be read: their lines say why.")
 
 
 def train_document(run: Any) -> dict[str, Any]:
