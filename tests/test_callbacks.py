@@ -83,6 +83,28 @@ def test_of_equal_scores_and_losses_the_earlier_is_kept() -> None:
     assert fitted([script, KeepBest("val_accuracy")])[0].best_epoch == 2
 
 
+def test_smoothed_accuracy_is_the_mean_of_three_epochs() -> None:
+    script = Scripted(val_accuracy=[0.5, 0.9, 0.5, 0.7, 0.7, 0.7], val_loss=[1, 2, 3, 4, 5, 4.5])
+    model, notes = fitted([script, KeepBest("val_accuracy", smooth=3)], epochs=6)
+    assert model.best_epoch == 2  # means .5, .7, .633, .7, .633, .7: of equal ones the lower loss
+    script.scores["val_accuracy"] = [0.5, 0.9, 0.5, 0.8, 0.8, 0.8]
+    model, notes = fitted([script, KeepBest("val_accuracy", smooth=3)], epochs=6)
+    assert model.best_epoch == 6
+    assert same(model.get_weights(), notes.ends[5])
+
+
+def test_the_last_scores_are_gone_on_with() -> None:
+    model = compiled(**{"recipe.best": "smoothed-accuracy"})
+    kept = recipe_callbacks(model, model.recipe, validated=True)[0][0]
+    for epoch, accuracy in enumerate((0.5, 0.9)):
+        kept.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
+    again = recipe_callbacks(model, model.recipe, validated=True)[0][0]
+    again.restore(kept.state())
+    again.on_epoch_end(2, {"val_accuracy": 0.8, "val_loss": 1.0})
+    assert again.best == (-round(2.2 / 3, 9), 1.0)
+    assert model.best_epoch == 3
+
+
 def test_patience_begins_anew_with_a_lower_loss() -> None:
     script = Scripted(val_accuracy=[1.0] * 6, val_loss=[0.6, 0.5, 0.5, 0.4, 0.4, 0.4])
     model, notes = fitted([script, KeepBest("val_accuracy", patience_epochs=2)], epochs=6)

@@ -41,7 +41,7 @@ from zoo.jobs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_f
 from zoo.jobs.job import Job
 from zoo.jobs.request import Request, chosen_classes, resolve
 from zoo.jobs.start import Start, check_fingerprint, check_same, load_start
-from zoo.jobs.validated import few_validated
+from zoo.jobs.validated import few_validated, with_best
 from zoo.jobs.verdict import notes
 from zoo.preset import Preset
 from zoo.run import Run
@@ -267,6 +267,9 @@ def _trained(job: Job, start: Start, data: Any) -> Run:
     sizes = job.kind.sizes(start)
     findings += brought_along(job.preset, job.request.fixed, sizes)
     sized = with_sizes(job.preset, job.request.fixed, sizes)
+    if start.classes:
+        sized, said = with_best(sized, len(data.validation), job.request.fixed)
+        findings += said
     findings += check_fits(sized)
     kept = checkpoints(folder)
     found, passed_over = kept.newest()
@@ -315,8 +318,8 @@ def _trained(job: Job, start: Start, data: Any) -> Run:
     }
     findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
     if start.classes:
-        score = f"val_{sized.recipe.best}"
-        findings += few_validated(len(data.validation), monitor.lines, score, monitor.best_epoch)
+        best = sized.recipe.best
+        findings += few_validated(len(data.validation), monitor.lines, best, monitor.best_epoch)
     findings.append(job.kind.verdict(metrics))
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
     write_text(folder / "notes.yaml", notes(job.note, findings[-1]))

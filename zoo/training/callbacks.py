@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,6 +12,8 @@ import numpy as np
 from zoo.settings.recipe import LanguageRecipe, Recipe
 from zoo.training.blowup import BlowUp
 from zoo.training.schedules import RecipeSchedule
+
+SMOOTH = 3  # epochs of `smoothed-accuracy`
 
 
 class Averaged(keras.callbacks.Callback):
@@ -59,13 +62,16 @@ class KeepBest(keras.callbacks.Callback):
 
     Args:
         score: key of the logs.
+        smooth: epochs whose mean score counts, the present one and those before.
         patience_epochs: epochs since the best one before training stops, or None. An epoch with the
             same score and a lower loss is a better one: training that still gets there goes on.
     """
 
-    def __init__(self, score: str, patience_epochs: int | None = None):
+    def __init__(self, score: str, patience_epochs: int | None = None, smooth: int = 1):
         super().__init__()
         self.score = score
+        self.smooth = smooth
+        self.recent: list[float] = []
         self.patience_epochs = patience_epochs
         self.sign = 1.0 if score == "val_loss" else -1.0
         self.best = (math.inf, math.inf)
@@ -75,12 +81,13 @@ class KeepBest(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier training."""
         self.best, self.waited, self.weights = (math.inf, math.inf), 0, None
+        self.recent = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights that were validated if they are the best so far."""
         logs = logs or {}
         loss = float(logs.get("val_loss", 0.0))
-        value = (self.sign * float(logs.get(self.score, math.nan)), loss)
+        value = (self.sign * self._smoothed(logs), loss)
         # Broken weights have an accuracy too: all logits are NaN, and argmax names some class.
         if value < self.best and math.isfinite(loss):
             self.best, self.waited = value, 0
@@ -96,6 +103,14 @@ class KeepBest(keras.callbacks.Callback):
             if self.patience_epochs is not None and self.waited >= self.patience_epochs:
                 self.model.stop_training = True
 
+    def _smoothed(self, logs: Mapping[str, Any]) -> float:
+        """Return the mean score of the last epochs; of an epoch without a score, NaN."""
+        if self.score not in logs:
+            return math.nan
+        self.recent = [*self.recent, float(logs[self.score])][-self.smooth :]
+        # Rounded, so that equal scores in another order are equal.
+        return round(sum(self.recent) / len(self.recent), 9)
+
     def on_train_end(self, logs: Any = None) -> None:
         """Put the best weights into the model."""
         if self.weights is not None:
@@ -105,12 +120,18 @@ class KeepBest(keras.callbacks.Callback):
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs to go on; the weights as the list that is kept."""
-        return {"best": list(self.best), "waited": self.waited, "weights": self.weights}
+        return {
+            "best": list(self.best),
+            "waited": self.waited,
+            "recent": list(self.recent),
+            "weights": self.weights,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         score, loss = state["best"]
         self.best, self.waited = (float(score), float(loss)), int(state["waited"])
+        self.recent = [float(each) for each in state["recent"]]
         self.weights = state["weights"]
 
 
@@ -198,7 +219,9 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     if model.averages is not None:
         first.append(Averaged())
     if validated:
-        first.append(KeepBest(f"val_{recipe.best}", recipe.patience_epochs))
+        smooth = SMOOTH if recipe.best == "smoothed-accuracy" else 1
+        score = "val_accuracy" if smooth > 1 else f"val_{recipe.best}"
+        first.append(KeepBest(score, recipe.patience_epochs, smooth))
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         first.append(Plateau(model.schedule, block.factor, block.patience_epochs))
