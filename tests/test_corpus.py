@@ -320,6 +320,9 @@ def test_files_that_are_no_text_are_told(content, message, tmp_path) -> None:
 def test_missing_files_and_folders_without_text(tmp_path) -> None:
     with pytest.raises(ZooError, match="no such file or folder"):
         load(tmp_path / "nothing.txt")
+    (tmp_path / "a.txt").write_text(TEXT)
+    with pytest.raises(ZooError, match=r"nothing\.txt: no such file or folder"):
+        load([str(tmp_path / "a.txt"), str(tmp_path / "nothing.txt")])
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "picture.png").write_bytes(b"x")
     with pytest.raises(ZooError, match="holds no text"):

@@ -485,3 +485,17 @@ def test_real_data_have_the_rows_they_are_known_for(name, rows, classes, words) 
         assert len(data.classes) == classes
         assert finding(data, words) is not None
         assert finding(data, "whole rows") is None
+
+
+def test_words_of_texts_without_blanks_are_told(tmp_path) -> None:
+    # Chinese falls into characters; Thai stays one token a run.
+    thai = [(f"ภาพยนตร์เรื่องนี้สนุกมากและนักแสดงเก่ง{i}", str(i % 2)) for i in range(60)]
+    path = write_csv(tmp_path / "thai.csv", thai)
+    settings = zoo.load_preset("textcnn", "default", {"data.tokenizer": "words"}).data
+    with load_data(path, settings=settings, vocabulary_size=500) as data:
+        (found,) = [each for each in data.findings if "without blanks" in each.what]
+    assert found.level == "warning" and "data.tokenizer=sentencepiece" in found.next
+    chinese = [(f"今天天气很好我们去公园散步{i}", str(i % 2)) for i in range(60)]
+    path = write_csv(tmp_path / "chinese.csv", chinese)
+    with load_data(path, settings=settings, vocabulary_size=500) as data:
+        assert not [each for each in data.findings if "without blanks" in each.what]

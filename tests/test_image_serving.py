@@ -43,6 +43,7 @@ FILES = {
     "lossy webp": content(FRAMES[0], "WEBP"),
     "lossless webp": content(FRAMES[0], "WEBP", lossless=True),
     "extended webp": content(FRAMES[0], "WEBP", icc_profile=b"colours"),
+    "damaged exif": content(FRAMES[0], "WEBP", exif=b"Exif\x00\x00II*\x00"),
     "animated webp": content(FRAMES[0], "WEBP", **MOVING),
 }
 

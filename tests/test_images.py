@@ -320,6 +320,14 @@ def test_pictures_of_all_colours_become_red_green_and_blue(tmp_path):
     assert np.abs(shown["cmyk"].astype(int) - [255, 0, 0]).max() < 12
 
 
+def test_damaged_exif_data_are_none(tmp_path, zoo_command):
+    write_folder(tmp_path / "d", 6)
+    damaged = tmp_path / "d" / "red" / "damaged.webp"
+    Image.fromarray(pixels("red", 1)).save(damaged, exif=b"Exif\x00\x00II*\x00", lossless=True)
+    assert json.loads(zoo_command("data", tmp_path / "d", "--json", code=0).stdout)["rows"] == 13
+    np.testing.assert_array_equal(np.asarray(open_picture(damaged)), pixels("red", 1))
+
+
 def test_exif_turns_pictures_upright(tmp_path):
     upright = np.zeros((10, 20, 3), np.uint8)
     upright[:, :10] = 255  # white on the left

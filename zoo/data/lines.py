@@ -173,7 +173,12 @@ def is_in_memory(source: Any) -> bool:
     if isinstance(source, str | Path):
         return False
     if isinstance(source, list | tuple) and source:
-        return not all(isinstance(each, str | Path) and _is_there(Path(each)) for each in source)
+        there = [isinstance(each, str | Path) and _is_there(Path(each)) for each in source]
+        # Of several files one may not be there: it is named when it is read.
+        files = any(
+            is_file and plain_ending(Path(p)) for p, is_file in zip(source, there, strict=True)
+        )
+        return not all(there) and not files
     return isinstance(source, np.ndarray | Iterable)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import re
+import struct
 import warnings
 from pathlib import Path
 
@@ -70,9 +71,9 @@ def check_picture(source: AnySource) -> Checked:
         if not content:
             return Checked(problem="is empty")
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            mode, turned = _mode(image), image.getexif().get(0x0112, 1) in range(2, 9)
+            mode, turned = _mode(image), _orientation(image)
             width, height = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # turned by a quarter
+            if turned >= 5:  # turned by a quarter
                 width, height = height, width
             image.draft("RGB", (1, 1))  # of a JPEG all is read, and little computed
             image.load()
@@ -81,7 +82,7 @@ def check_picture(source: AnySource) -> Checked:
         return Checked(problem="is not a picture")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return Checked(problem=_reason(error))
-    return Checked(_digest(content), width, height, mode, turned, peak)
+    return Checked(_digest(content), width, height, mode, turned > 1, peak)
 
 
 def deep_scale_of(peak: int) -> int:
@@ -185,7 +186,8 @@ def _resized(image: Image.Image, size: int, box: tuple[float, float, float, floa
 
 def coloured(image: Image.Image, deep_scale: int = DEEPEST) -> Image.Image:
     """Return an opened picture upright, in red, green and blue; see `open_picture`."""
-    image = ImageOps.exif_transpose(image)
+    if _orientation(image) > 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode in DEEP:
         values = np.asarray(image, np.float64) * 255.0 / deep_scale
         return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
@@ -200,6 +202,15 @@ def _mode(image: Image.Image) -> str:
     """Return the colours of an image that is opened and not yet read."""
     stored = [tile[3] for tile in getattr(image, "tile", ()) if isinstance(tile[3], str)]
     return next((mode for mode in stored if mode in DEEP_COLOURS), image.mode)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return which way is up in the sense of EXIF, 1 to 8; 1 where it is not said or is damaged."""
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except (struct.error, SyntaxError, ValueError, TypeError):
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _digest(content: bytes) -> int:
