@@ -13,7 +13,8 @@ def test_few_rows_are_said_with_what_they_mean() -> None:
     assert found.level == "warning"
     assert found.what == (
         "validation has 20 rows: one is 5 points of accuracy, and epochs that differ by fewer than "
-        "4 (20 points) cannot be told apart. 2 of 4 epochs have the best accuracy; 3 is kept."
+        "4 (20 points) cannot be told apart. 2 of 4 epochs have the best accuracy; "
+        "epoch 3 is kept."
     )
     assert few_validated(200, LINES, "accuracy", 3)[0].level == "info"
     assert few_validated(400, LINES, "accuracy", 3) == []
