@@ -20,8 +20,9 @@ BEST, SMOOTHED = "recipe.best", "smoothed-accuracy"
 def with_best(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Preset, list[Finding]]:
     """Return a preset whose epoch is picked by smoothed accuracy where one epoch's says little.
 
-    `python -m benchmarks run selection` compares the rules: with 50 validated rows the mean of
-    three epochs picked better weights than one epoch's accuracy, and the loss did not.
+    In 13 trainings on 500 rows, 50 of them validated, it picked weights that were better by .33
+    points of accuracy (± .17) than one epoch's accuracy did; the loss, by .20 (± .41)
+    (`python -m benchmarks run selection`).
 
     Args:
         preset: that is trained.
