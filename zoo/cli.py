@@ -25,11 +25,12 @@ from zoo.options import (
     Label,
     Text,
     Version,
+    assignment,
     examples,
     flag,
     listed_classes,
+    one_or_all,
 )
-from zoo.plain_yaml import parse_value
 from zoo.preset import explain as explain_preset
 from zoo.preset import load_preset, summaries
 from zoo.process import standard_input
@@ -86,10 +87,10 @@ def train(
     from zoo.distribute import is_chief, strategy_for
     from zoo.jobs.train import train as run_training
 
-    changes = dict(_assignment(entry) for entry in set or [])
+    changes = dict(assignment(entry) for entry in set or [])
     run = run_training(
         model,
-        _paths(data),
+        one_or_all(data),
         preset=preset,
         set=changes,
         validation=validation,
@@ -145,7 +146,7 @@ def evaluate(
 
     findings: list[Finding] = []
     metrics = load_run(run).evaluate(
-        _paths(data), text=text, label=label, drop_missing=drop_missing, findings=findings
+        one_or_all(data), text=text, label=label, drop_missing=drop_missing, findings=findings
     )
     if as_json:
         said = [finding.to_dict() for finding in findings]
@@ -241,7 +242,7 @@ def data(
     load_tensorflow()
     from zoo.data import inspect_corpus, inspect_data, inspect_pictures, looks_like_pictures
 
-    source = _paths(path)
+    source = one_or_all(path)
     usual = "resnet/default" if looks_like_pictures(source) else "textcnn/default"
     model, _, name = (preset or usual).partition("/")
     chosen = load_preset(model, name or "default")
@@ -371,25 +372,12 @@ def help_(
     chosen.main(names[-1:], prog_name=f"zoo {command}", help_option_names=names)
 
 
-def _assignment(entry: str) -> tuple[str, Any]:
-    key, equals, value = entry.partition("=")
-    if not equals or not key:
-        raise ZooError(f"--set takes KEY=VALUE, such as recipe.epochs=3. Received: '{entry}'.")
-    return key.strip(), parse_value(value)
-
-
 def _sheet(source: Path) -> Path:
     """Return the file of a sheet, in the working directory, named after the data."""
     from zoo.data.image_folders import SHEET
 
     whole = source.resolve()
     return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")
-
-
-def _paths(paths: list[str] | None) -> str | list[str] | None:
-    if not paths:
-        return None
-    return paths[0] if len(paths) == 1 else paths
 
 
 def _print_json(document: Any) -> None:

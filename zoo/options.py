@@ -9,6 +9,7 @@ import typer
 
 from zoo import __version__
 from zoo.errors import ZooError
+from zoo.plain_yaml import parse_value
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 an error (one message on stderr), 2 an unknown command or option, "
@@ -117,3 +118,22 @@ Version = Annotated[
         help="Show the version and exit.",
     ),
 ]
+
+
+def assignment(entry: str) -> tuple[str, Any]:
+    """Return key and value of what --set was given.
+
+    Raises:
+        ZooError: it is not KEY=VALUE.
+    """
+    key, equals, value = entry.partition("=")
+    if not equals or not key:
+        raise ZooError(f"--set takes KEY=VALUE, such as recipe.epochs=3. Received: '{entry}'.")
+    return key.strip(), parse_value(value)
+
+
+def one_or_all(paths: list[str] | None) -> str | list[str] | None:
+    """Return the path that was given, or all of several; None if there is none."""
+    if not paths:
+        return None
+    return paths[0] if len(paths) == 1 else paths
