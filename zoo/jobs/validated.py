@@ -57,7 +57,8 @@ def few_validated(
     equal = sum(value == max(values) for value in values)
     what = (
         f"validation has {rows:,} rows: one is {100 / rows:.2g} points of accuracy, and epochs "
-        f"that differ by fewer than {APART} ({100 * APART / rows:.2g} points) cannot be told apart."
+        f"that differ by fewer than {APART} ({min(100 * APART / rows, 100):.3g} points) cannot be "
+        "told apart."
     )
     if equal > 1 and best != "loss":
         name = score.removeprefix("val_")
