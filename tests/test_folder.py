@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
+from conftest import QUICK, sentences, write_csv
 from resume_parts import Killed
 
 import zoo
@@ -140,6 +140,17 @@ def test_names_without_out_are_free_names(tmp_path) -> None:
         assert third == named
         with claimed(named, numbered=True) as fourth:
             assert fourth.name.endswith("-3")
+    assert named.parent.is_dir()  # a run is in it
+
+
+def test_data_that_are_refused_leave_no_folder_behind(tmp_path, monkeypatch, zoo_command) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "rows.csv", sentences(8))
+    write_csv(tmp_path / "more.csv", [("a plot", "z"), ("a joke", "good")])
+    said = zoo_command("train", "textcnn", "rows.csv", "--test", "more.csv", code=1).stderr
+    assert "'z'" in said
+    assert "baseline" not in said  # nothing is fitted to data that are refused
+    assert not (tmp_path / "runs").exists()
 
 
 def test_hidden_files_of_a_folder_that_is_no_run_stay(tmp_path) -> None:

@@ -85,6 +85,9 @@ def run_folder(
                 _put_back(folder)
             else:
                 shutil.rmtree(folder, ignore_errors=True)
+                if numbered:  # it was put there for this run, as far as it is empty
+                    with contextlib.suppress(OSError):
+                        folder.parent.rmdir()
     finally:
         if lock is not None:
             os.close(lock)
@@ -100,12 +103,14 @@ def _as_zoo_error(folder: Path) -> Iterator[None]:
 
 def _new(folder: Path) -> Path:
     """Make a folder; of processes that begin in the same second each gets its own."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     made, number = folder, 1
     while True:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             made.mkdir()
             return made
+        except FileNotFoundError:  # another process has ended, and took it for empty
+            continue
         except FileExistsError:
             number += 1
             made = folder.with_name(f"{folder.name}-{number}")

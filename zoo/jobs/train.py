@@ -242,6 +242,9 @@ def _train(job: Job, resume: bool) -> Run:
 def _start(job: Job, data: Any) -> Start:
     """Check the data, fit the baseline, and write down what the run begins with."""
     chief = is_chief(job.strategy)
+    errors = [str(finding) for finding in data.findings if finding.level == "error"]
+    if errors:
+        raise ZooError(" ".join(errors))
     check_fixed(job.preset, job.request.fixed, getattr(data, "classes", None))
     if job.verbose:
         print(f"baseline: fitting on {len(data.train):,} examples", file=sys.stderr)

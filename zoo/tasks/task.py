@@ -30,7 +30,9 @@ class Task(Protocol):
         """
 
     def begin(self, data: Any, preset: Preset, seed: int, chief: bool) -> Start:
-        """Check the data and fit the baseline; return what the run begins with.
+        """Fit the baseline; return what the run begins with.
+
+        The data have no findings of level `error`: with those, no run begins.
 
         Raises:
             ZooError: the data cannot be trained on.
