@@ -293,15 +293,6 @@ def test_a_network_of_another_vocabulary_is_refused(run, tmp_path) -> None:
 # --- commands
 
 
-def cli(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo", *map(str, arguments)], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -363,10 +354,12 @@ def test_ids_that_cannot_be_kept_name_the_variable(home, corpus, zoo_command, mo
     assert "cannot be written" in ended.stderr and "ZOO_CACHE" in ended.stderr
 
 
-def test_generate_and_evaluate_from_the_command_line(run, corpus) -> None:
-    text = cli("generate", run.path, "the film", "--length", 5, "--seed", 3)
+def test_generate_and_evaluate_from_the_command_line(run, corpus, zoo_command) -> None:
+    asked = ("generate", run.path, "the film", "--length", 5, "--seed", 3)
+    text = zoo_command(*asked, code=0).stdout
     assert text.rstrip("\n") == run.generate("the film", 5, seed=3).rstrip("\n")
-    scored = json.loads(cli("evaluate", run.path, corpus / "test.txt", "--json"))
+    told = zoo_command("evaluate", run.path, corpus / "test.txt", "--json", code=0).stdout
+    scored = json.loads(told)
     assert scored["metrics"]["perplexity"] == pytest.approx(run.metrics["test"]["perplexity"])
 
 

@@ -104,6 +104,7 @@ def test_signals_reach_the_workers_and_are_the_exit_code(number, code) -> None:
         assert launcher.wait(timeout=60) == code
 
 
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_others_and_resume_goes_on(tmp_path) -> None:
     data = write_csv(tmp_path / "rows.csv", sentences(400))
     train = ["zoo", "train", "textcnn", str(data), "--out", str(tmp_path / "run"), *SMALL]

@@ -43,11 +43,23 @@ def assert_same(one: dict, other: dict) -> None:
     )
 
 
-@pytest.mark.parametrize(("model", "optimizer"), CASES)
+# One family of each kind and two optimizers; the others with `-m slow`.
+QUICK_CASES = [(model, "lazy_adamw") for model in ("textcnn", "textrnn", "fasttext")]
+QUICK_CASES += [("fasttext", "sgd")]
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer"),
+    [
+        pytest.param(*case, marks=[] if case in QUICK_CASES else [pytest.mark.slow])
+        for case in CASES
+    ],
+)
 def test_two_devices_train_as_one(two, model, optimizer) -> None:
     assert_same(trained(ONE, model, optimizer), trained(two, model, optimizer))
 
 
+@pytest.mark.slow
 def test_three_devices_train_as_one() -> None:
     """They sum what is dense, where two send it along. This process has two devices."""
     code = (
@@ -217,18 +229,16 @@ def test_keras_alone_fails_on_a_first_batch_that_does_not_divide(two) -> None:
 # --- workers --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "cases",
-    [[("textcnn", "lazy_adamw")], pytest.param(CASES, marks=pytest.mark.slow)],
-)
-def test_two_workers_train_as_one(cases, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_two_workers_train_as_one(tmp_path: Path) -> None:
+    """Of `zoo train`, test_launch shows it each time."""
     code = Path(__file__).with_name("worker_program.py")
     command = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--", sys.executable]
-    command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in cases)]
+    command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in CASES)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[worker 0] done" in done.stdout and "[worker 1] done" in done.stdout
-    for model, optimizer in cases:
+    for model, optimizer in CASES:
         expected = trained(ONE, model, optimizer)
         for number in (0, 1):
             found = json.loads((tmp_path / f"{model}-{optimizer}-{number}.json").read_text())
