@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo" / "__init__.py").read_text("utf-8"))[1]
 MODELS = sorted(path.name for path in (ROOT / "presets").iterdir() if path.is_dir())
 
-TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2", "polars>=1"]
+# A test builds the source distribution, with the setuptools that pyproject.toml asks for.
+TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2", "polars>=1", "setuptools>=77"]
 BENCH = ["torch>=2.6", "psutil>=6"]
 
 setup(
