@@ -5,6 +5,7 @@ import random
 import keras
 import numpy as np
 import pytest
+from keras.src.backend.common import global_state
 
 import zoo
 from zoo import ZooError
@@ -42,7 +43,9 @@ def test_weights_are_counted_without_any(model: str) -> None:
 
 
 def test_what_waits_for_its_values_is_not_made_afterwards() -> None:
+    before = list(global_state.get_global_attribute("uninitialized_variables", []))
     sizes.needed(small("textcnn", vocabulary_size=10_000_000, num_classes=1000))
+    assert global_state.get_global_attribute("uninitialized_variables", []) == before
     with keras.StatelessScope():  # at whose end Keras makes the values of all that wait
         pass
 

@@ -218,7 +218,7 @@ def export(
     written = loaded.export(folder)
     takes = "takes strings. Load it after import tensorflow_text"
     if loaded.task == "image-classification":
-        takes = "takes the bytes of picture files"
+        takes = "takes the bytes of image files, its `classify` pixels in [0, 255]"
     if loaded.task == "language-modeling":
         takes = "takes token ids and the state, and gives logits and the state after them"
     print(f"{written}: a SavedModel; its `serve` {takes}.")
