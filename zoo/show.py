@@ -61,7 +61,8 @@ def answer_lines(answers: Iterable[Mapping[str, Any]], findings: list[Finding]) 
         total += 1
         broken += "error" in answer
     if broken:
-        raise ZooError(f"{broken:,} of {total:,} images cannot be read: their lines say why.")
+        why = "its line says why" if broken == 1 else "their lines say why"
+        raise ZooError(f"{broken:,} of {total:,} images cannot be read: {why}.")
 
 
 def train_document(run: Any) -> dict[str, Any]:
