@@ -1,8 +1,8 @@
-"""Training pictures a second of two CIFAR networks: the zoo, plain Keras and PyTorch, in turn.
+"""Training images a second of two CIFAR networks: the zoo, plain Keras and PyTorch, in turn.
 
 One process; every round takes some steps with each of them, and the ratios are the medians over
 rounds of the ratios within a round, so that a busy neighbour slows all alike. Plain Keras has the
-same network, whose batch norm is then Keras' own, and `keras.optimizers.SGD`. Pictures are random
+same network, whose batch norm is then Keras' own, and `keras.optimizers.SGD`. Images are random
 and in memory. The last entries are input pipelines alone: CIFAR-10 with crops and flips, and JPEG
 files of 300 to 640 pixels, with the rate at which their preset trains.
 Options: rounds=7 steps=4 networks=resnet20,fast inputs=fast-cifar,default
@@ -23,7 +23,7 @@ from benchmarks.image_memory import photographs
 from benchmarks.image_peers import pytorch_step
 from benchmarks.images import cifar10
 
-# preset, pictures of a batch
+# preset, images of a batch
 NETWORKS = {"resnet20": ("cifar-onecycle", 128), "fast": ("fast-cifar", 500)}
 FILTERS = {"resnet20": (16, 32, 64)}
 PHOTOGRAPHS = 2000
@@ -36,7 +36,7 @@ def measure(
     networks: str = "resnet20,fast",
     inputs: str = "fast-cifar,default",
 ) -> Iterator[dict[str, Any]]:
-    """Yield one entry a network: milliseconds a step, pictures a second, ratios; then inputs."""
+    """Yield one entry a network: milliseconds a step, images a second, ratios; then inputs."""
     for name in filter(None, networks.split(",")):
         contestants = _contestants(name)
         seconds: dict[str, list[float]] = {peer: [] for peer in contestants}
@@ -53,7 +53,7 @@ def measure(
 
 
 def _contestants(name: str) -> dict[str, Step]:
-    from zoo.preset import load_preset
+    from zoo.preset.loading import load_preset
 
     preset, batch = NETWORKS[name]
     generator = np.random.default_rng(0)
@@ -76,7 +76,7 @@ def _contestants(name: str) -> dict[str, Step]:
 
 def _model(preset: str, policy: str) -> Any:
     from zoo.builders import build
-    from zoo.preset import load_preset
+    from zoo.preset.loading import load_preset
 
     changes = {"recipe.dtype_policy": policy, "recipe.ema": None, "data.batch_size": 500}
     changes |= {"recipe.optimizer.learning_rate": 0.01, "architecture.flip_average": False}
@@ -132,10 +132,10 @@ def _entry(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def _input(name: str) -> dict[str, Any]:
-    """Return pictures a second of a preset's pipeline with nothing behind it, and of training."""
+    """Return images a second of a preset's pipeline with nothing behind it, and of training."""
     from zoo.builders import build
-    from zoo.data.images import load_images
-    from zoo.preset import load_preset
+    from zoo.preset.loading import load_preset
+    from zoo.tasks.image_classification.data import load_images
 
     preset = load_preset("resnet", name)
     with tempfile.TemporaryDirectory() as folder:

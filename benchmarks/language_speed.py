@@ -101,7 +101,7 @@ def _zoo(shape: tuple[int, ...], policy: str) -> Step:
     import tensorflow as tf
 
     from zoo.builders import build
-    from zoo.preset import load_preset
+    from zoo.preset.loading import load_preset
 
     layers, units, embedding, rows, time_steps = shape
     changes = {

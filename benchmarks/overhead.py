@@ -61,9 +61,9 @@ def measure(rounds: str = "7", steps: str = "60") -> Iterator[dict[str, Any]]:
 
 
 def _ours(model: str, **changes: Any) -> Any:
+    from zoo.compilation import compile_model
     from zoo.models import MODELS
-    from zoo.preset import load_preset
-    from zoo.training.compilation import compile_model
+    from zoo.preset.loading import load_preset
 
     preset = load_preset(model, "default", SETTINGS | SMALLER.get(model, {}) | changes)
     return compile_model(MODELS[model](**dict(preset.architecture)), preset)

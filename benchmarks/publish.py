@@ -15,8 +15,8 @@ from benchmarks import results
 from benchmarks.published import PUBLISHED
 from benchmarks.state import state, values_measured
 from zoo.files import write_text
-from zoo.preset import load_preset
-from zoo.settings.measured import values_digest
+from zoo.preset.loading import load_preset
+from zoo.preset.measured import values_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -207,7 +207,7 @@ def language_speed_table() -> str:
 
 
 def images_table() -> str:
-    """Return the table of accuracies on pictures."""
+    """Return the table of accuracies on images."""
     lines = [
         "| preset | data | test accuracy ± std | published | linear model | epochs | minutes of "
         "training | measured at |",
@@ -225,9 +225,9 @@ def images_table() -> str:
 
 
 def image_speed_table() -> str:
-    """Return the table of training speeds on pictures."""
+    """Return the table of training speeds on images."""
     lines = [
-        "| network | zoo, pictures/s (bfloat16) | plain Keras | PyTorch, best of two layouts | "
+        "| network | zoo, images/s (bfloat16) | plain Keras | PyTorch, best of two layouts | "
         "times plain Keras (bfloat16) | times PyTorch (bfloat16) |",
         "|---|---|---|---|---|---|",
     ]

@@ -8,8 +8,8 @@ from typing import Any
 
 from zoo.environment import environment, training_code
 from zoo.files import read_json, write_json
-from zoo.preset import load_preset
-from zoo.settings.measured import values_digest
+from zoo.preset.loading import load_preset
+from zoo.preset.measured import values_digest
 
 FOLDER = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

@@ -22,9 +22,9 @@ CHILD = """
 import os, sys
 import zoo
 from zoo.tasks import classification
-from zoo.trained.texts import TextClassifier
+from zoo.tasks.text_classification.predictor import TextClassifier
 from zoo.training import resume
-from zoo.training.checkpoint import Folder
+from zoo.training.checkpoints.folder import Folder
 
 data, out, phases, seed = sys.argv[1:]
 resume.WAIT_TIMES, resume.LEAST_SECONDS, resume.FIRST_SECONDS = 1, 0.0, 0.0
@@ -147,7 +147,7 @@ def _rows(path: Path, generator: random.Random) -> Path:
 
 
 def _weights_equal(one: Path, other: Path) -> bool:
-    from zoo.run import load_run
+    from zoo.runs.run import load_run
 
     weights = [load_run(run).model.network.get_weights() for run in (one, other)]
     return all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))

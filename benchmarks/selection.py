@@ -143,8 +143,8 @@ def _curves(
     import keras
 
     from zoo.builders import build
-    from zoo.data import load_data
-    from zoo.preset import load_preset
+    from zoo.preset.loading import load_preset
+    from zoo.tasks.text_classification.data import load_data
 
     chosen = load_preset(model, preset)
     keras.utils.set_random_seed(seed)

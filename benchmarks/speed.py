@@ -68,7 +68,7 @@ def _dataset(x: np.ndarray, y: np.ndarray, batch: int) -> Any:
 
 def _zoo(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:
     from zoo.builders import build
-    from zoo.preset import load_preset
+    from zoo.preset.loading import load_preset
 
     preset = load_preset(
         "textcnn",

@@ -11,9 +11,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from zoo.environment import training_code
-from zoo.preset import load_preset
-from zoo.settings.dotted import values_of
-from zoo.settings.measured import values_digest
+from zoo.preset.loading import load_preset
+from zoo.preset.measured import values_digest
+from zoo.preset.override import values_of
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.builders import build
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
 from zoo.training.model import TrainingModel
 
 ROWS, CLASSES, VOCABULARY = 37, 3, 50  # batches of 8: the last has 5 rows, 3 and 2 on two devices

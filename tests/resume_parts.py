@@ -8,7 +8,7 @@ import numpy as np
 from conftest import QUICK
 
 import zoo
-from zoo.training import resume
+from zoo.training.checkpoints import callback as resume
 
 # Every part that has a state: norms of an average, plateau, dropout, several blocks an epoch.
 SETTINGS = QUICK | {

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo import ZooError, advice
-from zoo.preset import presets
+from zoo import ZooError
+from zoo.preset import advice
+from zoo.preset.loading import presets
 
 ROOT = Path(__file__).resolve().parent.parent
 # The guides' rows; 150 and 158 do not exist.
@@ -106,7 +107,7 @@ def test_citing_finds_what_the_presets_say(id: str) -> None:
 
 def test_entries_read_well() -> None:
     shown = "\n".join(advice.readable(advice.entry("a47")))
-    assert shown.startswith("A47: Start with a dropout of .5.")
+    assert shown.startswith("A47: Prepared with a dropout of .5.")
     assert "from G2" in shown
     assert "carried by preset: architecture.dropout" in shown
     assert re.search(r"architecture\.dropout: .*textcnn/default", shown)

@@ -6,9 +6,9 @@ from conftest import sentences
 from scipy.sparse import csr_matrix
 from sklearn.naive_bayes import MultinomialNB
 
-from zoo.baselines import linear as baseline
-from zoo.data import load_split
 from zoo.scores import softmax
+from zoo.tasks.text_classification import baseline
+from zoo.tasks.text_classification.data import load_split
 
 
 def split_of(rows):

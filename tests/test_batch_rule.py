@@ -3,11 +3,11 @@
 import pytest
 
 import zoo
-from zoo.preset import load_preset
-from zoo.settings.architecture import ARCHITECTURES
-from zoo.settings.batch_rule import batch_finding
-from zoo.settings.brought import findings_on
-from zoo.settings.unread import READ_WITH, unread
+from zoo.preset.batch_rule import batch_finding
+from zoo.preset.derived import findings_on
+from zoo.preset.loading import load_preset
+from zoo.preset.schemas import architectures
+from zoo.preset.unread import READ_WITH, unread
 
 RATE, WARMUP = "recipe.optimizer.learning_rate", "recipe.schedule.warmup_fraction"
 SGD = {"recipe.optimizer.name": "sgd", RATE: 0.1, WARMUP: 0.0}
@@ -133,6 +133,6 @@ def test_keys_that_nothing_reads_are_said(model: str, changes, said: str | None)
 
 
 def test_keys_that_decide_are_there() -> None:
-    keys = {key for model in ARCHITECTURES for key in zoo.load_preset(model).values()}
+    keys = {key for model in architectures() for key in zoo.load_preset(model).values()}
     for key, (by, _) in READ_WITH.items():
         assert {key, by} <= keys

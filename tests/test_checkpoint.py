@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.training import checkpoint
-from zoo.training.checkpoint import Folder
+from zoo.training.checkpoints import folder as checkpoint
+from zoo.training.checkpoints.folder import Folder
 
 
 def document(value: float = 1.0) -> dict:

@@ -13,12 +13,19 @@ import tensorflow as tf
 from conftest import sentences
 
 from zoo import ZooError
-from zoo.data.corpus import bundled_corpus, load_corpus
-from zoo.data.lines import content_digest, lines_between, read_lines
-from zoo.data.pipeline import Place
-from zoo.data.tokens import StoredIds, Tokens, blocks, cache_folder, cached_tokens, check_ids
-from zoo.data.windows import window_lengths, windows
-from zoo.preset import load_preset
+from zoo.data.epochs import EpochCursor
+from zoo.preset.loading import load_preset
+from zoo.tasks.language_modeling.batches import window_lengths, windows
+from zoo.tasks.language_modeling.data import bundled_corpus, load_corpus
+from zoo.tasks.language_modeling.lines import content_digest, lines_between, read_lines
+from zoo.tasks.language_modeling.tokens import (
+    StoredIds,
+    Tokens,
+    blocks,
+    cache_folder,
+    cached_tokens,
+    check_ids,
+)
 from zoo.text.vocabulary import learn_vocabulary
 
 TEXT = "\n".join(text for text, _ in sentences(200)) + "\n"
@@ -147,14 +154,14 @@ def test_lengths_of_windows_are_those_of_the_awd_lstm() -> None:
 def test_replicas_share_the_streams_and_a_place_is_gone_on_from() -> None:
     ids = np.arange(1, 101, dtype=np.uint16)
     whole = list(windows(ids, rows=5, window=6, whole=False))
-    parts = list(windows(ids, rows=5, window=6, whole=False, here=range(2), replicas=2))
+    parts = list(windows(ids, rows=5, window=6, whole=False, replica_ids=range(2), replicas=2))
     assert len(parts) == 2 * len(whole)
     for number, (_, targets, _) in enumerate(whole):
         shared = [parts[2 * number + replica][1].numpy() for replica in range(2)]
         np.testing.assert_array_equal(np.concatenate(shared), targets)
-    place = Place()
+    place = EpochCursor()
     place.set(0, 2)
-    later = list(windows(ids, rows=5, window=6, whole=False, place=place))
+    later = list(windows(ids, rows=5, window=6, whole=False, cursor=place))
     np.testing.assert_array_equal(later[0][1], whole[2][1])
     assert not later[0][0]["reset"].numpy().any()  # the state comes from the checkpoint
 
@@ -172,7 +179,7 @@ def test_ids_are_written_once_and_found_by_content(corpus, tmp_path, monkeypatch
         yield from ()
         raise AssertionError("read again")
 
-    monkeypatch.setattr("zoo.data.corpus.read_lines", never)
+    monkeypatch.setattr("zoo.tasks.language_modeling.data.read_lines", never)
     second = load(moved)
     assert second.fingerprint == first.fingerprint
     np.testing.assert_array_equal(second.train.ids, first.train.ids)
@@ -324,7 +331,7 @@ def test_missing_files_and_folders_without_text(tmp_path) -> None:
     with pytest.raises(ZooError, match=r"nothing\.txt: no such file or folder"):
         load([str(tmp_path / "a.txt"), str(tmp_path / "nothing.txt")])
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "picture.png").write_bytes(b"x")
+    (tmp_path / "folder" / "image.png").write_bytes(b"x")
     with pytest.raises(ZooError, match="holds no text"):
         load(tmp_path / "folder")
     with pytest.raises(ZooError, match="made of strings. Received: int"):

@@ -5,9 +5,9 @@ import polars
 import pytest
 from conftest import sentences, write_csv
 
-from zoo.data.corpus import load_corpus
 from zoo.errors import ZooError
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.language_modeling.data import load_corpus
 
 CHANGES = {"data.batch_size": 4, "data.window": 8}
 HEADER = ("id", "text", "split")

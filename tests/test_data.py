@@ -9,12 +9,14 @@ from conftest import sentences, write_csv
 
 import zoo
 from zoo import ZooError
-from zoo.data import bundled, inspect_data, load_data, load_split, pipeline
+from zoo.data.epochs import class_weights, epoch_order, epoch_rows
 from zoo.data.rows import Rows
-from zoo.data.sampling import class_weights, epoch_order, epoch_rows
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.data.tables import read_rows
+from zoo.tasks.inspection import inspect_data
+from zoo.tasks.text_classification import batches as pipeline
+from zoo.tasks.text_classification.data import bundled, load_data, load_split
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
 

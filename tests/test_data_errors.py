@@ -17,10 +17,11 @@ from conftest import sentences, write_csv
 
 import zoo
 from zoo import ZooError
-from zoo.data import csvfile, jsonfile, load_data, load_split, read_texts
+from zoo.data import csvfile, jsonfile
 from zoo.data.rows import Rows
 from zoo.data.store import Store
-from zoo.data.tables import read_rows
+from zoo.data.tables import read_rows, read_texts
+from zoo.tasks.text_classification.data import load_data, load_split
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
 

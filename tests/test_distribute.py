@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 from conftest import sentences, write_csv
 
-from zoo.data import load_data
 from zoo.distribute import (
     check_agreement,
     distributed,
@@ -18,7 +17,8 @@ from zoo.distribute import (
     workers,
 )
 from zoo.errors import ZooError
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.text_classification.data import load_data
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from resume_parts import Killed
 
 import zoo
 from zoo import ZooError
-from zoo.jobs import folder as module
-from zoo.jobs.folder import run_folder
+from zoo.runs import folder as module
+from zoo.runs.folder import run_folder
 
 RUN = {"preset.yaml": "old", "metrics.json": '{"training": {}}', "model/model.keras": "old"}
 
@@ -39,7 +39,7 @@ def claimed(folder: Path, **asked: bool):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from zoo.jobs.folder import run_folder
+from zoo.runs.folder import run_folder
 with run_folder(Path(sys.argv[1]), overwrite=True, resume=False):
     print("mine", flush=True)
     time.sleep(600)
@@ -173,7 +173,7 @@ def test_two_runs_of_one_second_have_two_names(reviews, tmp_path, monkeypatch) -
             return cls(2026, 1, 1, tzinfo=tz)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("zoo.jobs.train.datetime.datetime", Still)
+    monkeypatch.setattr("zoo.runs.train.datetime.datetime", Still)
     stamp = Path("runs") / "textcnn-default-20260101-000000"
     stamp.mkdir(parents=True)  # another process has just made it
     run = zoo.train("textcnn", reviews, set=QUICK | {"recipe.epochs": 1}, verbose=False)

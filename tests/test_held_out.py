@@ -11,17 +11,18 @@ import shutil
 import numpy as np
 import pytest
 from conftest import QUICK, sentences, write_csv
-from picture_parts import QUICK as QUICK_IMAGES
-from picture_parts import pixels
+from image_parts import QUICK as QUICK_IMAGES
+from image_parts import pixels
 from PIL import Image
 from test_language_models import QUICK as QUICK_CORPUS
 
 import zoo
-from zoo.baselines import linear, pictures
-from zoo.data import load_data
-from zoo.data.corpus import load_corpus
-from zoo.data.images import load_images
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification import baseline as images
+from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.language_modeling.data import load_corpus
+from zoo.tasks.text_classification import baseline as linear
+from zoo.tasks.text_classification.data import load_data
 
 
 def learned(data, out, model="textcnn", **options):
@@ -129,7 +130,7 @@ def write_images(folder, numbers, value=None):
 
 @pytest.mark.slow
 def test_images(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "STRENGTHS", (0.01,))
+    monkeypatch.setattr(images, "STRENGTHS", (0.01,))
     whole = write_images(tmp_path / "whole", range(80))
     preset = load_preset("resnet", "default", QUICK_IMAGES)
     with load_images(str(whole), settings=preset.data, image_size=24, seed=3, fraction=0.5) as data:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import sentences, write_csv
 
-from zoo.data import load_data
-from zoo.data.ids import TokenIds
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.text_classification.data import load_data
+from zoo.tasks.text_classification.token_ids import TokenIds
 
 LENGTH = 6
 

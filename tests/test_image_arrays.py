@@ -1,4 +1,4 @@
-"""Pictures and labels in memory: arrays, lists, `.npz` files and `tf.data`, and their scale."""
+"""Images and labels in memory: arrays, lists, `.npz` files and `tf.data`, and their scale."""
 
 import tempfile
 
@@ -7,14 +7,14 @@ import numpy as np
 import pandas
 import pytest
 import tensorflow as tf
-from picture_parts import CLASSES, pixels, write_folder
+from image_parts import CLASSES, pixels, write_folder
 from PIL import Image
 
 import zoo
 from zoo import ZooError
-from zoo.data.images import load_images
-from zoo.data.text import load_data
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.text_classification.data import load_data
 
 SETTINGS = load_preset("resnet", "debug", {"data.batch_size": 8}).data
 
@@ -33,7 +33,7 @@ def said(data) -> str:
 
 
 def all_pixels(data):
-    """The pixels of all pictures in their order."""
+    """The pixels of all images in their order."""
     found = {}
     for part in (data.train, data.validation):
         places = range(len(part))
@@ -55,7 +55,7 @@ def test_floats_have_one_scale_in_a_whole_dataset(batch, first):
     with load(dataset if batch is None else dataset.batch(batch)) as data:
         for one, other in zip(all_pixels(data), floats, strict=True):
             np.testing.assert_array_equal(one, np.floor(other + 0.5).astype("uint8"))
-        where = "dataset: 2 pictures have no value above 1, where 255 is white: number"
+        where = "dataset: 2 images have no value above 1, where 255 is white: number"
         assert f"{where} {'1' if first else '10'}, 11." in said(data)
     with load(dataset.map(lambda image, label: (image / 255, label)).batch(batch or 5)) as data:
         np.testing.assert_array_equal(all_pixels(data)[3], x[3])
@@ -65,7 +65,7 @@ def test_floats_have_one_scale_in_a_whole_dataset(batch, first):
         assert np.abs(all_pixels(data)[3].astype(int) - x[3]).max() <= 1
     with load((floats, y)) as data:
         np.testing.assert_array_equal(all_pixels(data)[3], x[3])
-        assert "images: 2 pictures have no value above 1" in said(data)
+        assert "images: 2 images have no value above 1" in said(data)
 
 
 def test_the_parts_of_a_file_have_one_scale(tmp_path):
@@ -73,7 +73,7 @@ def test_the_parts_of_a_file_have_one_scale(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=x / 1.0, y_train=y, x_test=x[:4] / 255, y_test=y[:4])
     with load(tmp_path / "a.npz") as data:
         assert max(map(np.max, data.test.sources(range(4)))) <= 1
-        assert "x_test: 4 pictures have no value above 1" in said(data)
+        assert "x_test: 4 images have no value above 1" in said(data)
     np.savez(tmp_path / "b.npz", x_train=x / 255, y_train=y, x_test=x[:4] / 1.0, y_test=y[:4])
     with pytest.raises(ZooError, match="x_test: the values go to .* those of the training part"):
         load(tmp_path / "b.npz")
@@ -94,7 +94,7 @@ def test_one_hot_labels_become_their_class():
         (eye * 0.9 + 0.05, "row 1: labels of shape .* must be one-hot.*Several labels"),
         (np.ones((24, 3)), "row 1: labels of shape .* must be one-hot"),
         (np.zeros((24, 2, 2)), "labels must be one an example"),
-        (eye[:5], "24 pictures and labels of shape"),
+        (eye[:5], "24 images and labels of shape"),
     ):
         with pytest.raises(ZooError, match=message):
             load((x, labels))
@@ -144,7 +144,7 @@ def test_weights_of_single_examples_are_refused(tmp_path, model):
 # --- what else people have in memory
 
 
-def test_pictures_of_several_sizes_in_a_list(tmp_path):
+def test_images_of_several_sizes_in_a_list(tmp_path):
     images = [pixels(label, n, 16 + n, 20) for label in CLASSES for n in range(12)]
     _, y = arrays()
     several = np.empty(24, object)
@@ -156,7 +156,7 @@ def test_pictures_of_several_sizes_in_a_list(tmp_path):
             assert next(iter(data.dataset("train")))[0].shape == (8, 20, 20, 3)
     with load(([Image.fromarray(each).convert("P") for each in images], y)) as data:
         assert all_pixels(data)[0].shape == images[0].shape
-    with pytest.raises(ZooError, match=r"images: picture 2: pictures must be .*\(1, 4, 4, 7\)"):
+    with pytest.raises(ZooError, match=r"images: image 2: images must be .*\(1, 4, 4, 7\)"):
         load(([images[0], np.zeros((4, 4, 7))], [0, 1]))
 
 
@@ -214,8 +214,8 @@ def test_a_full_folder_of_temporary_files(monkeypatch):
     full = tempfile.TemporaryFile
 
     def opened(*_, prefix="", **options):
-        return open("/dev/full", "r+b", buffering=0) if "pictures" in prefix else full(**options)  # noqa: PTH123
+        return open("/dev/full", "r+b", buffering=0) if "images" in prefix else full(**options)  # noqa: PTH123
 
     monkeypatch.setattr(tempfile, "TemporaryFile", opened)
-    with pytest.raises(ZooError, match="the pictures cannot be kept there: No space.*TMPDIR"):
+    with pytest.raises(ZooError, match="the images cannot be kept there: No space.*TMPDIR"):
         load(tf.data.Dataset.from_tensor_slices((x, y)))

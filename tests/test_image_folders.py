@@ -8,13 +8,13 @@ import warnings
 from pathlib import Path
 
 import pytest
-from picture_parts import write_folder
+from image_parts import write_folder
 from PIL import Image
 
 from zoo import ZooError
-from zoo.data import looks_like_pictures
-from zoo.data.image_scoring import load_pictures
-from zoo.preset import presets_root
+from zoo.preset.loading import presets_root
+from zoo.tasks.image_classification.scoring import load_labelled_images
+from zoo.tasks.image_classification.sources import looks_like_images
 
 
 def looked_at(zoo_command, *arguments):
@@ -81,7 +81,7 @@ def test_a_test_part_without_classes_is_refused_with_what_to_do(zoo_command, tmp
         each.rename(tmp_path / "test" / each.name)
     (tmp_path / "test" / "red").rmdir()
     ended = zoo_command("data", tmp_path, code=1)
-    assert "test: holds 3 pictures, but no class folders" in ended.stderr
+    assert "test: holds 3 images, but no class folders" in ended.stderr
     assert f"`zoo train resnet {tmp_path}/train`; `zoo predict RUN {tmp_path}/test`" in ended.stderr
     (tmp_path / "test").rename(tmp_path / "unlabeled")
     document, findings = looked_at(zoo_command, tmp_path)
@@ -124,7 +124,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
     def scored(*names):
         for number, name in enumerate(names):
             write_folder(tmp_path / name, 2, first=10 * number)
-        with load_pictures(tmp_path, classes=["blue", "red"]).split as split:
+        with load_labelled_images(tmp_path, classes=["blue", "red"]).split as split:
             return {Path(text).parent.parent.name for text in split.texts(range(len(split)))}
 
     assert scored("test") == {"test"}
@@ -134,7 +134,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
         scored()
     write_folder(tmp_path / "around" / "photos", 2)
     with pytest.raises(ZooError, match=r"training: 'photos'.* Did you mean .*/around/photos\?"):
-        load_pictures(tmp_path / "around", classes=["blue", "red"])
+        load_labelled_images(tmp_path / "around", classes=["blue", "red"])
     ended = zoo_command(
         "train", "resnet", write_folder(tmp_path / "d", 4), "--test", tmp_path / "around",
         "--out", tmp_path / "run", code=1,
@@ -145,7 +145,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
         path.mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "flat" / "pred" / "a.png")
     with pytest.raises(ZooError, match="holds no labelled part, but 'pred'"):
-        load_pictures(tmp_path / "flat", classes=["blue", "red"])
+        load_labelled_images(tmp_path / "flat", classes=["blue", "red"])
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
@@ -198,7 +198,7 @@ def test_links_are_followed_and_loops_are_not(zoo_command, tmp_path):
     folder.mkdir()
     for label in ("red", "blue"):
         (folder / label).symlink_to(tmp_path / "store" / label)
-    assert looks_like_pictures(folder)
+    assert looks_like_images(folder)
     assert looked_at(zoo_command, folder)[0]["classes"] == {"blue": 4, "red": 4}
     (tmp_path / "store" / "red" / "loop").symlink_to(folder)
     (tmp_path / "store" / "red" / "self").symlink_to(tmp_path / "store" / "red")

@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from zoo.data.pictures import Center, center_part
-from zoo.trained import image_center, image_headers
-from zoo.trained.gif_frames import first_image
-from zoo.trained.image_serving import read_images
+from zoo.tasks.image_classification.image import CenterCrop, center_part
+from zoo.tasks.image_classification.serving import crop as image_center
+from zoo.tasks.image_classification.serving import headers as image_headers
+from zoo.tasks.image_classification.serving.gif import first_image
+from zoo.tasks.image_classification.serving.graph import read_images
 
 GENERATOR = np.random.default_rng(0)
 
@@ -69,7 +70,7 @@ def test_the_middle_square_is_that_of_training(size, fraction) -> None:
 def test_files_are_shown_to_the_network_as_in_training(name, tmp_path) -> None:
     path = tmp_path / "image"
     path.write_bytes(FILES[name])
-    center = Center(16, 0.9)
+    center = CenterCrop(16, 0.9)
     served = read_images(tf.constant([FILES[name]]), center).numpy()[0]
     np.testing.assert_allclose(served, center(path).astype(float), atol=2)
 
@@ -79,7 +80,7 @@ def test_grey_of_16_bits_has_the_scale_of_training(scale, tmp_path) -> None:
     path = tmp_path / "deep.png"
     deep = GENERATOR.integers(0, scale + 1, (30, 40)).astype(np.uint16)
     path.write_bytes(content(Image.fromarray(deep), "PNG"))
-    center = Center(16, 1.0, scale)
+    center = CenterCrop(16, 1.0, scale)
     expected = center(path).astype(float)
     assert expected.max() > 150
     served = read_images(tf.constant([path.read_bytes()]), center).numpy()[0]
@@ -143,7 +144,7 @@ def test_what_no_decoder_sees(some, message) -> None:
 def test_the_place_of_each_bad_file_is_named() -> None:
     good = FILES["png"]
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
-        read_images(tf.constant([good, b"", good, FILES["jpeg"][:-30]]), Center(8, 1.0))
-    assert "pictures[1] is empty; pictures[3] is truncated" in str(caught.value)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="there are no pictures"):
-        read_images(tf.constant([], tf.string), Center(8, 1.0))
+        read_images(tf.constant([good, b"", good, FILES["jpeg"][:-30]]), CenterCrop(8, 1.0))
+    assert "images[1] is empty; images[3] is truncated" in str(caught.value)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="there are no images"):
+        read_images(tf.constant([], tf.string), CenterCrop(8, 1.0))

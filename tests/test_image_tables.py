@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from picture_parts import CLASSES, write_folder
+from image_parts import CLASSES, write_folder
 
-from zoo.data.image_inputs import given_images
-from zoo.data.images import load_images
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.image_classification.inputs import given_images
 
 IMAGES = ("--preset", "resnet/default")
 
@@ -181,7 +181,7 @@ def test_broken_images_in_a_table_are_named_by_their_row(zoo_command, folder):
     table[3]["image"]["bytes"] = table[3]["image"]["bytes"][:200]
     parquet.write_table(pa.Table.from_pylist(table), folder / "hub.parquet")
     ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)
-    assert f"1 picture cannot be read: {folder}/hub.parquet: row 4 is truncated." in ended.stderr
+    assert f"1 image cannot be read: {folder}/hub.parquet: row 4 is truncated." in ended.stderr
     table[3]["image"] = {"bytes": None, "path": None}
     parquet.write_table(pa.Table.from_pylist(table), folder / "hub.parquet")
     ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)

@@ -1,4 +1,4 @@
-"""Classifiers of pictures from files to predictions; and the recipes they are trained with."""
+"""Classifiers of images from files to predictions; and the recipes they are trained with."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from picture_parts import QUICK, pixels, write_folder
+from image_parts import QUICK, pixels, write_folder
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,10 +15,10 @@ import zoo
 from zoo import ZooError
 from zoo.builders import build
 from zoo.cli import app
-from zoo.jobs.request import resolve
-from zoo.layers.offered import BatchNorm
-from zoo.preset import load_preset
-from zoo.settings.recipe import decoupled_decay
+from zoo.layers.kernels import BatchNorm
+from zoo.preset.loading import load_preset
+from zoo.preset.recipe import decoupled_decay
+from zoo.runs.resolve import resolve
 from zoo.training.losses import Accuracy, ClassificationLoss
 from zoo.training.momentum import Lamb, MomentumSGD
 
@@ -26,7 +26,7 @@ from zoo.training.momentum import Lamb, MomentumSGD
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A finished run on a folder of parts; tests must not change it."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     for number, part in enumerate(("train", "test")):
         write_folder(folder / "data" / part, 40 - 25 * number, first=100 * number)
     return zoo.train(
@@ -96,7 +96,7 @@ def test_the_saved_model_takes_bytes_and_says_the_same(run, exported, tmp_path):
     shown = np.stack([run.model.center(path) for path in paths]).astype(np.float32)
     found = served.classify(tf.constant(shown))["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"pictures\[1\] is empty"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"images\[1\] is empty"):
         served.serve(tf.constant([paths[0].read_bytes(), b""]))
 
 

@@ -1,4 +1,4 @@
-"""Labelled pictures: sources, a first look at every file, parts, and batches."""
+"""Labelled images: sources, a first look at every file, parts, and batches."""
 
 import csv
 import json
@@ -8,21 +8,28 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from picture_parts import CLASSES, pixels, write_folder
+from image_parts import CLASSES, pixels, write_folder
 from PIL import Image
 
 from zoo import ZooError
 from zoo.builders import build
-from zoo.data import image_arrays, image_sources
-from zoo.data.augment import augmentation, flipped, shifted
-from zoo.data.image_batches import Pictures, View, image_batches
-from zoo.data.image_scoring import load_pictures
-from zoo.data.images import bundled_pictures, load_images
-from zoo.data.pictures import Center, center_part, check_picture, open_picture, random_part
-from zoo.data.pipeline import Place
-from zoo.data.sheet import training_sheet
-from zoo.preset import load_preset
-from zoo.trained.pictures import ImageClassifier, load_image_classifier
+from zoo.data.epochs import EpochCursor
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification import arrays as image_arrays
+from zoo.tasks.image_classification import sources as image_sources
+from zoo.tasks.image_classification.augment import augmentation, flipped, shifted
+from zoo.tasks.image_classification.batches import ImageSplit, ImageTransform, image_batches
+from zoo.tasks.image_classification.data import bundled_images, load_images
+from zoo.tasks.image_classification.image import (
+    CenterCrop,
+    center_part,
+    check_image,
+    open_image,
+    random_part,
+)
+from zoo.tasks.image_classification.predictor import ImageClassifier, load_image_classifier
+from zoo.tasks.image_classification.scoring import load_labelled_images
+from zoo.tasks.image_classification.sheet import training_sheet
 
 SETTINGS = load_preset("resnet", "debug", {"data.batch_size": 8}).data
 
@@ -78,20 +85,20 @@ def test_a_class_may_be_called_test(tmp_path):
 
 
 def test_a_table_of_paths_and_labels(tmp_path):
-    write_folder(tmp_path / "pictures", 10)
+    write_folder(tmp_path / "images", 10)
     table = tmp_path / "table.csv"
     with table.open("w", newline="") as file:
-        rows = [(f"pictures/{c}/{n:03}.png", c.upper()) for c in CLASSES for n in range(10)]
+        rows = [(f"images/{c}/{n:03}.png", c.upper()) for c in CLASSES for n in range(10)]
         csv.writer(file).writerows([("filename", "label"), *rows])
     with load(table) as data:
         assert data.classes == ["BLUE", "RED"]
         assert len(data.train) == 18
-    table.write_text("filename,label\npictures/red/000.png,a\npictures/red/999.png,b\n")
+    table.write_text("filename,label\nimages/red/000.png,a\nimages/red/999.png,b\n")
     with pytest.raises(
-        ZooError, match=r"table\.csv: 1 image is not there: row 2 'pictures/red/999\.png'"
+        ZooError, match=r"table\.csv: 1 image is not there: row 2 'images/red/999\.png'"
     ):
         load(table)
-    table.write_text("where,what\npictures/red/000.png,a\npictures/red/001.png,b\n")
+    table.write_text("where,what\nimages/red/000.png,a\nimages/red/001.png,b\n")
     with pytest.raises(ZooError, match=r"which column is the .*--"):
         load(table)
 
@@ -117,7 +124,7 @@ def test_npz_files(tmp_path):
         np.testing.assert_array_equal(labels, y[:4])
 
 
-def test_arrays_and_datasets_give_the_same_pictures():
+def test_arrays_and_datasets_give_the_same_images():
     x, y = arrays()
     dataset = tf.data.Dataset.from_tensor_slices((x, y))
     for source in ((x, y), (x / 255.0, y), dataset, dataset.batch(5)):
@@ -130,8 +137,8 @@ def test_arrays_and_datasets_give_the_same_pictures():
                 )
             }
             assert len(places) == 22
-            for place, picture in found.items():
-                np.testing.assert_array_equal(picture, x[place])
+            for place, image in found.items():
+                np.testing.assert_array_equal(image, x[place])
     with load((x[..., 0], y)) as data:  # grey
         assert data.train.sources([0])[0].shape == (16, 16, 3)
 
@@ -140,20 +147,20 @@ def test_transparent_arrays_are_read_as_files_are(tmp_path, monkeypatch):
     monkeypatch.setattr(image_arrays, "BLOCK", 5)
     x, y = arrays()
     alpha = np.random.default_rng(0).integers(0, 256, (*x.shape[:3], 1)).astype("uint8")
-    pictures = np.concatenate([x, alpha], axis=-1)
-    with load((pictures, y)) as data:
+    images = np.concatenate([x, alpha], axis=-1)
+    with load((images, y)) as data:
         for place, found in zip(
             data.train.names(range(20)), data.train.sources(range(20)), strict=True
         ):
-            Image.fromarray(pictures[int(place)]).save(tmp_path / "a.png")
-            wanted = np.asarray(open_picture(tmp_path / "a.png")).astype(int)
+            Image.fromarray(images[int(place)]).save(tmp_path / "a.png")
+            wanted = np.asarray(open_image(tmp_path / "a.png")).astype(int)
             assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (np.zeros((4, 8, 8, 3)), np.zeros(3), "one a picture.*4 pictures.*(3,)"),
+        (np.zeros((4, 8, 8, 3)), np.zeros(3), "one an image.*4 images.*(3,)"),
         (np.zeros((4, 8, 8, 2)), np.zeros(4), r"1, 3 or 4 channels.*\(4, 8, 8, 2\)"),
         (np.full((4, 8, 8, 3), -1.0), np.zeros(4), "pixels must be in.*-1 to -1"),
         (np.full((4, 8, 8, 3), np.nan), np.zeros(4), "pixels must be in"),
@@ -162,7 +169,7 @@ def test_transparent_arrays_are_read_as_files_are(tmp_path, monkeypatch):
         (np.zeros((4, 8, 8, 3), "uint8"), np.zeros(4, int), "the one class '0'"),
     ],
 )
-def test_arrays_that_cannot_be_pictures(images, labels, message):
+def test_arrays_that_cannot_be_images(images, labels, message):
     with pytest.raises(ZooError, match=message):
         load((images, labels))
 
@@ -171,8 +178,8 @@ def test_files_that_are_no_arrays(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and so on")
     with pytest.raises(ZooError, match=r"a\.npz: is not an \.npz file"):
         load(tmp_path / "a.npz")
-    np.savez(tmp_path / "b.npz", pictures=np.zeros(3))
-    with pytest.raises(ZooError, match=r"b\.npz: holds no arrays .images.*pictures"):
+    np.savez(tmp_path / "b.npz", images=np.zeros(3))
+    with pytest.raises(ZooError, match=r"b\.npz: holds no arrays .images.*images"):
         load(tmp_path / "b.npz")
     np.savez(tmp_path / "c.npz", images=np.array([{}, {}], object), labels=np.zeros(2))
     with pytest.raises(ZooError, match=r"c\.npz: is not an \.npz file of plain arrays"):
@@ -187,7 +194,7 @@ def test_what_is_no_source_at_all(tmp_path):
     for source, message in (
         (tmp_path / "nothing", "no such file or folder"),
         (tmp_path / "a.txt", "neither a folder of class folders"),
-        (3, "pictures of type int cannot be read"),
+        (3, "images of type int cannot be read"),
         (tmp_path, "is empty: it holds no class folders"),
         (tf.data.Dataset.range(3).repeat(), "never ends"),
         (tf.data.Dataset.range(3), r"must yield \(image, label\)"),
@@ -196,18 +203,18 @@ def test_what_is_no_source_at_all(tmp_path):
             load(source)
 
 
-# --- every bad picture is named before training
+# --- every bad image is named before training
 
 
 def broken(folder):
-    """Write a picture of each broken kind into a folder; return their names."""
+    """Write an image of each broken kind into a folder; return their names."""
     whole = (folder / "000.png").read_bytes()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")
     Image.fromarray(noise).save(folder / "whole.jpg", quality=95)
     jpeg = (folder / "whole.jpg").read_bytes()
     files = {
         "empty.png": b"", "cut.png": whole[: len(whole) // 2], "cut.jpg": jpeg[: len(jpeg) // 2],
-        "text.jpg": b"not a picture", "header.png": whole[:12],
+        "text.jpg": b"not an image", "header.png": whole[:12],
     }  # fmt: skip
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -217,12 +224,12 @@ def broken(folder):
 def test_unreadable_and_truncated_files_are_named(tmp_path):
     write_folder(tmp_path, 10)
     names = broken(tmp_path / "red")
-    with pytest.raises(ZooError, match="5 pictures cannot be read") as error:
+    with pytest.raises(ZooError, match="5 images cannot be read") as error:
         load(tmp_path)
     message = str(error.value)
     for name in names:
         assert str(tmp_path / "red" / name) in message
-    assert "cut.jpg is truncated" in message and "text.jpg is not a picture" in message
+    assert "cut.jpg is truncated" in message and "text.jpg is not an image" in message
     assert "empty.png is empty" in message and "--drop-missing" in message
     with load(tmp_path, drop_missing=True) as data:
         assert len(data.train) + len(data.validation) == 21
@@ -252,7 +259,7 @@ def test_empty_class_folders(tmp_path):
     with load(tmp_path / "all") as data:  # class ids stay what they are
         assert data.validation.labels.tolist() == [0] * 8
         assert "validation has no image of 'red'" in said(data)
-        assert "a class folder without pictures" in said(data)
+        assert "a class folder without images" in said(data)
 
 
 def test_a_class_that_training_never_saw(tmp_path):
@@ -264,17 +271,17 @@ def test_a_class_that_training_never_saw(tmp_path):
     assert "unknown to training: 'green'" in str(serious) and "050.png" in str(serious)
 
 
-def test_loose_pictures_and_other_files_are_mentioned(tmp_path):
+def test_loose_images_and_other_files_are_mentioned(tmp_path):
     write_folder(tmp_path, 8)
     Image.fromarray(pixels("red", 0)).save(tmp_path / "loose.png")
     (tmp_path / "red" / "notes.txt").write_text("a")
     with load(tmp_path) as data:
-        assert "1 .txt" in said(data) and "1 picture outside of the class folders" in said(data)
+        assert "1 .txt" in said(data) and "1 image outside of the class folders" in said(data)
     for label in CLASSES:
         for path in (tmp_path / label).iterdir():
             path.rename(tmp_path / f"{label}{path.name}")
         (tmp_path / label).rmdir()
-    with pytest.raises(ZooError, match="pictures, but no class folders"):
+    with pytest.raises(ZooError, match="images, but no class folders"):
         load(tmp_path)
 
 
@@ -284,7 +291,7 @@ def test_copies_stay_on_one_side_and_two_labels_are_named(tmp_path):
     (tmp_path / "red" / "copy.png").write_bytes(content)
     (tmp_path / "blue" / "other.png").write_bytes(content)
     with load(tmp_path) as data:
-        assert "2 pictures are the same as another" in said(data)
+        assert "2 images are the same as another" in said(data)
         assert "under two labels" in said(data) and "other.png" in said(data)
         parts = {
             name: part.names(range(len(part)))
@@ -302,7 +309,7 @@ def test_copies_stay_on_one_side_and_two_labels_are_named(tmp_path):
 # --- grey, transparent, CMYK, turned, of all sizes
 
 
-def test_pictures_of_all_colours_become_red_green_and_blue(tmp_path):
+def test_images_of_all_colours_become_red_green_and_blue(tmp_path):
     red = np.zeros((16, 16, 4), np.uint8)
     red[..., 0], red[:8, :, 3] = 255, 255  # the lower half is transparent
     Image.fromarray(red).save(tmp_path / "alpha.png")
@@ -311,7 +318,7 @@ def test_pictures_of_all_colours_become_red_green_and_blue(tmp_path):
     Image.fromarray(np.full((16, 16), 100 * 257, np.uint16)).save(tmp_path / "deep.png")
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=95)
     grey.convert("P").save(tmp_path / "palette.gif")
-    shown = {each.stem: np.asarray(open_picture(each)) for each in tmp_path.iterdir()}
+    shown = {each.stem: np.asarray(open_image(each)) for each in tmp_path.iterdir()}
     assert all(each.shape == (16, 16, 3) for each in shown.values())
     assert shown["alpha"][0, 0].tolist() == [255, 0, 0]
     assert shown["alpha"][15, 0].tolist() == [255, 255, 255]
@@ -325,17 +332,17 @@ def test_damaged_exif_data_are_none(tmp_path, zoo_command):
     damaged = tmp_path / "d" / "red" / "damaged.webp"
     Image.fromarray(pixels("red", 1)).save(damaged, exif=b"Exif\x00\x00II*\x00", lossless=True)
     assert json.loads(zoo_command("data", tmp_path / "d", "--json", code=0).stdout)["rows"] == 13
-    np.testing.assert_array_equal(np.asarray(open_picture(damaged)), pixels("red", 1))
+    np.testing.assert_array_equal(np.asarray(open_image(damaged)), pixels("red", 1))
 
 
-def test_exif_turns_pictures_upright(tmp_path):
+def test_exif_turns_images_upright(tmp_path):
     upright = np.zeros((10, 20, 3), np.uint8)
     upright[:, :10] = 255  # white on the left
     exif = Image.Exif()
     exif[0x0112] = 6  # stored a quarter to the left
     Image.fromarray(np.rot90(upright)).save(tmp_path / "a.png", exif=exif)
-    np.testing.assert_array_equal(np.asarray(open_picture(tmp_path / "a.png")), upright)
-    checked = check_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "a.png")), upright)
+    checked = check_image(tmp_path / "a.png")
     assert checked.turned and (checked.width, checked.height) == (20, 10)
 
 
@@ -350,7 +357,7 @@ def test_sizes_are_judged(tmp_path):
     assert 0 < data.pixel_mean[1] < data.pixel_mean[0] < 255
 
 
-def test_parts_of_a_picture():
+def test_parts_of_a_image():
     x = np.zeros((30, 60, 3), np.uint8)
     x[:, 15:45] = 200  # the middle square
     image = Image.fromarray(x)
@@ -366,7 +373,7 @@ def test_parts_of_a_picture():
 # --- batches
 
 
-def test_an_epoch_shows_every_picture_once_and_in_another_order_the_next_time():
+def test_an_epoch_shows_every_image_once_and_in_another_order_the_next_time():
     x, y = arrays(20)
     with load((x, y)) as data:
         dataset = data.dataset("train")
@@ -386,8 +393,8 @@ def test_a_training_goes_on_in_the_middle_of_an_epoch(files, tmp_path):
     source = write_folder(tmp_path, 14) if files else arrays(14)
     settings = AUGMENTED if files else with_data(crop="pad", flip="alternating")
     with load(source, image_size=16, settings=settings) as data:
-        whole = [list(data.dataset("train", Place()))]
-        place = Place()
+        whole = [list(data.dataset("train", EpochCursor()))]
+        place = EpochCursor()
         place.set(0, 2)
         rest = list(data.dataset("train", place))
     assert len(rest) == len(whole[0]) - 2
@@ -409,7 +416,7 @@ def test_replicas_share_a_batch_by_row():
         np.testing.assert_array_equal(ones[1][number][0], pieces[1][0])
 
 
-def test_shifts_are_crops_of_a_padded_picture():
+def test_shifts_are_crops_of_a_padded_image():
     x = np.arange(2 * 6 * 5 * 3).reshape(2, 6, 5, 3).astype("uint8")
     draws = np.array([[0.0, 0.99], [0.5, 0.5]])
     moved = shifted(x, 2, (7, 8, 9), draws)
@@ -496,16 +503,16 @@ def test_balance():
 def test_the_view_of_scoring(tmp_path):
     write_folder(tmp_path, 4)
     settings = with_data(evaluation_size=32, crop="resized", center_fraction=0.875)
-    pictures = load_pictures(tmp_path, classes=["blue", "red"])
-    view = View(settings, 24, (0.0, 0.0, 0.0))
-    sizes = [image_batches(pictures, view, num_classes=2, seed=seed) for seed in (None, 0)]
+    images = load_labelled_images(tmp_path, classes=["blue", "red"])
+    view = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
+    sizes = [image_batches(images, view, num_classes=2, seed=seed) for seed in (None, 0)]
     assert [each.element_spec[0].shape[1] for each in sizes] == [32, 24]
     ((images, _),) = list(sizes[0])
-    expected = Center(32, 0.875)(pictures.sources([0])[0])
+    expected = CenterCrop(32, 0.875)(images.sources([0])[0])
     np.testing.assert_array_equal(images[0], expected)
     with pytest.raises(ZooError, match="unknown to training: 'red'"):
-        load_pictures(tmp_path, classes=["blue"])
-    assert isinstance(pictures, Pictures)
+        load_labelled_images(tmp_path, classes=["blue"])
+    assert isinstance(images, ImageSplit)
 
 
 def test_a_sheet_of_what_training_sees(tmp_path):
@@ -517,21 +524,21 @@ def test_a_sheet_of_what_training_sees(tmp_path):
     assert (colours[:120] != 255).mean() > 0.5
 
 
-def test_the_bundled_pictures():
-    with load(bundled_pictures()) as data:
+def test_the_bundled_images():
+    with load(bundled_images()) as data:
         assert data.classes == list(range(10))
         assert (len(data.train) + len(data.validation), len(data.test)) == (1437, 360)
         assert data.image_size == 8
 
 
-def test_what_looks_like_pictures(tmp_path):
+def test_what_looks_like_images(tmp_path):
     write_folder(tmp_path / "p", 1)
     (tmp_path / "texts").mkdir()
-    assert image_sources.looks_like_pictures(str(tmp_path / "p"))
-    assert image_sources.looks_like_pictures(bundled_pictures())
-    assert not image_sources.looks_like_pictures(tmp_path / "texts")
-    assert not image_sources.looks_like_pictures(tmp_path / "nothing")
-    assert not image_sources.looks_like_pictures(["a.csv"])
+    assert image_sources.looks_like_images(str(tmp_path / "p"))
+    assert image_sources.looks_like_images(bundled_images())
+    assert not image_sources.looks_like_images(tmp_path / "texts")
+    assert not image_sources.looks_like_images(tmp_path / "nothing")
+    assert not image_sources.looks_like_images(["a.csv"])
 
 
 # --- images of 16 bits
@@ -567,7 +574,7 @@ def test_the_scale_of_16_bits_is_that_of_the_training_part(tmp_path):
     write_deep(tmp_path / "test", 60_000)
     with load(tmp_path) as data:
         assert data.deep_scale == 4095
-        assert "test: 12 pictures are of 16 bits with values above 4,095" in said(data)
+        assert "test: 12 images are of 16 bits with values above 4,095" in said(data)
         assert data.view.center(data.test.sources([0])[0]).max() == 255
     write_deep(tmp_path / "mixed", 60_000)
     write_deep(tmp_path / "mixed", 200)
@@ -596,7 +603,7 @@ def test_sixteen_bits_a_colour_are_told(tmp_path):
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
     content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
     (tmp_path / "red" / "deep.png").write_bytes(content)
-    pixel = np.asarray(open_picture(tmp_path / "red" / "deep.png"))[0, 0]
+    pixel = np.asarray(open_image(tmp_path / "red" / "deep.png"))[0, 0]
     assert pixel.tolist() == [0, 128, 255]
     with load(tmp_path) as data:
         assert "1 of 16 bits a colour" in said(data) and "the upper 8 are read" in said(data)

@@ -7,15 +7,15 @@ import numpy as np
 import pandas
 import pytest
 from conftest import sentences, write_csv
-from picture_parts import write_folder
+from image_parts import write_folder
 
 import zoo
 from zoo import ZooError
-from zoo.data.images import load_images
 from zoo.data.labels import classes_option, looks_like, plain_form
-from zoo.data.text import load_data
 from zoo.options import listed_classes
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.text_classification.data import load_data
 
 ACCENT = "caf\u00e9"
 
@@ -142,7 +142,7 @@ def test_classes_without_rows_in_the_test_part_are_told(tmp_path, zoo_command) -
         assert data.classes == ["neg", "pos"] and "unsup" not in said(data)
 
 
-def test_classes_of_images_without_a_picture_are_told(tmp_path) -> None:
+def test_classes_of_images_without_a_image_are_told(tmp_path) -> None:
     write_folder(tmp_path / "train", 6, classes=("red", "blue"))
     write_folder(tmp_path / "test", 3, classes=("red",))
     with load_images(tmp_path, settings=load_preset("resnet").data, image_size=16) as data:

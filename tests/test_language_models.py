@@ -13,11 +13,11 @@ from conftest import sentences, write_csv
 
 import zoo
 from zoo import ZooError
-from zoo.baselines.bigrams import fit_bigrams, log_shares
-from zoo.data.corpus import load_corpus
 from zoo.files import read_json, write_json
-from zoo.preset import load_preset
-from zoo.tasks import TASKS
+from zoo.preset.loading import load_preset
+from zoo.tasks.language_modeling.baseline import fit_bigrams, log_shares
+from zoo.tasks.language_modeling.data import load_corpus
+from zoo.tasks.task import load_task
 from zoo.text.vocabulary import load_vocabulary
 
 QUICK = {
@@ -121,7 +121,7 @@ def test_evaluate_and_score_read_tables(run, tmp_path) -> None:
 def test_an_interrupted_run_ends_as_one_that_was_not(run, corpus, tmp_path) -> None:
     program = (
         "import os, signal, sys, zoo, keras\n"
-        "from zoo.training.language import LanguageModel\n"
+        "from zoo.tasks.language_modeling.model import LanguageModel\n"
         "fit = LanguageModel.fit\n"
         "class Kill(keras.callbacks.Callback):\n"
         "    def on_train_batch_end(self, batch, logs=None):\n"
@@ -183,7 +183,7 @@ def test_what_language_models_do_not_have_is_told(arguments, message, corpus, tm
     ],
 )
 def test_guides_guards(preset, changes, advice) -> None:
-    found = TASKS["language-modeling"].judged(load_preset("lstm_lm", preset, changes))
+    found = load_task("language-modeling").judged(load_preset("lstm_lm", preset, changes))
     assert [advice in each.what for each in found] == ([True] if advice else [])
     assert all(each.level == "warning" for each in found)
 
@@ -389,7 +389,7 @@ def test_a_prior_bias_starts_at_the_loss_of_the_words_shares(prior_bias, corpus,
 def test_bigrams_are_counted_across_blocks(monkeypatch) -> None:
     ids = np.random.default_rng(0).integers(0, 9, 1000).astype(np.uint16)
     whole, shares = fit_bigrams(ids, 9), log_shares(ids, 9)
-    monkeypatch.setattr("zoo.data.tokens.BLOCK", 64)
+    monkeypatch.setattr("zoo.tasks.language_modeling.tokens.BLOCK", 64)
     parts = fit_bigrams(ids, 9)
     for name in ("pairs", "counts", "contexts", "types", "single"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 
 from zoo import ZooError, builders
-from zoo.data.windows import windows
 from zoo.distribute import distributed, strategy_for
-from zoo.preset import load_preset
-from zoo.training import token_loss
+from zoo.preset.loading import load_preset
+from zoo.tasks.language_modeling.batches import windows
 from zoo.training.averages import TriggeredAverages
 from zoo.training.callbacks import StartAveraging
-from zoo.training.token_loss import token_losses, token_losses_and_gradients
+from zoo.training.kernels import token_loss
+from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 
 SIZES = {
     "recipe.dtype_policy": "float32",
@@ -139,7 +139,7 @@ def test_two_replicas_train_as_one(dropout: bool):
     keras.utils.set_random_seed(3)
     with strategy.scope():
         shared = builders.build(load_preset("lstm_lm", "default", SIZES | changes))
-    made = distributed(strategy, lambda here, total: stream(here=here, replicas=total))
+    made = distributed(strategy, lambda here, total: stream(replica_ids=here, replicas=total))
     alone.fit(stream(), verbose=0)
     shared.fit(made, verbose=0)
     for a, b in zip(alone.trainable_variables, shared.trainable_variables, strict=True):

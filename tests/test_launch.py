@@ -11,8 +11,8 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo.errors import ZooError
-from zoo.jobs.folder import checkpoints
 from zoo.launch import launch
+from zoo.runs.folder import checkpoints
 
 LAUNCH = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--"]
 SMALL = ["--set", "architecture.filters=8", "--set", "architecture.embedding_dim=8"]

@@ -11,12 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
     ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "cluster"],
-    ["settings", "preset", "advice", "scores"],
+    ["preset", "scores"],
     ["text", "layers"],
     ["models", "data"],
-    ["training", "distribute", "baselines"],
-    ["builders", "trained", "run", "jobs", "tasks"],
-    ["tuning", "show", "process", "options"],
+    ["training", "distribute"],
+    ["tasks"],
+    ["compilation", "memory"],
+    ["builders"],
+    ["runs", "tuning"],
+    ["display", "process", "options"],
     ["cli"],
     ["__main__"],
 ]

@@ -17,8 +17,8 @@ from zoo.layers import (
     WordDropout,
     WordFilters,
 )
-from zoo.layers.offered import Ops, offer
-from zoo.training.sparse import sparse_matmul
+from zoo.layers.kernels import Ops, offer
+from zoo.training.kernels.sparse import sparse_matmul
 
 TOKENS = np.array([[5, 3, 5, 3, 0, 0], [2, 0, 0, 0, 0, 0]], "int32")
 MASK = TOKENS > 0

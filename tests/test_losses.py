@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import f1_score
 
+from zoo.preset.recipe import Loss
 from zoo.scores import scores, softmax
-from zoo.settings.recipe import Loss
 from zoo.training.losses import MacroF1, make_loss
 
 RANDOM = np.random.default_rng(0)

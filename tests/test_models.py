@@ -14,7 +14,7 @@ import tensorflow as tf
 import zoo
 from zoo.errors import ZooError
 from zoo.models import MODELS
-from zoo.settings.architecture import ARCHITECTURES, TASK_OF
+from zoo.preset.schemas import architectures
 
 SHARED = {
     "vocabulary_size": 50,
@@ -80,7 +80,7 @@ def values(network):
 
 
 def test_every_model_is_swept():
-    others = {model for model in MODELS if TASK_OF[model] != "text-classification"}
+    others = {model for model in MODELS if architectures()[model].task != "text-classification"}
     assert {*OWN, *others} == set(MODELS)  # those have tests of their own
 
 
@@ -91,7 +91,7 @@ def test_every_model_is_swept():
 def test_arguments_are_the_keys_of_the_architecture(model):
     arguments = MODELS[model].__code__
     names = arguments.co_varnames[: arguments.co_kwonlyargcount]
-    assert set(names) == set(ARCHITECTURES[model].model_fields)
+    assert set(names) == set(architectures()[model].model_fields)
     assert MODELS[model].__kwdefaults__ is None
 
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights, TokenEmbedding
-from zoo.layers.offered import Ops, SparseMatmul, offer
-from zoo.settings.recipe import Recipe
+from zoo.layers.kernels import Ops, SparseMatmul, offer
+from zoo.preset.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
+from zoo.training.kernels.sparse import sparse_matmul
 from zoo.training.momentum import MomentumSGD
 from zoo.training.optimizers import (
     LazyAdamW,
@@ -17,7 +18,6 @@ from zoo.training.optimizers import (
     make_optimizer,
     without_decay,
 )
-from zoo.training.sparse import sparse_matmul
 
 BLOCKS = {
     "adam": {"learning_rate": 0.1},

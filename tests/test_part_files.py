@@ -6,9 +6,9 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo import ZooError
-from zoo.data.lines import line_pieces
 from zoo.data.part_files import part_sources, scored_source
 from zoo.data.tables import row_pieces
+from zoo.tasks.language_modeling.lines import line_pieces
 
 
 def corpus_files(folder, *names):

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from conftest import QUICK, sentences, write_csv
-from picture_parts import write_folder
+from image_parts import write_folder
 
 import zoo
 from zoo import ZooError
-from zoo.data.images import load_images
 from zoo.data.part_column import rows_of_parts
-from zoo.data.text import load_data
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.text_classification.data import load_data
 
 HEADER = ("text", "label", "split")
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from conftest import sentences, write_csv
 
-from zoo.data import load_data, pipeline
-from zoo.data.pipeline import Place
-from zoo.preset import load_preset
+from zoo.data.epochs import EpochCursor
+from zoo.preset.loading import load_preset
+from zoo.tasks.text_classification import batches as pipeline
+from zoo.tasks.text_classification.data import load_data
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def read(dataset) -> list[tuple]:
 
 
 def test_each_reading_is_the_next_epoch(data) -> None:
-    place = Place()
+    place = EpochCursor()
     dataset = data.dataset("train", place)
     plain = data.dataset("train")
     for epoch in range(2):
@@ -35,7 +36,7 @@ def test_each_reading_is_the_next_epoch(data) -> None:
 def test_begins_at_a_batch_of_an_epoch(batch: int, data) -> None:
     plain = data.dataset("train")
     epochs = [read(plain) for _ in range(3)]
-    place = Place()
+    place = EpochCursor()
     dataset = data.dataset("train", place)
     assert int(dataset.cardinality()) == len(epochs[0]) == 17
     place.set(1, batch)
@@ -54,7 +55,7 @@ def test_what_is_left_out_is_not_read(data, monkeypatch) -> None:
     store = data.train.store
     original = store.raw
     monkeypatch.setattr(store, "raw", lambda rows: texts.extend(rows) or original(rows))
-    place = Place()
+    place = EpochCursor()
     place.set(0, 13)
     found = read(data.dataset("train", place))
     assert len(found) == 4

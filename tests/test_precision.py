@@ -8,7 +8,7 @@ import pytest
 from training_parts import arrays, compiled
 
 from zoo.builders import build
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
 from zoo.training.optimizers import LazyAdamW
 from zoo.training.precision import best_policy, chosen_policy, dtype_policy
 

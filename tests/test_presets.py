@@ -9,14 +9,14 @@ import pytest
 import zoo
 from zoo import ZooError, builders
 from zoo import plain_yaml as yaml
-from zoo.advice import load_advice, load_sources
 from zoo.environment import training_code
 from zoo.models import MODELS
 from zoo.plain_yaml import parse_value
-from zoo.preset import load_preset, names, presets, presets_root, recipe_from, summaries
-from zoo.settings.architecture import ARCHITECTURES
-from zoo.settings.dotted import ADAMS, USUAL_RATES
-from zoo.settings.recipe import decoupled_decay, mean_form, rate_factor
+from zoo.preset.advice import load_advice, load_sources
+from zoo.preset.loading import load_preset, names, presets, presets_root, recipe_from, summaries
+from zoo.preset.override import ADAMS, USUAL_RATES
+from zoo.preset.recipe import decoupled_decay, mean_form, rate_factor
+from zoo.preset.schemas import architectures
 
 NAMES = names()
 EXPECTED = {
@@ -40,9 +40,9 @@ def preset(name: str):
 
 
 def test_every_model_has_its_presets() -> None:
-    found = {model: {n.split("/")[1] for n in names(model)} for model in ARCHITECTURES}
+    found = {model: {n.split("/")[1] for n in names(model)} for model in architectures()}
     assert found == EXPECTED
-    assert [n for n in NAMES if n.endswith("/default")] == [f"{m}/default" for m in ARCHITECTURES]
+    assert [n for n in NAMES if n.endswith("/default")] == [f"{m}/default" for m in architectures()]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,9 +165,9 @@ def test_to_yaml_and_back(name: str, tmp_path) -> None:
     assert load_preset(loaded.model, path).document() == loaded.document()
 
 
-@pytest.mark.parametrize("model", ARCHITECTURES)
+@pytest.mark.parametrize("model", architectures())
 def test_schema_network_and_builder_have_the_same_names(model: str) -> None:
-    keys = set(ARCHITECTURES[model].model_fields)
+    keys = set(architectures()[model].model_fields)
     assert set(inspect.signature(MODELS[model]).parameters) == keys
     assert set(inspect.signature(getattr(builders, model)).parameters) == keys | {"preset"}
 

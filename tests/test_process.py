@@ -66,7 +66,7 @@ def test_signals_end_every_command(
         signal.raise_signal(number)
 
     monkeypatch.setattr("zoo.cli.load_tensorflow", signalled)
-    monkeypatch.setattr("zoo.run.list_runs", signalled)
+    monkeypatch.setattr("zoo.runs.run.list_runs", signalled)
     ended = zoo_command(*command, code=code)
     assert ended.stderr == "zoo: interrupted.\n"
     assert ended.stdout == ""

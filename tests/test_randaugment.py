@@ -1,16 +1,16 @@
-"""RandAugment: what each operation does, and that each picture draws its own."""
+"""RandAugment: what each operation does, and that each image draws its own."""
 
 import numpy as np
 
-from zoo.data.images import load_images
-from zoo.data.randaugment import OPERATIONS, randaugment
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.image_classification.randaugment import OPERATIONS, randaugment
 
 FILL = (10.0, 20.0, 30.0)
 COUNT = 14  # operations of the paper
 
 
-def picture(size=32):
+def image(size=32):
     return np.random.default_rng(0).integers(60, 180, (size, size, 3)).astype("uint8")
 
 
@@ -21,17 +21,17 @@ def applied(number, strength, pixels):
 
 
 def test_there_are_the_papers_operations_and_without_strength_most_change_nothing():
-    x = picture()
+    x = image()
     assert len(OPERATIONS) == COUNT
     still = [number for number in range(COUNT) if (applied(number, 0.0, x) == x).all()]
     assert still == [0, *range(3, COUNT)]  # not autocontrast, not equalize
 
 
 def test_operations_against_their_definition():
-    x = picture()
+    x = image()
     stretched = applied(1, 1.0, x).astype(int)
     assert (stretched.min((0, 1)) == 0).all() and (stretched.max((0, 1)) == 255).all()
-    flat = applied(2, 1.0, picture(256))  # Pillow needs many pixels to be exact
+    flat = applied(2, 1.0, image(256))  # Pillow needs many pixels to be exact
     shares = np.histogram(flat[..., 0], bins=4, range=(0, 256))[0] / flat[..., 0].size
     np.testing.assert_allclose(shares, 0.25, atol=0.05)
     np.testing.assert_array_equal(applied(4, 0.5, x), np.where(x < 128, x, 255 - x))
@@ -47,7 +47,7 @@ def test_operations_against_their_definition():
 
 
 def test_geometry_moves_pixels_about_the_middle_and_fills_what_comes_in():
-    x = picture(331)  # of which 150 is the full shift
+    x = image(331)  # of which 150 is the full shift
     right = applied(8, 0.1, x)
     np.testing.assert_allclose(right[:, :-15].astype(int), x[:, 15:], atol=1)
     np.testing.assert_array_equal(right[:, -14:], np.broadcast_to(FILL, (331, 14, 3)))
@@ -63,8 +63,8 @@ def test_geometry_moves_pixels_about_the_middle_and_fills_what_comes_in():
         assert (other != turned).any()
 
 
-def test_each_picture_of_a_batch_draws_its_own_and_the_same_again():
-    x = np.repeat(picture()[None], 40, axis=0)
+def test_each_image_of_a_batch_draws_its_own_and_the_same_again():
+    x = np.repeat(image()[None], 40, axis=0)
     x[:, 0, 0, 0] = np.arange(40)  # no two the same, or none could be set apart
     y = np.arange(40) % 2
 

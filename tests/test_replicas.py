@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from replica_parts import CASES, CLASSES, rows, small, trained
 
+from zoo.compilation import compile_model
 from zoo.distribute import strategy_for
-from zoo.preset import load_preset
-from zoo.training.compilation import compile_model
-from zoo.training.draws import draws_of_part
+from zoo.preset.loading import load_preset
+from zoo.training.uniforms import draws_of_part
 
 ONE = tf.distribute.get_strategy()
 

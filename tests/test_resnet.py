@@ -17,11 +17,11 @@ from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 import zoo
 from zoo import ZooError
 from zoo.layers import Conv2D, PaddedShortcut, PooledConv2D, WhiteningConv2D
-from zoo.layers.offered import Ops, offer
+from zoo.layers.kernels import Ops, offer
 from zoo.models.receptive import receptive_fields
 from zoo.models.resnet import PLANS, resnet
-from zoo.settings.architecture import ARCHITECTURES
-from zoo.training.picture_ops import convolve, fused_batch_norm
+from zoo.preset.schemas import architectures
+from zoo.training.kernels.convolution import convolve, fused_batch_norm
 
 PLAIN = {
     "image_size": 224, "num_classes": 1000, "pixel_mean": (0.0, 0.0, 0.0),
@@ -41,7 +41,7 @@ def build(**changes):
     return resnet(**PLAIN | changes)
 
 
-def pictures(count=4, size=32, seed=0):
+def images(count=4, size=32, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3)).astype("uint8")
 
 
@@ -65,7 +65,7 @@ def stirred(network, seed=3):
 
 def test_arguments_are_the_keys_of_the_architecture():
     assert resnet.__kwdefaults__ is None
-    assert set(PLAIN) == set(ARCHITECTURES["resnet"].model_fields)
+    assert set(PLAIN) == set(architectures()["resnet"].model_fields)
 
 
 @pytest.mark.parametrize(
@@ -102,18 +102,18 @@ def test_variant_d_adds_only_its_stem():
 )  # fmt: skip
 def test_every_option_builds_saves_and_loads(changes, tmp_path):
     network = stirred(build(**TINY | changes))
-    x = pictures()
+    x = images()
     assert np.isfinite(np.asarray(network(x, training=True))).all()
     logits = np.asarray(network(x))
     assert logits.shape == (4, 10) and logits.dtype == np.float32
     network.save(tmp_path / "a.keras")
     again = keras.models.load_model(tmp_path / "a.keras", safe_mode=True)
     np.testing.assert_array_equal(np.asarray(again(x)), logits)
-    assert np.asarray(network(pictures(size=48))).shape == (4, 10)
+    assert np.asarray(network(images(size=48))).shape == (4, 10)
 
 
 @pytest.mark.parametrize("size", [24, 32, 63, 64, 160])
-def test_the_stem_goes_by_the_size_of_the_pictures(size):
+def test_the_stem_goes_by_the_size_of_the_images(size):
     names = {layer.name for layer in build(image_size=size, filters=(8, 8, 8, 8)).layers}
     assert ("stem_pool" in names) == (size >= 64)
 
@@ -128,7 +128,7 @@ def test_with_zero_gamma_every_block_begins_as_the_identity(norm):
             network.get_layer("stage1_block3_out").output,
         ],
     )
-    first, last = (np.asarray(each) for each in features(pictures()))
+    first, last = (np.asarray(each) for each in features(images()))
     np.testing.assert_array_equal(first, last)
     other = build(**TINY | {"norm": norm, "zero_gamma": False})
     features = keras.Model(
@@ -138,7 +138,7 @@ def test_with_zero_gamma_every_block_begins_as_the_identity(norm):
             other.get_layer("stage1_block3_out").output,
         ],
     )
-    first, last = (np.asarray(each) for each in features(pictures()))
+    first, last = (np.asarray(each) for each in features(images()))
     assert not np.allclose(first, last)
 
 
@@ -146,7 +146,7 @@ def test_with_zero_gamma_every_block_begins_as_the_identity(norm):
 def test_the_loss_starts_at_the_logarithm_of_the_classes(preset):
     keras.utils.set_random_seed(0)
     model = zoo.resnet(preset=preset, image_size=32, num_classes=10)
-    logits = model(pictures(64), training=True)
+    logits = model(images(64), training=True)
     loss = keras.losses.sparse_categorical_crossentropy(np.arange(64) % 10, logits, True)
     assert float(np.mean(loss)) == pytest.approx(math.log(10), rel=0.05)
 
@@ -176,7 +176,7 @@ def logits_of_numbered_weights():
     found = {}
     for name, changes in {"plain": {}, "fast": FAST | {"flip_average": True}}.items():
         network = stirred(resnet(**PLAIN | TINY | changes))
-        found[name] = keras.ops.convert_to_numpy(network(pictures()))
+        found[name] = keras.ops.convert_to_numpy(network(images()))
     return found
 
 
@@ -335,8 +335,8 @@ def test_a_padded_shortcut_picks_pixels():
     assert not y[..., [0, 1, 4, 5]].any()
 
 
-def test_scores_are_the_mean_of_a_picture_and_its_mirror_image():
-    x = pictures()
+def test_scores_are_the_mean_of_a_image_and_its_mirror_image():
+    x = images()
     once = stirred(build(**TINY | FAST))
     twice = build(**TINY | FAST | {"flip_average": True})
     twice.set_weights(once.get_weights())
@@ -369,7 +369,7 @@ def test_receptive_fields_are_those_of_the_paper():
     assert [(each.field, each.stride) for each in small] == [(3, 1), (15, 1), (37, 2), (81, 4)]
 
 
-def test_a_picture_moves_what_is_in_its_field_alone():
+def test_a_image_moves_what_is_in_its_field_alone():
     network = build(**TINY | {"zero_gamma": False})
     (stage1,) = [each for each in receptive_fields(network) if each.name == "stage1"]
     features = keras.Model(network.input, network.get_layer("stage1_block3_out").output)
@@ -396,8 +396,8 @@ def test_what_cannot_be_built(changes, message):
         build(**changes)
 
 
-def test_sixty_four_pictures_are_learned():
-    x, y = pictures(64, 16), np.arange(64) % 4
+def test_sixty_four_images_are_learned():
+    x, y = images(64, 16), np.arange(64) % 4
     for label in range(4):  # a stripe somewhere tells the class
         x[y == label, 4 * label : 4 * label + 2] = 255
     keras.utils.set_random_seed(0)
@@ -429,9 +429,9 @@ def test_steps_of_a_1_x_1_convolution_of_few_channels_are_taken_before_it(channe
     np.testing.assert_allclose(gradient[0, 0], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_the_debug_preset_trains_on_an_odd_number_of_pictures() -> None:
+def test_the_debug_preset_trains_on_an_odd_number_of_images() -> None:
     model = zoo.resnet("debug", image_size=16, num_classes=2)
-    pictures = np.random.default_rng(0).integers(0, 255, (5, 16, 16, 3)).astype("float32")
+    images = np.random.default_rng(0).integers(0, 255, (5, 16, 16, 3)).astype("float32")
     model.run_eagerly = True  # quicker than a graph for a step
-    history = model.fit(pictures, np.array([0, 1, 0, 1, 0]), epochs=1, verbose=0)
+    history = model.fit(images, np.array([0, 1, 0, 1, 0]), epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"][0])

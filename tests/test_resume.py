@@ -19,15 +19,16 @@ from resume_parts import SETTINGS, Killed, assert_equal_runs, kill_at, train, wr
 
 import zoo
 from zoo import ZooError
-from zoo.data import pipeline
-from zoo.tasks import classification
-from zoo.trained.texts import TextClassifier
-from zoo.training import checkpoint, resume
+from zoo.tasks.text_classification import batches as pipeline
+from zoo.tasks.text_classification import task as classification
+from zoo.tasks.text_classification.predictor import TextClassifier
 from zoo.training.callbacks import Averaged
+from zoo.training.checkpoints import callback as resume
+from zoo.training.checkpoints import folder as checkpoint
+from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.interruption import Stopped, stop_signals
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
-from zoo.training.resume import Checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,16 @@ import polars
 import pyarrow as pa
 import pytest
 from conftest import QUICK, sentences, write_csv
-from picture_parts import QUICK as QUICK_IMAGES
-from picture_parts import write_folder
+from image_parts import QUICK as QUICK_IMAGES
+from image_parts import write_folder
 from PIL import Image
 
 import zoo
 from zoo import ZooError
 from zoo.data.inputs import text_batches
-from zoo.data.text import load_data
 from zoo.files import read_json, write_json
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.tasks.text_classification.data import load_data
 
 HEADER = ("head", "lead", "text", "mark", "label")
 
@@ -353,7 +353,7 @@ def test_predict_takes_images_of_any_kind(by_where, table) -> None:
     [
         (np.zeros((8, 8, 3), np.uint8), r"one of shape \(8, 8, 3\): wrap it in \[\]"),
         (b"\x89PNG", r"Received one: wrap it in \[\]"),
-        ([b"\x89PNG"], "image 1: is not a picture"),
+        ([b"\x89PNG"], "image 1: is not an image"),
         ([b""], "image 1: is empty"),
         ([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 7))], "must be .* channels"),
         ([np.full((8, 8, 3), -1.0)], r"pixels must be in \[0, 255\]"),
@@ -418,4 +418,4 @@ def test_evaluate_leaves_out_broken_images_when_asked(by_where, tmp_path, zoo_co
     assert "001.png" in ended.stderr and "--drop-missing" in ended.stderr
     ended = zoo_command("evaluate", by_where.path, folder, "--drop-missing", code=0)
     assert "9 examples" in ended.stdout
-    assert "warning: 1 picture cannot be read" in ended.stderr
+    assert "warning: 1 image cannot be read" in ended.stderr

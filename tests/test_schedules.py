@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.settings.recipe import Schedule, rate_factor
+from zoo.preset.recipe import Schedule, rate_factor
 from zoo.training.schedules import RecipeSchedule
 
 NAMES = ["constant", "cosine", "linear", "multistep", "exponential", "one-cycle", "plateau"]

@@ -9,10 +9,10 @@ from keras.src.backend.common import global_state
 
 import zoo
 from zoo import ZooError
+from zoo import memory as sizes
 from zoo.builders import build
-from zoo.preset import load_preset
-from zoo.settings.brought import findings_on
-from zoo.training import sizes
+from zoo.preset.derived import findings_on
+from zoo.preset.loading import load_preset
 
 SMALL = {
     "textcnn": {"vocabulary_size": 50, "ngram_buckets": 64},

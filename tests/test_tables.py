@@ -17,9 +17,9 @@ import tensorflow as tf
 from conftest import write_csv
 
 from zoo import ZooError
-from zoo.data import csvfile, read_texts
-from zoo.data.rows import Wanted, choose_columns, label_text
-from zoo.data.tables import read_rows
+from zoo.data import csvfile
+from zoo.data.rows import ColumnRequest, choose_columns, label_text
+from zoo.data.tables import read_rows, read_texts
 
 ROWS = [("None", "a"), ('say "hi", then\nleave', "b"), ("NA", "a"), ("naïve 中文 \U0001f600", "b")]
 
@@ -205,17 +205,17 @@ def test_text_columns_are_joined_and_labels_chosen(tmp_path) -> None:
     ],
 )
 def test_columns_found_by_name(names, expected) -> None:
-    columns = choose_columns("a.csv", names, Wanted())
+    columns = choose_columns("a.csv", names, ColumnRequest())
     assert (columns.texts, columns.label) == expected
 
 
 def test_columns_that_cannot_be_told_are_asked_for() -> None:
     with pytest.raises(ZooError, match="which column is the text.*--text"):
-        choose_columns("a.csv", ["a", "b", "label"], Wanted())
+        choose_columns("a.csv", ["a", "b", "label"], ColumnRequest())
     with pytest.raises(ZooError, match="which column is the label.*--label"):
-        choose_columns("a.csv", ["text", "b", "c"], Wanted())
+        choose_columns("a.csv", ["text", "b", "c"], ColumnRequest())
     with pytest.raises(ZooError, match="no column 'txt'. Did you mean 'text'"):
-        choose_columns("a.csv", ["text", "label"], Wanted("txt"))
+        choose_columns("a.csv", ["text", "label"], ColumnRequest("txt"))
 
 
 @pytest.mark.parametrize(

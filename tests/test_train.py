@@ -117,7 +117,7 @@ def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path, monkeypatch) 
 
 
 def test_paths_and_commands_of_a_run_hold_from_everywhere(tmp_path, monkeypatch) -> None:
-    from zoo.jobs.request import Request, resolve
+    from zoo.tasks.request import Request, resolve
 
     monkeypatch.chdir(tmp_path)
     vectors = resolve("textcnn", "default", {"data.vectors": "v.txt"})[0].data.vectors

@@ -11,14 +11,13 @@ import tensorflow as tf
 from training_parts import arrays, compiled, network
 
 import zoo
-from zoo.builders import build
+from zoo.builders import build, compile_model
 from zoo.errors import ZooError
 from zoo.models import MODELS
-from zoo.preset import load_preset
-from zoo.training.compilation import compile_model
-from zoo.training.draws import global_seed, set_global_seed
+from zoo.preset.loading import load_preset
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import LazyAdamW
+from zoo.training.uniforms import global_seed, set_global_seed
 
 X, Y = arrays(64)
 MOVING = {

@@ -2,8 +2,8 @@
 
 import csv
 
-from zoo.jobs.validated import few_validated, with_best
-from zoo.preset import load_preset
+from zoo.preset.loading import load_preset
+from zoo.runs.validated import few_validated, with_best
 
 LINES = [{"val_accuracy": each, "val_loss": 1.0} for each in (0.9, 0.95, 0.95, 0.85)]
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from zoo.preset import load_preset
-from zoo.training.compilation import compile_model
+from zoo.compilation import compile_model
+from zoo.preset.loading import load_preset
 from zoo.training.model import TrainingModel
 
 QUIET = {

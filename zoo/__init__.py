@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from zoo.builders import textrnn as textrnn
     from zoo.errors import ZooError as ZooError
     from zoo.finding import Finding as Finding
-    from zoo.jobs.train import train as train
-    from zoo.preset import Preset as Preset
-    from zoo.preset import explain as explain
-    from zoo.preset import load_preset as load_preset
-    from zoo.preset import presets as presets
-    from zoo.run import Run as Run
-    from zoo.run import load_run as load_run
+    from zoo.preset.loading import Preset as Preset
+    from zoo.preset.loading import explain as explain
+    from zoo.preset.loading import load_preset as load_preset
+    from zoo.preset.loading import presets as presets
+    from zoo.runs.run import Run as Run
+    from zoo.runs.run import load_run as load_run
+    from zoo.runs.train import train as train
     from zoo.tuning.hypermodel import hypermodel as hypermodel
 
 __version__ = "0.1.0"
@@ -37,13 +37,13 @@ _HOMES = {
     "resnet": "zoo.builders",
     "ZooError": "zoo.errors",
     "Finding": "zoo.finding",
-    "Preset": "zoo.preset",
-    "explain": "zoo.preset",
-    "load_preset": "zoo.preset",
-    "presets": "zoo.preset",
-    "Run": "zoo.run",
-    "load_run": "zoo.run",
-    "train": "zoo.jobs.train",
+    "Preset": "zoo.preset.loading",
+    "explain": "zoo.preset.loading",
+    "load_preset": "zoo.preset.loading",
+    "presets": "zoo.preset.loading",
+    "Run": "zoo.runs.run",
+    "load_run": "zoo.runs.run",
+    "train": "zoo.runs.train",
     "hypermodel": "zoo.tuning.hypermodel",
 }
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.compilation import compile_model
+from zoo.memory import check_fits
 from zoo.models import MODELS
-from zoo.preset import Preset, load_preset
-from zoo.settings.keywords import explained
-from zoo.training.compilation import compile_model
+from zoo.preset.keywords import explained
+from zoo.preset.loading import Preset, load_preset
 from zoo.training.model import TrainingModel
 from zoo.training.precision import dtype_policy
-from zoo.training.sizes import check_fits
 
 
 def build(preset: Preset) -> TrainingModel:
@@ -294,7 +294,8 @@ def lstm_lm(
     Returns:
         A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
         `(batch, time, vocabulary)` logits of the token after each. Its `fit` applies the preset's
-        recipe; `zoo.training.language.LanguageModel` says how a batch carries its state.
+        recipe; `LanguageModel` in `zoo.tasks.language_modeling.model` says how a batch carries its
+        state.
 
     Raises:
         ZooError: the preset does not exist, or a value is not accepted.
@@ -335,12 +336,12 @@ def resnet(
     logit_scale: float | None = None,
     flip_average: bool | None = None,
 ) -> TrainingModel:
-    """Residual network for pictures: ImageNet's, CIFAR's, and the fast ones.
+    """Residual network for images: ImageNet's, CIFAR's, and the fast ones.
 
     Args:
         preset: name of a resnet preset, or path of a preset file. The arguments below override
             its `architecture:` block; None keeps the preset's value.
-        image_size: height and width of the pictures it is for, in pixels; it takes others, too.
+        image_size: height and width of the images it is for, in pixels; it takes others, too.
         num_classes: number of classes, at least 2.
         pixel_mean: of red, green and blue, in [0, 255].
         pixel_std: their standard deviations.
@@ -361,7 +362,7 @@ def resnet(
         pooling: `average` or `max` over the last map.
         head_std: the classifier's weights start normal with this deviation.
         logit_scale: factor of the logits.
-        flip_average: whether, outside of training, logits are the mean of those of the picture and
+        flip_average: whether, outside of training, logits are the mean of those of the image and
             of its mirror image.
 
     Returns:

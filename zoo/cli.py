@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo import show
+from zoo import display as show
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.options import (
@@ -31,8 +31,8 @@ from zoo.options import (
     listed_classes,
     one_or_all,
 )
-from zoo.preset import explain as explain_preset
-from zoo.preset import load_preset, summaries
+from zoo.preset.loading import explain as explain_preset
+from zoo.preset.loading import load_preset, summaries
 from zoo.process import standard_input
 from zoo.quiet import load_tensorflow
 
@@ -85,7 +85,7 @@ def train(
 
     load_tensorflow(choose_devices)
     from zoo.distribute import is_chief, strategy_for
-    from zoo.jobs.train import train as run_training
+    from zoo.runs.train import train as run_training
 
     changes = dict(assignment(entry) for entry in set or [])
     run = run_training(
@@ -142,7 +142,7 @@ def evaluate(
 ) -> None:
     """Score a run on data: by the columns of its training, and of several parts the test part."""
     load_tensorflow()
-    from zoo.run import load_run
+    from zoo.runs.run import load_run
 
     findings: list[Finding] = []
     metrics = load_run(run).evaluate(
@@ -174,7 +174,7 @@ def predict(
     gives a line with an error; the others are predicted, and the exit code is 1.
     """
     load_tensorflow()
-    from zoo.run import load_run
+    from zoo.runs.run import load_run
 
     loaded = load_run(run)
     given: Iterable[Any] = [files]
@@ -198,7 +198,7 @@ def generate(
 ) -> None:
     """Write text with a language model."""
     load_tensorflow()
-    from zoo.run import load_run
+    from zoo.runs.run import load_run
 
     findings: list[Finding] = []
     print(load_run(run).generate(prompt, length, temperature, top_k, seed, findings))
@@ -212,7 +212,7 @@ def export(
 ) -> None:
     """Write a SavedModel for a server."""
     load_tensorflow()
-    from zoo.run import load_run
+    from zoo.runs.run import load_run
 
     loaded = load_run(run)
     written = loaded.export(folder)
@@ -233,31 +233,32 @@ def data(
         str | None, typer.Option(help="MODEL/PRESET whose lengths or sizes are judged.")
     ] = None,
     drop_missing: DropMissing = False,
-    picture_sheet: Annotated[
-        bool, flag("--show", "Write a sheet of the pictures that training sees.")
+    image_sheet: Annotated[
+        bool, flag("--show", "Write a sheet of the images that training sees.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
     load_tensorflow()
-    from zoo.data import inspect_corpus, inspect_data, inspect_pictures, looks_like_pictures
+    from zoo.tasks.image_classification.sources import looks_like_images
+    from zoo.tasks.inspection import inspect_corpus, inspect_data, inspect_images
 
     source = one_or_all(path)
-    usual = "resnet/default" if looks_like_pictures(source) else "textcnn/default"
+    usual = "resnet/default" if looks_like_images(source) else "textcnn/default"
     model, _, name = (preset or usual).partition("/")
     chosen = load_preset(model, name or "default")
     if chosen.task == "image-classification":
-        summary, findings = inspect_pictures(
+        summary, findings = inspect_images(
             source,
             settings=chosen.data,
             image_size=chosen.architecture.image_size,
             path=text,
             label=label,
             drop_missing=drop_missing,
-            sheet=_sheet(Path(path[0])) if picture_sheet else None,
+            sheet=_sheet(Path(path[0])) if image_sheet else None,
         )
-    elif picture_sheet:
-        raise ZooError("--show is for pictures. Name their preset: --preset resnet/default.")
+    elif image_sheet:
+        raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
     elif chosen.task == "language-modeling":
         if label is not None or drop_missing:
             raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
@@ -329,7 +330,7 @@ def advice(
     as_json: Json = False,
 ) -> None:
     """Show the practitioners' advice and what in the zoo carries each piece."""
-    from zoo import advice as table
+    from zoo.preset import advice as table
 
     entries = [table.entry(id)] if id else list(table.load_advice().values())
     if as_json:
@@ -346,7 +347,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the finished runs in a folder, oldest first."""
-    from zoo.run import list_runs
+    from zoo.runs.run import list_runs
 
     found = list_runs(folder)
     if as_json:
@@ -374,7 +375,7 @@ def help_(
 
 def _sheet(source: Path) -> Path:
     """Return the file of a sheet, in the working directory, named after the data."""
-    from zoo.data.image_folders import SHEET
+    from zoo.tasks.image_classification.folders import SHEET
 
     whole = source.resolve()
     return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")

@@ -16,8 +16,8 @@ from tensorflow.python.eager import context
 
 from zoo.cluster import Cluster, from_tf_config, slurm_tasks, wait_for_others
 from zoo.errors import ZooError
+from zoo.preset.override import leaves
 from zoo.quiet import tell
-from zoo.settings.dotted import leaves
 
 DIGEST_BYTES = 16  # of what the workers compare before they start
 LOST = (
@@ -314,8 +314,8 @@ def distributed(
 
     Args:
         strategy: that of the training.
-        make: from the numbers of the replicas here and the number of all to a dataset that yields,
-            for each global batch, the rows of each replica here, one after the other. All workers
+        make: from the ids of this worker's replicas and the number of all replicas to a dataset that yields,
+            for each global batch, the rows of each of these replicas in turn. All workers
             must make the same global batches.
     """
     total = strategy.num_replicas_in_sync
@@ -325,12 +325,12 @@ def distributed(
     if total == workers(strategy):
         return OwnBatches(make(range(worker(strategy), worker(strategy) + 1), total))
 
-    def here(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    def of_this_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         local = total // context.num_input_pipelines
         first = local * context.input_pipeline_id
         return make(range(first, first + local), total)
 
-    dataset = strategy.distribute_datasets_from_function(here)
+    dataset = strategy.distribute_datasets_from_function(of_this_worker)
     # Every replica gets a piece of every batch, so that nobody has to ask the others at each step
     # whether they have one, which is what TensorFlow 2.21 does on several machines.
     dataset._enable_get_next_as_optional = False

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-text", "sentencepiece", "numpy", "scikit-learn")
-NOT_TRAINING = ("__init__", "__main__", "advice", "cli", "launch", "show", "trained", "tuning")
+# Rooms and files, by their names, that no training runs through.
+NOT_TRAINING = {
+    "__main__", "advice", "archive", "cli", "display", "inspection", "launch", "options",
+    "predictor", "process", "serving", "tuning",
+}  # fmt: skip
 
 
 def environment() -> dict[str, Any]:
@@ -49,7 +53,12 @@ def training_code() -> str:
 
     The command line, what shows and serves, and the search are left out: a score outlives them.
     """
-    return _checksum(lambda path: path.parts[0].removesuffix(".py") not in NOT_TRAINING)
+    return _checksum(
+        lambda path: (
+            path.as_posix() != "__init__.py"
+            and not NOT_TRAINING & {part.removesuffix(".py") for part in path.parts}
+        )
+    )
 
 
 def _checksum(chosen: Callable[[Path], bool]) -> str:

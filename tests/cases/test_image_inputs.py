@@ -100,7 +100,7 @@ def test_npz_files_are_read(zoo_command, shared_case, name):
     [
         ("objimages", "numpy.stack(images)"),
         ("multilabel", "must be one-hot"),
-        ("short", "labels must be one a picture"),
+        ("short", "labels must be one an image"),
         ("trunc", "is not an .npz file"),
     ],
 )

@@ -13,9 +13,9 @@ CENTER = (24, 0.9)
 SERVE = """
 import pathlib, sys
 import tensorflow as tf
-from zoo.data.pictures import Center
-from zoo.trained.image_serving import read_images
-serve = tf.function(lambda contents: read_images(contents, Center(24, 1.0)))
+from zoo.tasks.image_classification.image import CenterCrop
+from zoo.tasks.image_classification.serving.graph import read_images
+serve = tf.function(lambda contents: read_images(contents, CenterCrop(24, 1.0)))
 for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.webp")):
     for _ in range(3):
         assert serve(tf.constant([path.read_bytes()])).shape == (1, 24, 24, 3)
@@ -27,10 +27,10 @@ print("alive")
 def test_all_kinds_are_served_as_they_are_predicted(folder, shared_case) -> None:
     import tensorflow as tf
 
-    from zoo.data.pictures import FORMATS, Center
-    from zoo.trained.image_serving import read_images
+    from zoo.tasks.image_classification.image import FORMATS, CenterCrop
+    from zoo.tasks.image_classification.serving.graph import read_images
 
-    center = Center(*CENTER)
+    center = CenterCrop(*CENTER)
     serve = tf.function(lambda contents: read_images(contents, center))
     files = [
         path

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from zoo.data.pictures import SUFFIXES
+from zoo.data.listing import SUFFIXES
 from zoo.errors import did_you_mean
 
 # The first of each is taken even where others are there; of the others only one may be.

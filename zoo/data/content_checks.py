@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.data.columns import are_measured
-from zoo.data.image_files import UNREAD
-from zoo.data.pictures import SUFFIXES
+from zoo.data.listing import SUFFIXES, UNREAD
 from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.finding import Finding

@@ -15,7 +15,7 @@ from zoo.data.columns import FIRST_VALUES, look_at, quoted
 from zoo.data.csvfaults import are_escaped, backslashes, fault, outer_quotes, swallowed
 from zoo.data.encodings import check_encoding
 from zoo.data.part_column import part_text
-from zoo.data.rows import Rows, Wanted, choose_columns, joined, label_text
+from zoo.data.rows import ColumnRequest, Rows, choose_columns, joined, label_text
 from zoo.errors import ZooError
 
 BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
@@ -26,7 +26,7 @@ OTHER_DELIMITERS = "\t;|^~\x01,"
 
 
 def read_csv(
-    path: Path, opened: Callable[[], pa.NativeFile], delimiter: str, wanted: Wanted
+    path: Path, opened: Callable[[], pa.NativeFile], delimiter: str, wanted: ColumnRequest
 ) -> Iterator[Rows]:
     """Yield the rows of a CSV or TSV file, a block at a time.
 
@@ -159,7 +159,7 @@ def _first_rows(start: bytes, delimiter: str) -> tuple[list[list[str]], bool]:
     return rows, False
 
 
-def _check_separated(path: Path, names: list[str], delimiter: str, wanted: Wanted) -> None:
+def _check_separated(path: Path, names: list[str], delimiter: str, wanted: ColumnRequest) -> None:
     """Refuse a file whose fields something else separates: each line would be one field."""
     if len(names) > 1 or wanted.text == names[0]:
         return

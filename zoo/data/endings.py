@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from zoo.data.image_files import check_names
+from zoo.data.listing import check_names
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}

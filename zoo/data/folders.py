@@ -13,7 +13,7 @@ from typing import Any
 from zoo.data.columns import quoted
 from zoo.data.encodings import check_encoding
 from zoo.data.endings import TABLES, TEXTS, table_kind
-from zoo.data.image_files import check_names, hidden, listed, looks_like_image, readable
+from zoo.data.listing import check_names, hidden, listed, looks_like_image, readable
 from zoo.data.part_files import Pieces
 from zoo.data.parts import part_of
 from zoo.data.rows import Rows

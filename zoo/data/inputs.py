@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.checks import columns_read
-from zoo.data.memory import in_list
+from zoo.data.in_memory import in_list
 from zoo.data.rows import Columns, converted, mended, text_of
 from zoo.data.tables import read_rows, read_texts, text_lines
 from zoo.errors import ZooError

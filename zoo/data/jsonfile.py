@@ -14,9 +14,9 @@ from zoo.data.encodings import check_encoding
 from zoo.data.part_column import part_text
 from zoo.data.rows import (
     BATCH_ROWS,
+    ColumnRequest,
     Columns,
     Rows,
-    Wanted,
     choose_columns,
     converted,
     joined,
@@ -33,7 +33,7 @@ EXAMPLE = ' One object a line is expected, such as {"text": ..., "label": ...}.'
 LINE_BYTES = 64 << 20  # a longer line is no row of anything
 
 
-def read_json_lines(path: Path, file: pa.NativeFile, wanted: Wanted) -> Iterator[Rows]:
+def read_json_lines(path: Path, file: pa.NativeFile, wanted: ColumnRequest) -> Iterator[Rows]:
     """Yield the rows of a file with one JSON object a line; blank lines are no rows.
 
     Raises:
@@ -130,7 +130,7 @@ def _hint(line: bytes, error: Exception | None = None) -> str:
     return ""
 
 
-def _columns(where: str, documents: list[dict[str, Any]], wanted: Wanted) -> Columns:
+def _columns(where: str, documents: list[dict[str, Any]], wanted: ColumnRequest) -> Columns:
     """Return the columns of the first rows: not of the first alone, as it may lack a key.
 
     A case of that is huggingface/datasets#5726.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.data.image_files import readable
+from zoo.data.listing import readable
 from zoo.data.part_rows import SCORED, scored_part
 from zoo.data.parts import PARTS, part_of
 from zoo.data.rows import quoted

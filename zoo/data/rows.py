@@ -58,7 +58,7 @@ class Rows:
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class ColumnRequest:
     """What a caller asked for: names of the columns or None, and whether labels are needed.
 
     `names` are what the text column may be called, and `kind` is what it holds: text, or a path.
@@ -100,7 +100,7 @@ class Columns:
 def choose_columns(
     where: str,
     names: Sequence[str],
-    wanted: Wanted,
+    wanted: ColumnRequest,
     looks: Mapping[str, Look] | None = None,
 ) -> Columns:
     """Return the columns asked for, or those whose names say what they are.
@@ -226,8 +226,8 @@ def _missing(value: Any) -> bool:
 
 
 def _as_trained(
-    where: str, names: Sequence[str], wanted: Wanted, looks: Mapping[str, Look]
-) -> Wanted:
+    where: str, names: Sequence[str], wanted: ColumnRequest, looks: Mapping[str, Look]
+) -> ColumnRequest:
     """Return what is wanted, with the columns of the run where none are asked for."""
     if wanted.trained is None:
         return wanted
@@ -277,7 +277,11 @@ def _there(where: str, names: Sequence[str], name: str) -> str:
 
 
 def _texts(
-    where: str, names: Sequence[str], wanted: Wanted, label: str | None, looks: Mapping[str, Look]
+    where: str,
+    names: Sequence[str],
+    wanted: ColumnRequest,
+    label: str | None,
+    looks: Mapping[str, Look],
 ) -> tuple[str, ...]:
     """Return the text column that a name says, or the only one that can be it; else nothing."""
     taken: tuple[str, ...] = () if label is None else (label,)

@@ -25,18 +25,18 @@ from zoo.data.endings import is_archive
 from zoo.data.endings import open_file as open_file
 from zoo.data.endings import table_kind as table_kind
 from zoo.data.folders import folder_pieces, read_folder
-from zoo.data.image_files import check_names, exists, looks_like_image
-from zoo.data.jsonfile import lines, read_json_lines
-from zoo.data.label_arrays import WEIGHTS
-from zoo.data.memory import (
+from zoo.data.in_memory import (
     read_arrow,
     read_hugging_face,
     read_pairs,
     read_stream,
     read_tensorflow,
 )
+from zoo.data.jsonfile import lines, read_json_lines
+from zoo.data.label_arrays import WEIGHTS
+from zoo.data.listing import check_names, exists, looks_like_image
 from zoo.data.part_files import Pieces
-from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, Columns, Rows, Wanted, mended, quoted
+from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, ColumnRequest, Columns, Rows, mended, quoted
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
@@ -73,7 +73,7 @@ def read_rows(
     Raises:
         ZooError: the source is missing, empty, unreadable or has no such column.
     """
-    wanted = Wanted(text, label, labelled, tuple(names), kind, trained, convert)
+    wanted = ColumnRequest(text, label, labelled, tuple(names), kind, trained, convert)
     if isinstance(source, str | Path):
         source = [source]
     if _are_paths(source):
@@ -188,7 +188,7 @@ def text_lines(path: Path, file: Any) -> Iterator[str]:
             ) from error
 
 
-def _files(paths: list[Path], wanted: Wanted) -> Iterator[Rows]:
+def _files(paths: list[Path], wanted: ColumnRequest) -> Iterator[Rows]:
     for given in paths:
         for path in matching(given):
             if path.is_dir():
@@ -218,7 +218,7 @@ def _check_no_other(path: Path) -> None:
         raise ZooError(f"{path}: is an image, no text. For images: zoo train resnet.")
 
 
-def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
+def _file(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
     kind = table_kind(path)
     if kind is None:
         _check_no_other(path)
@@ -242,7 +242,7 @@ def _file(path: Path, wanted: Wanted) -> Iterator[Rows]:
         )
 
 
-def _table(path: Path, kind: str, wanted: Wanted) -> Iterator[Rows]:
+def _table(path: Path, kind: str, wanted: ColumnRequest) -> Iterator[Rows]:
     if kind in (".csv", ".tsv"):
         yield from read_csv(path, lambda: open_file(path), "\t" if kind == ".tsv" else ",", wanted)
     elif kind == ".parquet":
@@ -252,7 +252,7 @@ def _table(path: Path, kind: str, wanted: Wanted) -> Iterator[Rows]:
             yield from read_json_lines(path, file, wanted)
 
 
-def _parquet(path: Path, wanted: Wanted) -> Iterator[Rows]:
+def _parquet(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
     if path.suffix.lower() in COMPRESSIONS:
         raise ZooError(f"{path}: Parquet files are compressed inside. Unpack {path.suffix} first.")
     # Buffered: else the columns of a row group, often of the whole file, are held in memory.

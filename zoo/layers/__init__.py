@@ -6,12 +6,12 @@ from zoo.layers.images import MirroredViews as MirroredViews
 from zoo.layers.images import PaddedShortcut as PaddedShortcut
 from zoo.layers.images import PartialIdentity as PartialIdentity
 from zoo.layers.images import WhiteningConv2D as WhiteningConv2D
+from zoo.layers.kernels import BatchNorm as BatchNorm
+from zoo.layers.kernels import Conv2D as Conv2D
+from zoo.layers.kernels import PooledConv2D as PooledConv2D
 from zoo.layers.lstm import LSTMStack as LSTMStack
 from zoo.layers.lstm import WeightDropLSTM as WeightDropLSTM
 from zoo.layers.ngrams import NgramHash as NgramHash
-from zoo.layers.offered import BatchNorm as BatchNorm
-from zoo.layers.offered import Conv2D as Conv2D
-from zoo.layers.offered import PooledConv2D as PooledConv2D
 from zoo.layers.paths import PathMix as PathMix
 from zoo.layers.pooling import AttentionPooling as AttentionPooling
 from zoo.layers.pooling import MaskedMax as MaskedMax

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers.offered import offered
+from zoo.layers.kernels import offered
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -84,7 +84,7 @@ class WhiteningConv2D(keras.layers.Conv2D):
         """
         images = np.asarray(images, np.float32)
         if not np.isfinite(images).all():
-            raise ZooError("whitening: the pictures hold values that are not finite.")
+            raise ZooError("whitening: the images hold values that are not finite.")
         size = self.kernel_size[0]
         windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
         # (count, height, width, channels, size, size) -> patches x (size, size, channels)
@@ -105,7 +105,7 @@ class WhiteningConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MirroredViews(keras.layers.Layer):
-    """Pictures in training; else pictures and then, after them, their mirror images.
+    """Images in training; else images and then, after them, their mirror images.
 
     `(batch, height, width, channels)` to as many or twice as many. `MeanOfViews` undoes it.
     """
@@ -123,7 +123,7 @@ class MirroredViews(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MeanOfViews(keras.layers.Layer):
-    """Logits `(views, classes)` as they are in training; else the mean of a picture's two views."""
+    """Logits `(views, classes)` as they are in training; else the mean of an image's two views."""
 
     def call(self, logits: Any, training: bool = False) -> Any:
         """Return `(batch, classes)`."""
@@ -133,7 +133,7 @@ class MeanOfViews(keras.layers.Layer):
         return ops.mean(views, axis=0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape of the logits of pictures."""
+        """Return the shape of the logits of images."""
         return (None, *input_shape[1:])
 
 

@@ -1,4 +1,4 @@
-"""How much of a picture a network's features see (A136)."""
+"""How much of an image a network's features see (A136)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ReceptiveField:
 
     Args:
         name: of the stage.
-        field: height and width of the part of the picture that one feature depends on, in pixels.
+        field: height and width of the part of the image that one feature depends on, in pixels.
         stride: pixels between two features side by side.
     """
 

@@ -17,7 +17,7 @@ GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
 
 
 @dataclasses.dataclass(frozen=True)
-class Style:
+class BlockConfig:
     """How the convolutions of a network are normalised, activated, cut short and scaled.
 
     The arguments are those of `zoo.models.resnet.resnet`.
@@ -124,7 +124,9 @@ class Style:
         return keras.layers.Multiply(name=f"{name}_excite")([x, weights])
 
 
-def basic_block(x: Any, style: Style, filters: int, stride: int, dropped: float, name: str) -> Any:
+def basic_block(
+    x: Any, style: BlockConfig, filters: int, stride: int, dropped: float, name: str
+) -> Any:
     """Two 3 x 3 convolutions beside a shortcut (He 2015)."""
     y = style.unit(x, filters, 3, f"{name}_1", stride)
     y = style.last(y, filters, 3, f"{name}_2")
@@ -132,7 +134,7 @@ def basic_block(x: Any, style: Style, filters: int, stride: int, dropped: float,
 
 
 def bottleneck_block(
-    x: Any, style: Style, filters: int, stride: int, dropped: float, name: str
+    x: Any, style: BlockConfig, filters: int, stride: int, dropped: float, name: str
 ) -> Any:
     """1 x 1, 3 x 3 with the stride (v1.5, variant B), 1 x 1 to four times the filters."""
     y = style.unit(x, filters, 1, f"{name}_1")
@@ -141,7 +143,7 @@ def bottleneck_block(
     return joined(x, y, style, stride, dropped, name)
 
 
-def joined(x: Any, y: Any, style: Style, stride: int, dropped: float, name: str) -> Any:
+def joined(x: Any, y: Any, style: BlockConfig, stride: int, dropped: float, name: str) -> Any:
     """Add a block's branch, dropped in a fraction of the examples, to its shortcut."""
     y = style.excite(y, name)
     if dropped:  # stochastic depth (Huang 2016, https://arxiv.org/abs/1603.09382)
@@ -152,7 +154,7 @@ def joined(x: Any, y: Any, style: Style, stride: int, dropped: float, name: str)
 
 def residual_stages(
     x: Any,
-    style: Style,
+    style: BlockConfig,
     blocks: Sequence[int],
     filters: Sequence[int],
     block: Callable[..., Any],
@@ -172,7 +174,7 @@ def residual_stages(
     return x
 
 
-def fast_stages(x: Any, style: Style, filters: Sequence[int], residual: bool) -> Any:
+def fast_stages(x: Any, style: BlockConfig, filters: Sequence[int], residual: bool) -> Any:
     """Stack the stages of the fast networks: convolve, pool, normalise, activate, then once more.
 
     Args:

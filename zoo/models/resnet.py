@@ -1,4 +1,4 @@
-"""Residual networks for pictures: ImageNet's, CIFAR's, and the fast ones (He 2015, v1.5)."""
+"""Residual networks for images: ImageNet's, CIFAR's, and the fast ones (He 2015, v1.5)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import keras
 from zoo.errors import ZooError
 from zoo.layers import MeanOfViews, MirroredViews, WhiteningConv2D
 from zoo.models.residual import (
+    BlockConfig,
     Norm,
-    Style,
     basic_block,
     bottleneck_block,
     fast_stages,
     residual_stages,
 )
 
-SMALL = 64  # pixels; smaller pictures get the CIFAR stem, which keeps their resolution
+SMALL = 64  # pixels; smaller images get the CIFAR stem, which keeps their resolution
 SMALLEST_FAST = 16  # pixels; the maps of the fast networks are halved three times
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class DepthConfig:
     """What a depth stands for: blocks and filters of each stage, and the block; None is fast."""
 
     blocks: tuple[int, ...]
@@ -33,14 +33,14 @@ class Plan:
 
 
 PLANS = {
-    8: Plan((), (64, 256, 256), None),
-    9: Plan((), (128, 256, 512), None),
-    18: Plan((2, 2, 2, 2), (64, 128, 256, 512), basic_block),
-    34: Plan((3, 4, 6, 3), (64, 128, 256, 512), basic_block),
-    50: Plan((3, 4, 6, 3), (64, 128, 256, 512), bottleneck_block),
-    101: Plan((3, 4, 23, 3), (64, 128, 256, 512), bottleneck_block),
-    152: Plan((3, 8, 36, 3), (64, 128, 256, 512), bottleneck_block),
-    **{6 * n + 2: Plan((n, n, n), (16, 32, 64), basic_block) for n in (3, 5, 7, 9, 18)},
+    8: DepthConfig((), (64, 256, 256), None),
+    9: DepthConfig((), (128, 256, 512), None),
+    18: DepthConfig((2, 2, 2, 2), (64, 128, 256, 512), basic_block),
+    34: DepthConfig((3, 4, 6, 3), (64, 128, 256, 512), basic_block),
+    50: DepthConfig((3, 4, 6, 3), (64, 128, 256, 512), bottleneck_block),
+    101: DepthConfig((3, 4, 23, 3), (64, 128, 256, 512), bottleneck_block),
+    152: DepthConfig((3, 8, 36, 3), (64, 128, 256, 512), bottleneck_block),
+    **{6 * n + 2: DepthConfig((n, n, n), (16, 32, 64), basic_block) for n in (3, 5, 7, 9, 18)},
 }
 
 
@@ -71,9 +71,9 @@ def resnet(
     """Build the network: stem, stages of convolutions, pooling over the map, linear classifier.
 
     Args:
-        image_size: height and width of the pictures it is for, in pixels; it takes others, too.
+        image_size: height and width of the images it is for, in pixels; it takes others, too.
         num_classes: number of logits.
-        pixel_mean: of red, green and blue over the training pictures, in [0, 255].
+        pixel_mean: of red, green and blue over the training images, in [0, 255].
         pixel_std: their standard deviations.
         depth: 18, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench) or
             9 (ResNet-9), the fast ones.
@@ -94,7 +94,7 @@ def resnet(
         pooling: `average` or `max` over the last map.
         head_std: the classifier's weights start normal with this deviation.
         logit_scale: factor of the logits.
-        flip_average: whether, outside of training, logits are the mean of those of the picture and
+        flip_average: whether, outside of training, logits are the mean of those of the image and
             of its mirror image.
 
     Returns:
@@ -103,7 +103,7 @@ def resnet(
 
     Raises:
         ZooError: there is no such depth, not as many filters as stages, or no pixel is left of
-            the pictures in the last stage.
+            the images in the last stage.
 
     Source: He 2015, https://arxiv.org/abs/1512.03385; He 2018, https://arxiv.org/abs/1812.01187
         (variants); Jordan 2024, https://arxiv.org/abs/2404.00498 (depth 8).
@@ -111,10 +111,10 @@ def resnet(
     plan = _plan(depth, filters)
     if plan.block is None and image_size < SMALLEST_FAST:
         raise ZooError(
-            f"resnet: pictures of {image_size} pixels are too small for depth {depth}, which needs "
+            f"resnet: images of {image_size} pixels are too small for depth {depth}, which needs "
             f"at least {SMALLEST_FAST}. Use depth 20, or enlarge them."
         )
-    style = Style(
+    style = BlockConfig(
         norm, norm_momentum, norm_epsilon, activation, variant, shortcut, zero_gamma,
         squeeze_excitation,
     )  # fmt: skip
@@ -137,7 +137,7 @@ def resnet(
     return keras.Model(images, logits, name="resnet")
 
 
-def _plan(depth: int, filters: Sequence[int] | None) -> Plan:
+def _plan(depth: int, filters: Sequence[int] | None) -> DepthConfig:
     if depth not in PLANS:
         accepted = ", ".join(str(each) for each in sorted(PLANS))
         raise ZooError(f"resnet: there is no depth {depth}. Accepted: {accepted}.")
@@ -158,12 +158,12 @@ def _stem_name(stem: str, image_size: int) -> str:
     return "cifar" if image_size < SMALL else "imagenet"
 
 
-def _stem_filters(plan: Plan) -> int:
+def _stem_filters(plan: DepthConfig) -> int:
     """Return those of the first stage, before a fast network half of them."""
     return plan.filters[0] if plan.block is not None else max(plan.filters[0] // 2, 1)
 
 
-def _stem(x: Any, style: Style, name: str, filters: int) -> Any:
+def _stem(x: Any, style: BlockConfig, name: str, filters: int) -> Any:
     if name == "whitening":
         x = WhiteningConv2D(2, 3, name="whitening")(x)
         return style.activate(x, f"stem_{style.activation}")

@@ -1,14 +1,16 @@
-"""What `zoo.jobs.train` asks of a task."""
+"""What a task is: everything that differs between kinds of models."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any, Protocol
 
 from zoo.finding import Finding
-from zoo.jobs.request import Request
-from zoo.jobs.start import Start
-from zoo.preset import Preset
+from zoo.preset.loading import Preset
+from zoo.preset.schemas import TASKS
+from zoo.tasks.prepared import Prepared
+from zoo.tasks.request import Request
 from zoo.training.model import TrainingModel
 
 
@@ -16,7 +18,7 @@ class Task(Protocol):
     """Data, sizes, scores and files of one kind of model.
 
     Data have `train` (its length is the examples of an epoch), `findings`, `fingerprint`, `columns`
-    (which of a table were read), `dataset(part, place, here, replicas)` and `close()`.
+    (which of a table were read), `dataset(part, cursor, replica_ids, replicas)` and `close()`.
     """
 
     def bundled(self, model: str) -> Path:
@@ -29,7 +31,7 @@ class Task(Protocol):
             ZooError: the data cannot be read, or an option is not for this task.
         """
 
-    def begin(self, data: Any, preset: Preset, seed: int, chief: bool) -> Start:
+    def begin(self, data: Any, preset: Preset, seed: int, chief: bool) -> Prepared:
         """Fit the baseline; return what the run begins with.
 
         The data have no findings of level `error`: with those, no run begins.
@@ -38,10 +40,10 @@ class Task(Protocol):
             ZooError: the data cannot be trained on.
         """
 
-    def decided(self, start: Start) -> dict[str, Any]:
+    def decided(self, start: Prepared) -> dict[str, Any]:
         """Return the values that the data decided for good, for the run's `preset.yaml`."""
 
-    def sizes(self, start: Start) -> dict[str, Any]:
+    def sizes(self, start: Prepared) -> dict[str, Any]:
         """Return the sizes that the data decided, for the network."""
 
     def judged(self, preset: Preset) -> list[Finding]:
@@ -51,7 +53,7 @@ class Task(Protocol):
         """Set weights that do not start at random; return what there is to say of it."""
 
     def finish(
-        self, model: TrainingModel, preset: Preset, data: Any, start: Start, folder: Path
+        self, model: TrainingModel, preset: Preset, data: Any, start: Prepared, folder: Path
     ) -> dict[str, Any]:
         """Save the trained model in a run's folder; return its scores, `validation`, `test` and
         `baseline` of metrics.json.
@@ -59,3 +61,9 @@ class Task(Protocol):
 
     def verdict(self, metrics: dict[str, Any]) -> Finding:
         """Say what the scores are beside the baseline's."""
+
+
+def load_task(name: str) -> Task:
+    """Return the task of a name in `zoo.preset.schemas.TASKS`; its libraries are loaded with it."""
+    found: Task = importlib.import_module(f"{TASKS[name]}.task").TASK
+    return found

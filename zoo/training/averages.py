@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.settings.recipe import LanguageRecipe, Recipe
+from zoo.preset.recipe import Recipe
 from zoo.training.statistics import local_variable
 
 # Steps between two updates of the average, each with the decay to that power: over the hundreds of
@@ -151,7 +151,8 @@ def moving_statistics(model: keras.Model) -> list[Any]:
 
 def averages_of(recipe: Recipe | None, model: keras.Model) -> Averages | None:
     """Return the average of weights that a recipe asks for, None if it asks for none."""
-    if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
+    nonmono = getattr(recipe, "nonmono", None)
+    if nonmono is not None:
         return TriggeredAverages(model.trainable_variables)
     if recipe is None or recipe.ema is None:
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.distribute import workers
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.training.state import are_finite, assign, values, variables
+from zoo.training.checkpoints.state import are_finite, assign, values, variables
 
 # Steps between two looks at the loss: a look waits for the device, so not at every step.
 LOOK_EVERY = 50

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.settings.recipe import LanguageRecipe, Recipe
+from zoo.preset.recipe import Recipe
 from zoo.training.blowup import BlowUp
 from zoo.training.schedules import RecipeSchedule
 
@@ -225,8 +225,9 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         first.append(Plateau(model.schedule, block.factor, block.patience_epochs))
-    if isinstance(recipe, LanguageRecipe) and recipe.nonmono is not None:
-        first.append(StartAveraging(recipe.nonmono))
+    nonmono = getattr(recipe, "nonmono", None)
+    if nonmono is not None:
+        first.append(StartAveraging(nonmono))
     first.append(BlowUp())
     if model.averages is not None:
         first.append(Shown())

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.layers.offered import offered
+from zoo.layers.kernels import offered
 
 
 def sum_repeated_rows(gradient: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.settings.recipe import Loss
+from zoo.preset.recipe import Loss
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -25,8 +25,8 @@ import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
-from zoo.layers.offered import Ops, offer
-from zoo.settings.brought import more_epochs
+from zoo.layers.kernels import Ops, offer
+from zoo.preset.derived import more_epochs
 from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import (
@@ -37,19 +37,19 @@ from zoo.training.batches import (
     micro_batch,
     next_batch,
 )
-from zoo.training.beside import best_epoch_of, check_rates, in_order, watch
 from zoo.training.blowup import BlowUp
 from zoo.training.callbacks import recipe_callbacks
 from zoo.training.determinism import are_deterministic, deterministic_ops
-from zoo.training.draws import draws_of_part
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
-from zoo.training.kept import RecipeModel
+from zoo.training.kernels.convolution import convolve, fused_batch_norm
+from zoo.training.kernels.sparse import sparse_matmul
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
-from zoo.training.picture_ops import convolve, fused_batch_norm
 from zoo.training.prediction import predict_together
+from zoo.training.recipe_model import RecipeModel
 from zoo.training.schedules import RecipeSchedule
-from zoo.training.sparse import sparse_matmul
 from zoo.training.statistics import StepStatistics, Totals
+from zoo.training.uniforms import draws_of_part
+from zoo.training.user_callbacks import best_epoch_of, check_rates, in_order, watch
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from zoo.errors import ZooError
 from zoo.layers import VocabularyEmbedding
-from zoo.settings.recipe import Recipe
+from zoo.preset.recipe import Recipe
 from zoo.training.momentum import Lamb, MomentumSGD
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.settings.recipe import Schedule
+from zoo.preset.recipe import Schedule
 from zoo.training.statistics import local_variable
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """`zoo.settings.recipe.rate_factor` times a rate; how many steps, is told when training begins.
+    """`zoo.preset.recipe.rate_factor` times a rate; how many steps, is told when training begins.
 
     Args:
         learning_rate: the rate at the peak.

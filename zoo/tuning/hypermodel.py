@@ -11,7 +11,7 @@ import keras_tuner
 
 from zoo.builders import build
 from zoo.errors import ZooError, check_seed
-from zoo.preset import Preset, Search, load_preset
+from zoo.preset.loading import Preset, Search, load_preset
 from zoo.training.model import TrainingModel
 
 

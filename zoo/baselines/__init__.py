@@ -1,1 +1,0 @@
-"""The yardsticks that a network has to beat: models that are fitted in seconds."""

@@ -1,0 +1,211 @@
+"""Rows that are in memory or stream from another library: lists, Arrow tables, `tf.data`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from zoo.data.columns import FIRST_VALUES, Look, look_at
+from zoo.data.label_arrays import WEIGHTS, class_labels
+from zoo.data.part_column import part_text
+from zoo.data.rows import (
+    BATCH_ROWS,
+    ColumnRequest,
+    Rows,
+    choose_columns,
+    converted,
+    joined,
+    label_text,
+    text_of,
+)
+from zoo.errors import ZooError
+
+SHOWN = 300  # characters of another library's message
+
+
+def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
+    """Yield the rows of texts and labels: lists, arrays or columns of the same length.
+
+    Raises:
+        ZooError: they are not of the same length, or not of strings and of strings or numbers.
+    """
+    if getattr(labels, "ndim", 1) == 2:
+        labels = class_labels(labels, "data")
+    texts, labels = in_list("texts", texts), in_list("labels", labels)
+    if len(texts) != len(labels):
+        raise ZooError(
+            "(texts, labels) must be of the same length. "
+            f"Received: {len(texts):,} texts and {len(labels):,} labels."
+        )
+    for start in range(0, len(texts), BATCH_ROWS):
+        end = start + BATCH_ROWS
+        yield Rows(
+            "data",
+            start + 1,
+            converted("data", start + 1, texts[start:end], text_of),
+            converted("data", start + 1, labels[start:end], label_text, "label"),
+        )
+
+
+def read_arrow(
+    where: str,
+    schema: pa.Schema,
+    read: Callable[[list[str]], Iterable[pa.RecordBatch | pa.Table]],
+    wanted: ColumnRequest,
+) -> Iterator[Rows]:
+    """Yield the rows of Arrow batches.
+
+    Args:
+        where: named in errors.
+        schema: of the whole table.
+        read: from the names of the columns that are read to batches that hold them.
+        wanted: which columns.
+
+    Raises:
+        ZooError: the table has no such column, or it holds neither strings nor numbers.
+    """
+    looks = {field.name: _look(field.type) for field in schema}
+    try:
+        columns = choose_columns(where, schema.names, wanted, looks)
+    except ZooError:
+        # With what the numbers are, so that columns of 0 and 1 are told.
+        columns = choose_columns(where, schema.names, wanted, looks | _flags(schema, read))
+    first = 1
+    for batch in read(columns.names):
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            part = batch.slice(start, BATCH_ROWS)
+            found = [part.column(name).to_pylist() for name in columns.names]
+            said = [part_text(value) for value in found.pop()] if columns.part else None
+            labels = None
+            if columns.label is not None:
+                what = f"'{columns.label}'"
+                labels = converted(where, first, found.pop(), label_text, what)
+            parts = [
+                converted(where, first, values, wanted.convert or text_of, f"'{name}'")
+                for name, values in zip(columns.texts, found, strict=True)
+            ]
+            texts = [joined(each) for each in zip(*parts, strict=True)]
+            yield Rows(where, first, texts, labels, columns, parts=said)
+            first += part.num_rows
+
+
+def read_stream(source: Any, wanted: ColumnRequest) -> Iterator[Rows]:
+    """Yield the rows of a table that speaks Arrow's C stream: pandas, polars, pyarrow, duckdb.
+
+    Raises:
+        ZooError: the table cannot be told as Arrow or has no such column.
+    """
+    try:
+        reader = pa.RecordBatchReader.from_stream(source)
+        yield from read_arrow("table", reader.schema, lambda _: reader, wanted)
+    except (pa.ArrowException, ValueError) as error:  # of pandas: a name is there twice
+        raise ZooError(f"table: cannot be read as Arrow: {str(error)[:SHOWN]}.") from error
+
+
+def read_hugging_face(source: Any, wanted: ColumnRequest) -> Iterator[Rows]:
+    """Yield the rows of a `datasets.Dataset`, in the order of its indices.
+
+    Its class has no Arrow C stream of its own, but hands out Arrow tables.
+    """
+    tables = source.with_format("arrow").iter(BATCH_ROWS)
+    head = next(tables, None)
+    if head is None:
+        raise ZooError("dataset: holds no rows.")
+    yield from read_arrow("dataset", head.schema, lambda _: itertools.chain([head], tables), wanted)
+
+
+def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
+    """Yield the elements of a `tf.data.Dataset` of (strings, labels), batched or not.
+
+    `class_names`, as Keras' `text_dataset_from_directory` gives them, name integer labels.
+
+    Raises:
+        ZooError: its elements are something else, it never ends, or reading it fails.
+    """
+    texts_spec, pair = _text_spec(dataset.element_spec, labelled)
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ZooError("dataset: never ends. Leave out repeat().")
+    first, names = 1, getattr(dataset, "class_names", None)
+    try:
+        for element in dataset if texts_spec.shape.rank else dataset.batch(BATCH_ROWS):
+            texts = (element[0] if pair else element).numpy().tolist()
+            labels = None
+            if pair:
+                given = class_labels(element[1], "dataset", names, first).tolist()
+                labels = converted("dataset", first, given, label_text, "label")
+            yield Rows("dataset", first, converted("dataset", first, texts, text_of), labels)
+            first += len(texts)
+    except tf.errors.OpError as error:
+        raise ZooError(f"dataset: cannot be read: {error.message}") from error
+
+
+def _text_spec(specification: Any, labelled: bool) -> tuple[tf.TensorSpec, bool]:
+    if isinstance(specification, tuple) and len(specification) == 3:
+        raise ZooError(f"dataset: yields (text, label, weight): {WEIGHTS}")
+    pair = isinstance(specification, tuple) and len(specification) == 2
+    specs: list[Any] = list(specification) if pair else [specification]
+    fits = all(isinstance(spec, tf.TensorSpec) for spec in specs)
+    if fits:
+        fits = specs[0].dtype == tf.string and specs[0].shape.rank in (0, 1)
+        fits = fits and all(_is_label(spec, specs[0].shape.rank) for spec in specs[1:])
+    if not fits or (labelled and not pair):
+        raise ZooError(
+            "dataset: must yield (text, label): a string, and a string or integer; or batches of "
+            f"them. Received: {specification!r:.300}"
+        )
+    return specs[0], pair
+
+
+def _is_label(spec: tf.TensorSpec, rank: int) -> bool:
+    """Whether a specification is one of labels, one a text, or one-hot."""
+    if spec.shape.rank == rank + 1:
+        return bool(spec.dtype.is_integer or spec.dtype.is_floating)
+    return spec.shape.rank == rank and (spec.dtype == tf.string or spec.dtype.is_integer)
+
+
+def in_list(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
+    """Return a column of any library as something that can be cut by position."""
+    for method in ("to_pylist", "to_list", "numpy"):  # pyarrow; pandas and polars; tensors
+        if hasattr(values, method):
+            values = getattr(values, method)()
+            break
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise ZooError(f"{what} must have one dimension. Received: shape {values.shape}.")
+    if not isinstance(values, list | tuple | np.ndarray):
+        raise ZooError(f"{what} must be a list or an array. Received: {type(values).__name__}.")
+    return values
+
+
+def _flags(
+    schema: pa.Schema, read: Callable[[list[str]], Iterable[pa.RecordBatch | pa.Table]]
+) -> dict[str, Look]:
+    """Return what the first values of some columns of integers are."""
+    names = [field.name for field in schema if pa.types.is_integer(field.type)]
+    names = [name for name in names if schema.names.count(name) == 1][:FIRST_VALUES]
+    head = next(iter(read(names)), None) if names else None
+    if head is None:
+        return {}
+    head = head.slice(0, FIRST_VALUES)
+    return {name: look_at(name, head.column(name).to_pylist()) for name in names}
+
+
+def _look(kind: pa.DataType) -> Look:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_boolean(kind):
+        return Look("flag")
+    if pa.types.is_struct(kind):
+        fields = tuple(field.name for field in kind)
+        return Look("nested", images={"bytes", "path"} <= set(fields), fields=fields)
+    if pa.types.is_nested(kind):
+        return Look("nested")
+    texts = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary,
+    )  # fmt: skip
+    return Look("text" if any(check(kind) for check in texts) else "number")

@@ -1,0 +1,184 @@
+"""How much memory a training takes, told before any of it is taken."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src.backend.common import global_state
+
+from zoo.errors import ZooError
+from zoo.finding import Finding
+from zoo.models import MODELS
+from zoo.preset.loading import Preset
+
+# Copies that an optimizer keeps of the weights.
+SLOTS = {"adam": 2, "adamw": 2, "lazy_adamw": 2, "lamb": 2, "adadelta": 2, "rmsprop": 2, "sgd": 1}
+# Weights, slots and average are there so often at the most: in the model, in the last good state,
+# in the next one while it is made, in a checkpoint, and in its bytes as they are written. A textcnn
+# of 34 M weights took 3.1 GB beside the 1.0 of TensorFlow; this says 3.0.
+TIMES = 5
+# Below, nothing is counted: it fits into any machine.
+SMALL = 50_000_000  # weights
+SMALL_STEP = 1 << 22  # pixels of a batch
+GB = 1e9
+# What to lower, by what takes the memory; a key counts where the preset has it.
+OF_WEIGHTS = (
+    "architecture.ngram_buckets", "architecture.vocabulary_size", "architecture.hidden_dim",
+    "architecture.embedding_dim", "architecture.filters",
+)  # fmt: skip
+OF_STEP = ("architecture.image_size", "data.window", "data.batch_size")
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What a training needs.
+
+    Args:
+        weights: number of weights.
+        built: bytes of the model as it is built: weights and optimizer.
+        state: bytes of weights, optimizer and average, with their copies.
+        step: bytes that a step keeps for its gradients; 0 where texts are of any length.
+    """
+
+    weights: int
+    built: int
+    state: int
+    step: int
+
+
+def needed(preset: Preset) -> Need:
+    """Return what the training of a preset needs; nothing is allocated for it."""
+    with _without_values():
+        network = MODELS[preset.model](**dict(preset.architecture))
+        weights = sum(math.prod(each.shape) for each in network.variables)
+        step = _step(network, preset)
+    recipe = preset.recipe
+    averaged = recipe.ema is not None or getattr(recipe, "nonmono", None) is not None
+    copies = 1 + SLOTS[recipe.optimizer.name]
+    # Beside them the best weights, and one more while weights and averages are exchanged.
+    state = 4 * weights * (TIMES * (copies + averaged) + 2)
+    return Need(weights, 4 * weights * copies, state, step)
+
+
+def available() -> int | None:
+    """Return the bytes of memory that are free for this process; None where nobody says."""
+    found = []
+    information = Path("/proc/meminfo")
+    if information.is_file():
+        lines = information.read_text(encoding="utf-8").splitlines()
+        values = dict(line.split(":", 1) for line in lines if ":" in line)
+        if "MemAvailable" in values:
+            found.append(1024 * int(values["MemAvailable"].split()[0]))
+    return min([*found, *_left_in_container(Path("/sys/fs/cgroup"))], default=None)
+
+
+def _left_in_container(group: Path) -> list[int]:
+    """Return what is left of a container's limit, which the files it has read may give way to."""
+    try:
+        limit = (group / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((group / "memory.current").read_text(encoding="utf-8"))
+        lines = (group / "memory.stat").read_text(encoding="utf-8").splitlines()
+        files = int(dict(line.split() for line in lines)["inactive_file"])
+        return [] if limit == "max" else [max(int(limit) - used + files, 0)]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def check_fits(preset: Preset, training: bool = True) -> list[Finding]:
+    """Return a finding where a training takes much of the free memory.
+
+    Args:
+        preset: with the sizes that the data decided.
+        training: whether all of a training counts, or the model alone, as it is built.
+
+    Raises:
+        ZooError: it takes more than is free.
+    """
+    if not _may_be_large(preset, training):
+        return []
+    need, free = needed(preset), available()
+    on_gpu = bool(tf.config.get_visible_devices("GPU"))  # which has memory of its own for a step
+    total = need.state + (0 if on_gpu else need.step) if training else need.built
+    if free is None or total <= free / 2:
+        return []
+    whole = "training" if training else "the model"
+    what = (
+        f"{preset.model}: {whole} needs about {total / GB:.1f} GB of memory "
+        f"({need.weights:,} weights{_sizes(preset)}), and {free / GB:.1f} GB are free."
+    )
+    hint = f"Lower {' or '.join(_remedies(preset, need))}."
+    if total > free:
+        raise ZooError(f"{what} {hint}")
+    return [Finding("warning", what, {"bytes": total, "free": free, "weights": need.weights}, hint)]
+
+
+def _may_be_large(preset: Preset, training: bool) -> bool:
+    """Whether counting is worth its time, which is that of building a small network."""
+    block: Any = dict(preset.architecture)
+    features, filters = block.get("embedding_dim", 0), block.get("filters")
+    a_bucket = block["num_classes"] if "ngram_share" in block else features
+    tables = block.get("vocabulary_size", 0) * (features + a_bucket)
+    tables += block.get("ngram_buckets", 0) * a_bucket
+    if isinstance(filters, tuple):
+        tables += 9 * block["depth"] * max(filters) ** 2
+    tables += 8 * block.get("num_layers", 1) * block.get("hidden_dim", 0) ** 2
+    seen = preset.data.batch_size * block.get("image_size", getattr(preset.data, "window", 1)) ** 2
+    return tables > SMALL or (training and seen > SMALL_STEP)
+
+
+def _step(network: keras.Model, preset: Preset) -> int:
+    batch = preset.data.batch_size // preset.recipe.micro_batches or 1
+    size = 4 if preset.recipe.dtype_policy == "float32" else 2
+    if preset.task == "image-classification":
+        side = preset.architecture.image_size
+        every = keras.Model(network.inputs, [layer.output for layer in network.layers])
+        shapes = every.compute_output_shape((batch, side, side, 3))
+        return size * sum(math.prod(shape) for shape in shapes)
+    if preset.task == "language-modeling":
+        block = preset.architecture
+        # Gates, states and their gradients.
+        units = 12 * block.num_layers * block.hidden_dim + 4 * block.embedding_dim
+        return size * batch * int(preset.data.window) * int(units)
+    return 0
+
+
+def _sizes(preset: Preset) -> str:
+    block = preset.architecture
+    buckets = getattr(block, "ngram_buckets", 0)
+    if buckets and hasattr(block, "ngram_share"):
+        return f"; {buckets:,} buckets of n-grams by {block.num_classes:,} classes"
+    if hasattr(block, "vocabulary_size"):
+        return f"; a vocabulary of {block.vocabulary_size:,}"
+    return f"; images of {block.image_size} pixels, {preset.data.batch_size:,} at a time"
+
+
+def _remedies(preset: Preset, need: Need) -> list[str]:
+    values = preset.values()
+    keys = OF_WEIGHTS if need.state > need.step else OF_STEP
+    return [key for key in keys if values.get(key)][:3]
+
+
+@contextmanager
+def _without_values() -> Iterator[None]:
+    """Build layers whose variables have shapes and no values, and draw no seeds for it.
+
+    What is not public in Keras was written against 3.15.1: the list of variables that wait for
+    their values, which would else be made when the next such block ends.
+    """
+    name = "uninitialized_variables"
+    waiting = list(global_state.get_global_attribute(name, []))
+    drawn = random.getstate()
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(name, waiting)
+        random.setstate(drawn)

@@ -1,0 +1,1 @@
+"""Presets: schemas of their blocks, reading, overriding, explaining; no Keras, nothing printed."""

@@ -1,0 +1,176 @@
+"""The practitioners' advice and the sources, as the presets cite them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from zoo.errors import ZooError, did_you_mean
+from zoo.plain_yaml import read_sections, read_yaml
+from zoo.preset.block import Block
+from zoo.preset.loading import names, presets_root
+
+
+class Advice(Block):
+    """One piece of advice or one decision.
+
+    `origin` is the guide (`from` in the file); `carried_by` maps the kind of carrier (preset,
+    guard, tool, test, doc) to where it is, or says `not yet`.
+    """
+
+    id: str
+    origin: str = Field(alias="from")
+    advice: str
+    carried_by: tuple[dict[str, str], ...] | Literal["not yet"]
+
+
+class Source(Block):
+    """A guide, paper, code base, measurement or decision of this project.
+
+    A measurement names the `script` that makes it and the `results` that it wrote. One without was
+    made by hand, before results were kept: nobody can look it up, and it is shown as such.
+    """
+
+    id: str
+    title: str
+    authors: str
+    year: int | None
+    kind: Literal["guide", "paper", "code", "measurement", "decision"]
+    url: str | None
+    script: str | None = None
+    results: str | None = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a reader can look it up or repeat it."""
+        return self.kind != "measurement" or (self.script is not None and self.results is not None)
+
+
+@functools.cache
+def load_advice() -> dict[str, Advice]:
+    """Return all advice by id, in the order of the guides, decisions last."""
+    return _entries("advice.yaml", read_yaml(presets_root() / "advice.yaml"), Advice)
+
+
+@functools.cache
+def load_sources() -> dict[str, Source]:
+    """Return all sources by id."""
+    groups = read_yaml(presets_root() / "sources.yaml")
+    entries = [entry for group in groups.values() for entry in group]
+    return _entries("sources.yaml", entries, Source)
+
+
+def advice(id: str) -> Advice:
+    """Return one piece of advice.
+
+    Raises:
+        ZooError: no advice has this id.
+    """
+    table = load_advice()
+    if id.upper() not in table:
+        raise ZooError(
+            f"no advice '{id}'.{did_you_mean(id.upper(), table)} Ids: A01 to A166 (the guides'), "
+            "D1 to D26 (decisions). `zoo advice` lists them."
+        )
+    return table[id.upper()]
+
+
+def source(id: str) -> Source:
+    """Return one source.
+
+    Raises:
+        ZooError: no source has this id.
+    """
+    table = load_sources()
+    if id not in table:
+        raise ZooError(f"no source '{id}'.{did_you_mean(id, table)} Accepted: {', '.join(table)}.")
+    return table[id]
+
+
+def entry(id: str) -> Advice | Source:
+    """Return the advice or the source of an id.
+
+    Raises:
+        ZooError: neither has this id.
+    """
+    return source(id) if id in load_sources() else advice(id)
+
+
+def citing(id: str) -> dict[str, list[str]]:
+    """Return the keys whose reason names an advice or a source, each with its presets."""
+    word = re.compile(rf"\b{re.escape(id)}\b")
+    found: dict[str, list[str]] = {}
+    for name in names():
+        path = presets_root() / f"{name}.yaml"
+        if not word.search(path.read_text(encoding="utf-8")):
+            continue  # most files do not name it: only the others are parsed
+        for key, why in read_sections(path, ("why:",))["why"].items():
+            if id in why["sources"]:
+                found.setdefault(key, []).append(name)
+    return found
+
+
+def readable(entry: Advice | Source) -> list[str]:
+    """Return lines that show an advice or a source to a person: what, from where, who uses it."""
+    if isinstance(entry, Source):
+        lines = [f"{entry.id}: {_line(entry)}"]
+    else:
+        lines = [f"{entry.id}: {entry.advice}", *(f"  {line}" for line in _origins(entry))]
+        lines += [f"  carried by {line}" for line in carriers(entry) if line != "not yet"]
+        lines += ["  not carried by anything yet"] * (entry.carried_by == "not yet")
+    found = citing(entry.id)
+    if found:
+        lines.append("  presets that give it as a reason:")
+    return lines + [f"    {key}: {', '.join(presets)}" for key, presets in found.items()]
+
+
+def cited(id: str) -> str:
+    """Return what a `why` cites, in one line.
+
+    Raises:
+        ZooError: neither advice nor source has this id.
+    """
+    if id in load_advice():
+        return load_advice()[id].advice
+    if id not in load_sources():
+        raise ZooError(f"no source or advice '{id}'.{did_you_mean(id, load_sources())}")
+    return _line(load_sources()[id])
+
+
+def carriers(entry: Advice) -> list[str]:
+    """Return what carries a piece of advice, a line each."""
+    if entry.carried_by == "not yet":
+        return ["not yet"]
+    return [f"{kind}: {where}" for each in entry.carried_by for kind, where in each.items()]
+
+
+def _line(source: Source) -> str:
+    year = f" ({source.year})" if source.year else ""
+    found = f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
+    if source.script and source.results:
+        found += f" ({source.script}, {source.results})"
+    return found if source.recorded else f"{found} (no record of these runs was kept)"
+
+
+def _origins(entry: Advice) -> list[str]:
+    if entry.origin == "zoo":
+        return ["a decision where the guides disagree or have aged"]
+    guides = [load_sources()[id] for id in entry.origin.split(", ")]
+    return [f"from {guide.id}, {_line(guide)}" for guide in guides]
+
+
+def _entries(name: str, entries: Any, schema: type[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            plain = {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
+            parsed = schema.model_validate(plain)
+        except ValidationError as error:
+            raise ZooError(f"{name}: entry {number}: {' '.join(str(error).split())}") from error
+        if parsed.id in found:
+            raise ZooError(f"{name}: '{parsed.id}' stands in it twice.")
+        found[parsed.id] = parsed
+    return found

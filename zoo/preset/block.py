@@ -1,0 +1,31 @@
+"""What every block of a preset is made of: the frozen base model and the types of its values."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Balance = Literal["none", "oversample", "batches", "class-weights"]
+Activation = Literal["relu", "tanh", "gelu", "silu", "linear"]
+
+
+class Block(BaseModel):
+    """A frozen block of a preset; unknown keys and values of the wrong type are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Architecture(Block):
+    """The architecture block of one family of models: the arguments of its builder.
+
+    Attributes:
+        model: name of the family, of its file in `zoo.models`, and of its builder; empty for what
+            several families share.
+        task: name of its task in `zoo.preset.schemas.TASKS`.
+    """
+
+    model: ClassVar[str] = ""
+    task: ClassVar[str] = ""

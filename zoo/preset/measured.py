@@ -1,0 +1,67 @@
+"""A preset's scores: what was measured, with which values, and with which state of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from zoo.environment import training_code
+from zoo.preset.block import Block, Positive
+
+
+class Measured(Block):
+    """One measured result of a preset; written by `python -m benchmarks publish`, never by hand.
+
+    Args:
+        data: name of the data set.
+        split: the part that was scored.
+        metric: `accuracy` or `perplexity`.
+        mean: over the seeds.
+        std: over the seeds; None of one seed, which has none.
+        seeds: how many.
+        baseline: mean score of the linear model, or of bigrams, in the same runs.
+        published: what the paper or code behind the preset reports on these data, or None.
+        minutes: mean of a run.
+        parameters: weights of the model.
+        hardware: processor and cores.
+        versions: of packages.
+        values: `values_digest` of the preset that was measured; empty where it was not recorded.
+        code: `zoo.environment.training_code` that trained it; None where it was not recorded.
+        commit: of the checkout.
+        date: of the last run.
+        command: what repeats it.
+    """
+
+    data: str
+    split: Literal["test", "validation"]
+    metric: str
+    mean: float
+    std: float | None
+    seeds: Positive
+    baseline: float | None
+    published: float | None = None
+    minutes: float
+    parameters: Positive
+    hardware: str
+    versions: dict[str, str]
+    values: str = ""
+    code: str | None = None
+    commit: str
+    date: str
+    command: str
+
+    @property
+    def old(self) -> bool:
+        """Whether the code that trains has changed since, as far as is known."""
+        return self.code is None or self.code != training_code()
+
+
+def values_digest(model: str, values: Mapping[str, Any]) -> str:
+    """Return a checksum of a model's name and of all values of its preset, by dotted key.
+
+    A score belongs to exactly these: with another one, it is another configuration's.
+    """
+    plain = json.dumps([model, dict(values)], sort_keys=True, default=list)
+    return hashlib.blake2b(plain.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,107 @@
+"""Whether a run can be resumed: the same settings, versions, code and data as when it began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+from zoo.files import read_json
+from zoo.preset.loading import Preset, load_preset
+from zoo.preset.override import values_of
+
+# What of the environment changes the numbers; the rest may differ on another machine.
+VERSIONS = ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece", "numpy")
+# What the data decide, and a run's preset.yaml then holds.
+DECIDED = tuple(
+    f"architecture.{name}" for name in ("num_classes", "image_size", "pixel_mean", "pixel_std")
+)
+REQUEST = ("seed", "fraction", "classes", "text", "label", "drop_missing")
+
+
+def check_same(
+    folder: Path,
+    preset: Preset,
+    request: Mapping[str, Any],
+    about: Mapping[str, Any],
+    finished: bool = False,
+) -> None:
+    """Refuse to go on with a run under other settings, versions or code (A65).
+
+    Args:
+        folder: of the run.
+        preset: what it would go on with; what the data decide is left out, such as classes.
+        request: the document of the request.
+        about: the present environment, with the number of workers and devices.
+        finished: whether nothing is left to train, so that versions and code do not matter.
+
+    Raises:
+        ZooError: the message names each difference with the old and the new value.
+    """
+    recorded = _environment(folder)
+    try:
+        before = _settings(load_preset(None, folder / "preset.yaml"), recorded["request"])
+        now = _settings(preset, request)
+        if not finished:
+            before |= _versions(recorded)
+            now |= _versions(about)
+    except (KeyError, TypeError) as error:
+        raise ZooError(
+            f"{folder / 'environment.json'}: is damaged: {error!r} is missing."
+        ) from error
+    different = [
+        f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
+    ]
+    if different:
+        # Their number decides values that were not set, such as that of the batch's norm.
+        different[:0] = [
+            f"the number of {name} was {recorded[name]} and is {about[name]}"
+            for name in ("workers", "devices")
+            if recorded.get(name, about[name]) != about[name]
+        ]
+        raise ZooError(
+            f"{folder}: --resume would not go on with the same training: {'; '.join(different)}. "
+            "Set them back, or begin again with --overwrite."
+        )
+
+
+def check_fingerprint(folder: Path, fingerprint: str) -> None:
+    """Refuse to go on with a run on other data.
+
+    Raises:
+        ZooError: the message names both fingerprints.
+    """
+    before = _environment(folder).get("fingerprint")
+    if before != fingerprint:
+        raise ZooError(
+            f"{folder}: --resume would not go on with the same training: the fingerprint of the "
+            f"data was {before!r} and is {fingerprint!r}. Bring the data back, or begin again with "
+            "--overwrite."
+        )
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    document = read_json(folder / "environment.json")
+    if not isinstance(document, dict):
+        raise ZooError(f"{folder / 'environment.json'}: is damaged: an object was expected.")
+    return document
+
+
+def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
+    document = preset.document()
+    found = {"model": document["model"], **values_of(document)}
+    for key in DECIDED:
+        found.pop(key, None)
+    # tuples as they come back from JSON
+    return found | {
+        name: list(request[name]) if isinstance(request[name], tuple) else request[name]
+        for name in REQUEST
+    }
+
+
+def _versions(about: Mapping[str, Any]) -> dict[str, Any]:
+    found = {f"the version of {name}": about["versions"][name] for name in VERSIONS}
+    return found | {"the code of zoo": about["code"]}

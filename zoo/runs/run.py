@@ -1,0 +1,251 @@
+"""A run: the folder that holds everything about one training, and the object that reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.files import read_json
+from zoo.finding import Finding
+from zoo.preset.loading import Preset, load_preset
+
+if TYPE_CHECKING:  # TensorFlow is loaded with a run's model, not with its figures
+    from zoo.data.rows import Columns
+    from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
+    from zoo.tasks.loading import TrainedModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training's folder: `preset.yaml`, `metrics.json`, `model/` and the rest.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+
+    @functools.cached_property
+    def preset(self) -> Preset:
+        """The resolved preset the run was trained with."""
+        return load_preset(None, self.path / "preset.yaml")
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The document of `metrics.json`."""
+        return _document(self.path / "metrics.json")
+
+    @functools.cached_property
+    def findings(self) -> list[Finding]:
+        """What was judged about the data and the training."""
+        document = read_json(self.path / "findings.json")
+        try:
+            return [Finding(**entry) for entry in document]
+        except TypeError as error:
+            raise ZooError(f"{self.path / 'findings.json'}: is not a list of findings.") from error
+
+    @functools.cached_property
+    def columns(self) -> Columns | None:
+        """The columns of a table that the run was trained with; None of other data.
+
+        Raises:
+            ZooError: environment.json is damaged.
+        """
+        from zoo.data.rows import Columns
+
+        path = self.path / "environment.json"
+        found = _document(path).get("columns") if path.is_file() else None  # older runs have none
+        if found is None:
+            return None
+        try:
+            return Columns(tuple(found["text"]), found["label"])
+        except (KeyError, TypeError) as error:
+            raise ZooError(f"{path}: is damaged: columns need `text` and `label`.") from error
+
+    @property
+    def task(self) -> str:
+        """What the run was trained for: `text-classification`, or as its preset says."""
+        return self.preset.task
+
+    @functools.cached_property
+    def model(self) -> TrainedModel:
+        """The trained network with what belongs to it: tokenizer, labels, vocabulary.
+
+        Raises:
+            ZooError: a file is missing or damaged.
+        """
+        from zoo.tasks.loading import load_trained
+
+        return load_trained(self.task, self.path / "model")
+
+    @property
+    def _language_model(self) -> TrainedLanguageModel:
+        from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
+
+        if not isinstance(self.model, TrainedLanguageModel):
+            raise ZooError(
+                f"{self.path}: is a classifier, no language model. Use predict or evaluate."
+            )
+        return self.model
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+        findings: list[Finding] | None = None,
+    ) -> str:
+        """Return a prompt with text of a language model behind it.
+
+        See `language_modeling.predictor.TrainedLanguageModel.generate`.
+        """
+        return self._language_model.generate(prompt, length, temperature, top_k, seed, findings)
+
+    def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the log probability of every token of each text, by a language model.
+
+        See `language_modeling.predictor.TrainedLanguageModel.score`.
+        """
+        return self._language_model.score(texts)
+
+    def predict(self, data: Any, *, text: str | None = None) -> list[dict[str, Any]]:
+        """Return label and probabilities of each text, or of each image.
+
+        Args:
+            data: a list of texts, or of images: paths of files, of folders and of tables of paths,
+                bytes of files, arrays, PIL images. Or an array of them, a table such as a
+                DataFrame, whose columns are those of the training, or the `Path` of a file.
+            text: another text column, or several separated by commas; of images that of paths.
+
+        Returns:
+            A list of `{"label": ..., "probabilities": {label: probability}}`, one a text or image;
+            of an image file with its `file`.
+
+        Raises:
+            ZooError: `data` is one string, or something in it cannot be read.
+        """
+        return list(self.iter_predictions(data, text=text))
+
+    def iter_predictions(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what `predict` returns, at a memory that does not grow with the data.
+
+        Args:
+            data: see `predict`; an iterator, too, or an open binary stream of lines of text.
+            text: see `predict`.
+            findings: what there is to say of the data is added to it.
+            keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read, instead
+                of raising.
+        """
+        from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
+
+        if isinstance(self.model, TrainedLanguageModel):
+            raise ZooError(
+                f"{self.path}: is a language model, no classifier. Use generate or score."
+            )
+        if isinstance(data, str):
+            raise ZooError(
+                "predict takes a list of texts, or of files. Received one string: wrap it in []."
+            )
+        yield from self.model.predictions(
+            data, text=text, trained=self.columns, findings=findings, keep_going=keep_going
+        )
+
+    def evaluate(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
+    ) -> dict[str, Any]:
+        """Return the scores on a file or table, with the keys of `metrics.json`.
+
+        A classifier needs labels; a language model takes what it can be trained on, and gives loss
+        and perplexity a token. Of a table the columns are read that the run was trained with.
+
+        Args:
+            data: what a training takes.
+            text: another text column, or several separated by commas; of images that of paths.
+            label: another label column.
+            drop_missing: leave out rows without a label, and images that cannot be read, instead
+                of refusing them.
+            findings: what there is to say of the data is added to it.
+
+        Raises:
+            ZooError: the data cannot be read, or hold a label unknown to the run.
+        """
+        return self.model.evaluate(
+            data,
+            text=text,
+            label=label,
+            trained=self.columns,
+            drop_missing=drop_missing,
+            findings=findings,
+        )
+
+    def export(self, folder: str | Path) -> Path:
+        """Write a SavedModel that serves: raw strings in, the bytes of image files, or ids.
+
+        See the `export` of `zoo.tasks.text_classification.predictor.TextClassifier`,
+        `predictor.ImageClassifier` and `language_modeling.predictor.TrainedLanguageModel`.
+
+        Raises:
+            ZooError: the folder exists and is not empty, or cannot be written.
+        """
+        return self.model.export(Path(folder))
+
+
+def load_run(path: str | Path) -> Run:
+    """Return the run in a folder.
+
+    Raises:
+        ZooError: the folder does not exist or is not a run.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise ZooError(f"{path}: no such run folder. `zoo runs` lists those of ./runs.")
+    missing = [
+        name for name in ("preset.yaml", "metrics.json", "model") if not (path / name).exists()
+    ]
+    if missing:
+        raise ZooError(
+            f"{path}: is not a finished run: {', '.join(missing)} missing. "
+            "A run folder is what `zoo train` writes; an interrupted one goes on with --resume."
+        )
+    return Run(path)
+
+
+def list_runs(folder: str | Path = "runs") -> list[Run]:
+    """Return the finished runs in a folder, oldest first.
+
+    Raises:
+        ZooError: the folder does not exist.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ZooError(
+            f"{folder}: no such folder. Runs are written to ./runs unless --out says so."
+        )
+    found = [path for path in folder.iterdir() if (path / "metrics.json").is_file()]
+    return [Run(path) for path in sorted(found, key=lambda p: (p / "metrics.json").stat().st_mtime)]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise ZooError(f"{path}: is damaged: an object was expected.")
+    return document

@@ -1,0 +1,135 @@
+"""Where images and their labels come from: class folders, tables of paths, arrays."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.endings import is_archive, table_kind
+from zoo.data.label_arrays import WEIGHTS
+from zoo.data.listing import NAMED, exists, holds_image, looks_like_image
+from zoo.data.rows import Columns
+from zoo.errors import ZooError
+from zoo.tasks.image_classification.arrays import read_arrays, read_npz
+from zoo.tasks.image_classification.folders import Folder, ImageSource
+from zoo.tasks.image_classification.tables import read_table
+from zoo.tasks.image_classification.tf_dataset import read_tensorflow
+
+
+def find_images(
+    source: Any,
+    *,
+    path: str | None = None,
+    label: str | None = None,
+    training: bool = True,
+    drop_missing: bool = False,
+    trained: Columns | None = None,
+) -> dict[str, ImageSource]:
+    """Return the parts of a source: `train` alone, or several of `zoo.data.parts.PARTS`.
+
+    Args:
+        source: a folder of class folders, or of the parts `train`, `val`, `test` with class folders
+            in them; a table of paths and labels (a file of `zoo.data.tables.TABLES`, a list or
+            pattern of some in one folder, or one that speaks Arrow); an .npz file;
+            `(images, labels)` or `(paths, labels)`; two pairs of images and labels, for training
+            and test; or a `tf.data.Dataset` of (image, label).
+        path: path column of a table; paths are relative to the table's folder, and of a table in
+            memory to the working directory.
+        label: label column of a table.
+        training: whether an empty class folder is an error, and a training part is needed.
+        drop_missing: whether the rows of a table whose file is not there are left out.
+        trained: columns that a run was trained with, read where none are named.
+
+    Raises:
+        ZooError: there are no images, or it cannot be told which class they have.
+    """
+    table = functools.partial(
+        read_table, path=path, label=label, drop_missing=drop_missing, trained=trained
+    )
+    if isinstance(source, str | Path):
+        return _file_or_folder(Path(source), training, table)
+    if isinstance(source, list) and source and all(map(_is_table, source)):
+        folders = {Path(each).parent for each in source}
+        if len(folders) == 1:
+            return {"train": table(source, folder=folders.pop())}
+    if hasattr(source, "element_spec"):
+        return {"train": ImageSource("dataset", *read_tensorflow(source))}
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "with_format"):
+        return {"train": table(source, folder=Path())}
+    if isinstance(source, tuple) and len(source) == 2 and not _is_path(source[0]):
+        return _in_memory(source, table)
+    raise ZooError(_not_accepted(source))
+
+
+def _in_memory(source: tuple[Any, Any], table: Any) -> dict[str, ImageSource]:
+    """Return `(images, labels)`, `(paths, labels)`, or two pairs as Keras' data sets give them."""
+    if all(isinstance(each, tuple) and len(each) == 2 for each in source) and (
+        np.ndim(source[1][0]) >= 3
+    ):
+        found = {}
+        for name, (images, labels) in zip(("train", "test"), source, strict=True):
+            found[name] = ImageSource(name, *read_arrays(images, labels, name))
+        return found
+    images, labels = source
+    if len(images) and _is_path(images[0] if isinstance(images, list) else next(iter(images))):
+        return {"train": table((list(map(str, images)), labels), folder=Path())}
+    return {"train": ImageSource("data", *read_arrays(images, labels))}
+
+
+def _is_table(value: Any) -> bool:
+    return _is_path(value) and table_kind(Path(value)) is not None
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | Path)
+
+
+def _not_accepted(source: Any) -> str:
+    accepted = (
+        "Accepted: a folder of class folders, a table of paths and labels (a file or a DataFrame), "
+        "an .npz file, (images, labels), (paths, labels), or a tf.data.Dataset of (image, label)."
+    )
+    if isinstance(source, list | tuple) and source and all(map(_is_path, source)):
+        shown = ", ".join(str(each) for each in source[:NAMED])
+        more = f" and {len(source) - NAMED:,} more" if len(source) > NAMED else ""
+        return (
+            f"several paths are no labelled images: {shown}{more}. Give the one folder that holds "
+            f"a folder for each class. {accepted}"
+        )
+    if isinstance(source, tuple) and len(source) == 3:
+        return f"(images, labels, weights): {WEIGHTS}"
+    return f"images of type {type(source).__name__} cannot be read. {accepted}"
+
+
+def _file_or_folder(place: Path, training: bool, table: Any) -> dict[str, ImageSource]:
+    if not exists(place):
+        if _is_table(place) and "*" in place.name:
+            return {"train": table(place, folder=place.parent)}
+        raise ZooError(f"{place}: no such file or folder.")
+    if place.is_dir():
+        return Folder(place, training, lambda file: table(file, folder=file.parent)).parts()
+    if place.suffix.lower() == ".npz":
+        parts = read_npz(place)
+        return {name: ImageSource(str(place), *part) for name, part in parts.items()}
+    if is_archive(place):
+        raise ZooError(f"{place}: is an archive. Unpack it, and give the folder.")
+    if table_kind(place) is None:
+        raise ZooError(
+            f"{place}: is neither a folder of class folders, nor a table of paths and labels, "
+            "nor an .npz file."
+        )
+    return {"train": table(place, folder=place.parent)}
+
+
+def looks_like_images(source: Any) -> bool:
+    """Whether a path is a folder with images somewhere in it, an image, or an .npz file."""
+    if isinstance(source, list):
+        return any(looks_like_images(each) for each in source)
+    if not isinstance(source, str | Path) or not exists(Path(source)):
+        return False
+    if Path(source).is_dir():
+        return holds_image(Path(source))
+    return Path(source).suffix.lower() == ".npz" or looks_like_image(Path(source))

@@ -1,0 +1,278 @@
+"""A corpus for a language model: parts, vocabulary of the training part, windows of token ids."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.data.checks import columns_read
+from zoo.data.epochs import EpochCursor
+from zoo.data.part_files import part_sources
+from zoo.data.parts import PARTS
+from zoo.data.rows import Columns
+from zoo.errors import ZooError, unknown
+from zoo.finding import Finding
+from zoo.tasks.language_modeling.batches import windows
+from zoo.tasks.language_modeling.lines import (
+    content_digest,
+    corpus_columns,
+    is_in_memory,
+    line_pieces,
+    lines_between,
+    read_lines,
+)
+from zoo.tasks.language_modeling.settings import CorpusData
+from zoo.tasks.language_modeling.tables import Texts, kept_tables
+from zoo.tasks.language_modeling.tokens import (
+    Tokens,
+    cached_length,
+    cached_tokens,
+    cached_vocabulary,
+    check_ids,
+)
+from zoo.text.spacing import long_words
+from zoo.text.vocabulary import END, UNKNOWN, Vocabulary
+
+MANY_UNKNOWN = 0.1  # of the tokens, and this many times the training part's share
+TIMES_UNKNOWN = 2.0
+FIRST_TOKENS = 20_000  # of the training part, whose words are looked at
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Train, validation and test streams of token ids, with the facts the data decide.
+
+    `fingerprint` tells contents, split and vocabulary apart; `columns` are those of a table that
+    were read.
+    """
+
+    train: Tokens
+    validation: Tokens
+    test: Tokens | None
+    vocabulary: Vocabulary
+    findings: list[Finding]
+    fingerprint: str
+    settings: CorpusData
+    seed: int
+    columns: Columns | None = None
+
+    def dataset(
+        self,
+        part: str,
+        cursor: EpochCursor | None = None,
+        replica_ids: range = range(1),
+        replicas: int = 1,
+    ) -> tf.data.Dataset:
+        """Return the windows of `train`, `validation` or `test`; see `windows`.
+
+        The training part's may have random lengths, and leaves out fewer tokens than a batch has
+        rows; the others have every token once.
+
+        Args:
+            part: name of the part.
+            cursor: where a training that goes on begins.
+            replica_ids: numbers of the replicas that are fed.
+            replicas: number of all replicas.
+
+        Raises:
+            ZooError: there is no such part.
+        """
+        tokens = getattr(self, part) if part in PARTS else None
+        if tokens is None:
+            raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        training = part == "train"
+        return windows(
+            tokens.ids,
+            rows=self.settings.batch_size,
+            window=self.settings.window,
+            whole=not training,
+            seed=self.seed if training and self.settings.random_window else None,
+            replica_ids=replica_ids,
+            replicas=replicas,
+            cursor=cursor,
+        )
+
+    def close(self) -> None:
+        """Do nothing: the ids stay for the next training."""
+
+    def __enter__(self) -> Corpus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load_corpus(
+    source: Any,
+    *,
+    settings: CorpusData,
+    vocabulary_size: int,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+    seed: int = 0,
+    fraction: float = 1.0,
+    vocabulary: Vocabulary | None = None,
+) -> Corpus:
+    """Read a corpus, learn its vocabulary from the training part, and write its ids once.
+
+    Args:
+        source: text file, list of files, folder, array of texts, or table in memory. Files whose
+            names say that they are parts (`zoo.data.part_files`), and rows of which a column says
+            it, are these parts, where no others are given.
+        settings: the preset's data block.
+        vocabulary_size: number of token ids at the most.
+        validation: validation data; else the last lines of `source`.
+        test: test data, or None.
+        text: text column of a table.
+        seed: of random windows.
+        fraction: share of the training part to keep, from its beginning, in (0, 1] (A30); the
+            vocabulary, too, is learned from that share alone.
+        vocabulary: one that was learned before from the same corpus; None learns it.
+
+    Raises:
+        ZooError: the corpus cannot be read or trained on.
+    """
+    if not 0.0 < fraction <= 1.0:
+        raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
+    findings: list[Finding] = []
+    given = {"train": source, "validation": validation, "test": test}
+    given = {name: each for name, each in given.items() if each is not None}
+    with contextlib.ExitStack() as kept:
+        given = kept_tables(given, text, findings, kept)
+        return _read(given, settings, vocabulary_size, text, seed, fraction, vocabulary, findings)
+
+
+def _read(
+    given: dict[str, Any],
+    settings: CorpusData,
+    vocabulary_size: int,
+    text: str | None,
+    seed: int,
+    fraction: float,
+    vocabulary: Vocabulary | None,
+    findings: list[Finding],
+) -> Corpus:
+    source, validation, test = (_again(given.get(name)) for name in PARTS)
+    sources = part_sources(source, validation, test, line_pieces, findings)
+    table, columns = corpus_columns(sources["train"], text=text)
+    findings += columns_read(table, columns)
+    parts = _set_apart(sources, text, settings.validation_fraction, fraction)
+    if vocabulary is None:
+        train = parts["train"]
+        vocabulary = cached_vocabulary(
+            train.digest, train.lines(), settings.tokenizer, vocabulary_size, settings.lowercase
+        )
+    tokens = {name: cached_tokens(p.digest, p.lines(), vocabulary) for name, p in parts.items()}
+    findings += _size(vocabulary, vocabulary_size)
+    findings += long_words(settings.tokenizer, _characters_a_word(tokens["train"], vocabulary))
+    _check_length(tokens["train"], settings, source)
+    for name in ("validation", "test"):
+        if name in tokens:
+            findings += _judged(name, tokens[name], tokens["train"])
+            check_ids(tokens[name].ids, len(vocabulary), name)
+    return Corpus(
+        train=tokens["train"],
+        validation=tokens["validation"],
+        test=tokens.get("test"),
+        vocabulary=vocabulary,
+        findings=findings,
+        fingerprint=" ".join(each.digest for each in tokens.values()),
+        settings=settings,
+        seed=seed,
+        columns=columns,
+    )
+
+
+def bundled_corpus() -> Path:
+    """Return the path of the corpus that comes with the package, a folder of three parts."""
+    return Path(__file__).parent / "bundled" / "tinyshakespeare"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A part of a corpus: the lines of a source, or those between two of its characters."""
+
+    source: Any
+    text: str | None
+    content: str
+    between: tuple[int, int, int] | None = None  # first, the one after the last, and their number
+
+    @property
+    def digest(self) -> str:
+        """A text that differs where the lines do."""
+        return f"{self.content} {self.text}{'' if self.between is None else list(self.between)}"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines."""
+        found = read_lines(self.source, text=self.text)
+        return found if self.between is None else lines_between(found, *self.between)
+
+
+def _set_apart(
+    sources: Mapping[str, Any], text: str | None, held_out: float, fraction: float
+) -> dict[str, _Part]:
+    """Return the parts, before anything is learned: the end set aside, the sample taken."""
+    parts = {name: _Part(each, text, content_digest(each)) for name, each in sources.items()}
+    whole = parts["train"]
+    if "validation" in parts and fraction == 1.0:
+        return parts
+    total = cached_length(whole.digest, whole.lines())
+    end = total
+    if "validation" not in parts:
+        end = total - max(int(total * held_out), 1)
+        parts["validation"] = dataclasses.replace(whole, between=(end, total, total))
+    parts["train"] = dataclasses.replace(whole, between=(0, int(end * fraction), total))
+    return parts
+
+
+def _again(source: Any) -> Any:
+    """Return a source that can be read more than once."""
+    once = source is not None and is_in_memory(source) and not isinstance(source, list | Texts)
+    return list(source) if once else source
+
+
+def _characters_a_word(tokens: Tokens, vocabulary: Vocabulary) -> float:
+    first = tokens.ids[:FIRST_TOKENS].tolist()
+    sizes = [len(vocabulary.pieces[each]) for each in first if each not in (END, UNKNOWN)]
+    return sum(sizes) / max(len(sizes), 1)
+
+
+def _size(vocabulary: Vocabulary, asked: int) -> list[Finding]:
+    if len(vocabulary) >= asked:
+        return []
+    what = f"the corpus has {len(vocabulary):,} different tokens, fewer than the {asked:,} allowed."
+    evidence = {"vocabulary_size": len(vocabulary), "asked": asked}
+    return [Finding("info", what, evidence, "")]
+
+
+def _check_length(train: Tokens, settings: CorpusData, source: Any) -> None:
+    least = settings.batch_size * settings.window
+    if len(train) >= least:
+        return
+    where = source if isinstance(source, str | Path) else "the corpus"
+    raise ZooError(
+        f"{where}: {len(train):,} tokens are left for training, fewer than one window of "
+        f"{settings.batch_size} rows of {settings.window} tokens ({least:,}). Give more text, or "
+        "set data.batch_size or data.window lower."
+    )
+
+
+def _judged(name: str, part: Tokens, train: Tokens) -> list[Finding]:
+    if not len(part):
+        raise ZooError(f"the {name} part is empty. Give more text.")
+    share, usual = part.unknown_share, train.unknown_share
+    if share < max(MANY_UNKNOWN, TIMES_UNKNOWN * usual):
+        return []
+    what = (
+        f"{100 * share:.1f} % of the {name} tokens are unknown, of the training tokens "
+        f"{100 * usual:.1f} %: its perplexity is that of <unk>."
+    )
+    evidence = {"unknown_share": share, "training": usual}
+    advice = "Is it the same language, tokenized alike? data.tokenizer=sentencepiece knows all."
+    return [Finding("warning", what, evidence, advice)]

@@ -1,0 +1,222 @@
+"""The training model of language models: state carried over windows, one loss a token.
+
+What is not public in Keras was written against 3.15.1: `_loss_tracker`, as in
+`zoo.training.model`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.models.lstm_lm import with_states
+from zoo.tasks.language_modeling.tokens import check_ids
+from zoo.training.batches import micro_batch
+from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
+from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
+from zoo.training.model import TrainingModel
+from zoo.training.statistics import StepStatistics, local_variable
+from zoo.training.uniforms import draws_of_part
+
+LARGEST_WATCHED = 2**20  # values of a kernel
+MOST_ROWS = 256  # of a batch whose state is carried, in a model that knows no batch size
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LanguageModel(TrainingModel):
+    """A language model with a recipe; use it as any `keras.Model`, from ids to logits.
+
+    A batch is `(x, targets)` or `(x, targets, weights)`, each `(rows, time)`; tokens of weight 0
+    are padding. Where `x` is an array of ids, each row is a text of its own. Where it is
+    `{"tokens": ids, "reset": flags}`, a row goes on where the same row of the batch before ended,
+    unless its flag is true. The loss is the mean over the tokens of the batch.
+
+    Attributes:
+        window: tokens of a window for which the learning rate is meant; a shorter one gets a rate
+            in proportion (AWD-LSTM). None for none of that.
+    """
+
+    window: int | None = None
+    KEPT = (*TrainingModel.KEPT, "window")
+
+    @functools.cached_property
+    def windowed(self) -> keras.Model:
+        """The network with its state in and out.
+
+        A cached property is no attribute that Keras tracks: its layers would be saved twice.
+        """
+        return with_states(self)
+
+    @functools.cached_property
+    def carried(self) -> dict[bool, list[tf.Variable]]:
+        """The states after the last window: of training under True, of scoring under False.
+
+        Of `batch_size` rows; a window may have fewer. Of unknown size they must not be: TensorFlow
+        2.21 then takes the sizes of the first window for those of all.
+        """
+        with self.distribute_strategy.scope():
+            return {
+                training: [
+                    local_variable(tf.zeros((self.batch_size or MOST_ROWS, units)))
+                    for units in self.get_layer("lstms").units
+                    for _ in range(2)
+                ]
+                for training in (True, False)
+            }
+
+    @functools.cached_property
+    def statistics(self) -> StepStatistics:
+        """Norms and rates of the steps; of large kernels a copy a step would cost too much."""
+        kernels = [
+            each
+            for each in self.trainable_variables
+            if len(each.shape) > 1 and each.shape[0] * each.shape[1] <= LARGEST_WATCHED
+        ]
+        with self.distribute_strategy.scope():
+            return StepStatistics(kernels)
+
+    @property
+    def carried_variables(self) -> list[tf.Variable]:
+        """The states that a training goes on from within an epoch."""
+        return self.carried[True]
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return Keras' metrics and the perplexity, the exponential of the loss."""
+        found = super().get_metrics_result()
+        return {**found, "perplexity": tf.exp(found["loss"])}
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as `TrainingModel.fit`; ids of arrays are checked before the first step (A18).
+
+        Raises:
+            ZooError: an id is not in the vocabulary, or as in `TrainingModel.fit`.
+        """
+        vocabulary_size = int(self.output.shape[-1])
+        for name, ids in (("x", x), ("y", y)):
+            if isinstance(ids, np.ndarray):
+                check_ids(ids, vocabulary_size, name)
+        return super().fit(x, y, *args, **kwargs)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Score a window; return the metrics so far."""
+        x, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+        tokens, states = self._begin_window(x, training=False)
+        features, *after = self.windowed([tokens, *states], training=False)
+        self._end_window(after, training=False)
+        flat, wanted, weights = _flat(features, targets, weights)
+        embedding = self.get_layer("embedding")
+        losses = token_losses(flat, embedding.output_embeddings.value, embedding.bias.value, wanted)
+        self._count(losses, weights)
+        return self.get_metrics_result()
+
+    def _gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], tf.Tensor]:
+        """Return the gradients of the mean loss over all tokens; nothing in the place of logits."""
+        tokens, states = self._begin_window(x, training=True)
+        if self.window is not None and self.schedule is not None:
+            time = tf.cast(tf.shape(tokens)[1], tf.float32)
+            self.schedule.window.assign(time / float(self.window))
+        if weights is None:
+            weights = tf.ones_like(y, tf.float32)
+        count = tf.reduce_sum(weights)
+        gradients: list[Any] = []
+        after: list[list[tf.Tensor]] = []
+        for number in range(self._micro_batches):
+            parts = micro_batch(
+                number, self._micro_batches, (tokens, y, weights, *states), after=gradients
+            )
+            with draws_of_part(self, number, self._micro_batches):
+                found, ends = self._part(parts, count)
+            gradients = add(gradients, found)
+            after.append(ends)
+        if self._in_parts:
+            gradients = mean_over_replicas(gradients, count)
+        ends = [tf.concat(each, axis=0) for each in zip(*after, strict=True)]
+        self._end_window(ends, training=True)
+        return gradients, tf.zeros((0,))
+
+    def _part(self, parts: Any, count: tf.Tensor) -> tuple[list[Any], list[tf.Tensor]]:
+        """Return gradients of a part of the rows, and their states after the window.
+
+        Of the mean over all tokens; in parts, of the sum over the tokens of this one.
+        """
+        tokens, targets, weights, *states = parts
+        variables = self.trainable_variables
+        embedding = self.get_layer("embedding")
+        with tf.GradientTape() as tape:
+            features, *after = self.windowed([tokens, *states], training=True)
+            penalty = tf.add_n(self.windowed.losses) if self.windowed.losses else tf.constant(0.0)
+        flat, wanted, weights = _flat(features, targets, weights)
+        scale = self.optimizer.scale_loss(tf.constant(1.0))
+        scale /= 1.0 if self._in_parts else tf.maximum(count, 1.0)
+        losses, (to_features, to_table, to_bias) = token_losses_and_gradients(
+            flat,
+            embedding.output_embeddings.value,
+            embedding.bias.value,
+            wanted,
+            weights * scale,
+        )
+        self._count(losses, weights)
+        gradients = tape.gradient(
+            [features, penalty],
+            [variable.value for variable in variables],
+            output_gradients=[
+                tf.reshape(to_features, tf.shape(features)),
+                scale * tf.maximum(tf.reduce_sum(weights), 1.0),
+            ],
+        )
+        own = {id(embedding.output_embeddings): to_table, id(embedding.bias): to_bias}
+        found = [
+            _summed(own.get(id(variable)), gradient)
+            for variable, gradient in zip(variables, gradients, strict=True)
+        ]
+        return found, after
+
+    def _count(self, losses: tf.Tensor, weights: tf.Tensor) -> None:
+        """Take the tokens of a window into the mean loss."""
+        count = tf.reduce_sum(weights)
+        mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), count)
+        self._loss_tracker.update_state(mean, sample_weight=count)
+
+    def _begin_window(self, x: Any, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Return ids and the states before the first of them."""
+        tokens = x["tokens"] if isinstance(x, dict) else x
+        rows = tf.shape(tokens)[0]
+        found = []
+        for variable in self.carried[training]:
+            state = tf.zeros((rows, variable.shape[1]))
+            if isinstance(x, dict):
+                state = tf.where(tf.reshape(x["reset"], (-1, 1)), state, variable[:rows])
+            found.append(state)
+        return tokens, found
+
+    def _end_window(self, states: list[tf.Tensor], training: bool) -> None:
+        for variable, state in zip(self.carried[training], states, strict=True):
+            rest = variable[tf.shape(state)[0] :]
+            variable.assign(tf.concat([state, rest], axis=0))
+
+
+def _flat(
+    features: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return features `(tokens, features)`, targets and weights `(tokens,)`, time first."""
+    targets = tf.reshape(tf.transpose(tf.cast(targets, tf.int32)), [-1])
+    if weights is None:
+        weights = tf.ones_like(targets, tf.float32)
+    else:
+        weights = tf.reshape(tf.transpose(tf.cast(weights, tf.float32)), [-1])
+    return tf.reshape(features, [-1, features.shape[-1]]), targets, weights
+
+
+def _summed(own: tf.Tensor | None, gradient: Any) -> Any:
+    """Return the sum of the loss's own gradient and the tape's, dense where there is the first."""
+    if own is None:
+        return sum_repeated_rows(gradient)
+    if gradient is None:
+        return own
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.tensor_scatter_nd_add(own, gradient.indices[:, None], gradient.values)
+    return own + gradient

@@ -1,0 +1,299 @@
+"""A trained language model: exact scores, text out of it, and a SavedModel with its state."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data.checks import columns_read
+from zoo.data.inputs import text_batches
+from zoo.data.part_files import scored_source
+from zoo.data.rows import Columns
+from zoo.errors import ZooError, check_seed
+from zoo.finding import Finding
+from zoo.models.lstm_lm import with_states
+from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.language_modeling.batches import windows
+from zoo.tasks.language_modeling.lines import (
+    content_digest,
+    corpus_columns,
+    line_pieces,
+    read_lines,
+)
+from zoo.tasks.language_modeling.tables import kept_table
+from zoo.tasks.language_modeling.tokens import Ids, Tokens, cached_tokens
+from zoo.text.vocabulary import END, UNKNOWN, Vocabulary, load_vocabulary
+from zoo.training.kernels.token_loss import token_losses
+
+WINDOW = 512  # tokens scored at once
+LONGEST = 100_000  # tokens of a text that is made
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedLanguageModel:
+    """Network and vocabulary.
+
+    Args:
+        network: int32 `(batch, time)` ids to logits `(batch, time, vocabulary)`.
+        vocabulary: what the ids stand for.
+    """
+
+    network: keras.Model
+    vocabulary: Vocabulary
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras` and `vocabulary.json` into a folder."""
+        save_network(self.network, folder)
+        self.vocabulary.save(folder)
+
+    @functools.cached_property
+    def windowed(self) -> keras.Model:
+        """The network with its state in and out."""
+        return with_states(self.network)
+
+    @property
+    def _embedding(self) -> Any:
+        return self.network.get_layer("embedding")
+
+    def zeros(self, rows: int) -> list[tf.Tensor]:
+        """Return the state before the first token."""
+        return [tf.zeros((rows, each.shape[1])) for each in self.windowed.inputs[1:]]
+
+    @functools.cached_property
+    def _losses(self) -> Any:
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def losses(tokens: Any, targets: Any, states: Any) -> Any:
+            features, *after = self.windowed([tokens, *states], training=False)
+            flat = tf.reshape(features, [-1, features.shape[-1]])
+            table, bias = self._embedding.output_embeddings.value, self._embedding.bias.value
+            return token_losses(flat, table, bias, tf.reshape(tf.transpose(targets), [-1])), after
+
+        return losses
+
+    @functools.cached_property
+    def _next(self) -> Any:
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def following(tokens: Any, states: Any) -> Any:
+            features, *after = self.windowed([tokens, *states], training=False)
+            return self._embedding(features[-1], reverse=True), after
+
+        return following
+
+    def losses(self, ids: Ids) -> np.ndarray:
+        """Return the loss of each token of a stream in nats, from `<eos>` and a state of zeros.
+
+        The state is carried from the first token to the last: this is the exact perplexity.
+        """
+        return np.concatenate([np.zeros(0, np.float32), *self._each_window(ids)])
+
+    def _each_window(self, ids: Ids) -> Iterator[np.ndarray]:
+        states = self.zeros(1)
+        for x, targets, _ in windows(ids, rows=1, window=WINDOW, whole=True):
+            losses, states = self._losses(x["tokens"], targets, states)
+            yield losses.numpy()
+
+    def evaluate(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        trained: Columns | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
+    ) -> dict[str, Any]:
+        """Return loss and perplexity a token of a corpus, with the keys of `metrics.json`.
+
+        Of files that are parts by their names, the test part is scored.
+
+        Args:
+            data: what a training takes.
+            text: the column or key of the text, where there is one.
+            label: refused: a corpus has no labels.
+            trained: the columns of the run, read where none are named.
+            drop_missing: refused, too.
+            findings: what there is to say is added to it.
+
+        Raises:
+            ZooError: the data cannot be read, or are empty.
+        """
+        if label is not None or drop_missing:
+            name = "label" if label is not None else "drop_missing"
+            raise ZooError(f"a language model has no labels: leave out `{name}`.")
+        findings = [] if findings is None else findings
+        with contextlib.ExitStack() as kept:
+            data = kept_table(data, text, trained, findings, kept)
+            data = scored_source(data, line_pieces, findings)
+            table, columns = corpus_columns(data, text=text, trained=trained)
+            findings += columns_read(table, columns, trained=trained)
+            digest = f"{content_digest(data)} {columns.texts if columns else None}"
+            lines = read_lines(data, text=text, trained=trained)
+            return self.scores(cached_tokens(digest, lines, self.vocabulary))
+
+    def scores(self, tokens: Tokens) -> dict[str, Any]:
+        """Return loss and perplexity a token, each scored once, and what they are taken over."""
+        if not len(tokens):
+            raise ZooError("there are no tokens to score.")
+        total = sum(float(each.sum(dtype=np.float64)) for each in self._each_window(tokens.ids))
+        loss = total / len(tokens)
+        return {
+            "loss": loss,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "tokens": len(tokens),
+            "unknown_share": tokens.unknown_share,
+        }
+
+    def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the log probability of every token of each text, `<eos>` included.
+
+        Returns:
+            A list of `{"tokens": [...], "log_probabilities": [...], "loss": ..., "perplexity":
+            ...}`, one a text; nats a token.
+        """
+        if isinstance(texts, str):
+            raise ZooError("score takes a list of texts. Received one string: wrap it in [].")
+        found = []
+        for text in itertools.chain.from_iterable(text_batches(texts)):
+            ids = self.vocabulary.encode(text.split("\n"))
+            losses = self.losses(ids)
+            loss = float(losses.astype(np.float64).mean())
+            found.append(
+                {
+                    "tokens": [self.vocabulary.pieces[each] for each in ids],
+                    "log_probabilities": [round(-float(each), 6) for each in losses],
+                    "loss": loss,
+                    "perplexity": math.exp(min(loss, 700.0)),
+                }
+            )
+        return found
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+        findings: list[Finding] | None = None,
+    ) -> str:
+        """Return the prompt with `length` tokens more, drawn one after the other.
+
+        `<unk>` is never drawn.
+
+        Args:
+            prompt: what the text begins with; "" begins after `<eos>`.
+            length: tokens to draw.
+            temperature: what logits are divided by; 0 takes the most probable token.
+            top_k: only so many of the most probable tokens are drawn from; None is all.
+            seed: the same seed gives the same text.
+            findings: what there is to say of the prompt is added to it.
+
+        Raises:
+            ZooError: a value is out of range.
+        """
+        _check(length, temperature, top_k)
+        check_seed(seed)
+        random = np.random.default_rng(seed)
+        ids = np.concatenate([[END], self.vocabulary.encode(prompt.split("\n"))[:-1]])
+        if findings is not None:
+            findings += _unknown(ids[1:])
+        logits, states = self._next(tf.constant(ids[None], tf.int32), self.zeros(1))
+        drawn: list[int] = []
+        for _ in range(length):
+            drawn.append(_draw(logits[0].numpy(), temperature, top_k, random))
+            logits, states = self._next(tf.constant([[drawn[-1]]], tf.int32), states)
+        return self.vocabulary.continued(prompt, drawn)
+
+    def export(self, folder: Path) -> Path:
+        """Write a SavedModel whose `serve` takes ids and the state, and gives logits and state.
+
+        Inputs are `tokens`, int32 `(batch, time)`, and `hidden_0`, `cell_0` and so on, float32
+        `(batch, units)`, zeros before the first token; outputs are `logits` `(batch, vocabulary)`
+        of the token after the last, and the states under the same names. `vocabulary.json` beside
+        it names the ids.
+
+        Raises:
+            ZooError: the folder exists and is not empty, or cannot be written.
+        """
+        names = [each.name for each in self.windowed.inputs[1:]]
+
+        def serve(tokens: Any, *states: Any) -> dict[str, tf.Tensor]:
+            features, *after = self.windowed([tokens, *states], training=False)
+            logits = self._embedding(features[-1], reverse=True)
+            return {"logits": logits, **dict(zip(names, after, strict=True))}
+
+        archive = keras.export.ExportArchive()
+        archive.track(self.windowed)
+        archive.add_endpoint(
+            "serve",
+            serve,
+            input_signature=[
+                tf.TensorSpec([None, None], tf.int32, name="tokens"),
+                *(
+                    tf.TensorSpec([None, each.shape[1]], tf.float32, name=each.name)
+                    for each in self.windowed.inputs[1:]
+                ),
+            ],
+        )
+        return write_archive(archive, folder, self.vocabulary.save)
+
+
+def load_language_model(folder: Path) -> TrainedLanguageModel:
+    """Read what `TrainedLanguageModel.save` wrote.
+
+    Raises:
+        ZooError: a file is missing or damaged.
+    """
+    network = load_network(folder)
+    vocabulary = load_vocabulary(folder)
+    if int(network.output.shape[-1]) != len(vocabulary):
+        raise ZooError(
+            f"{folder}: network and vocabulary do not belong together: "
+            f"{network.output.shape[-1]} and {len(vocabulary)} tokens."
+        )
+    return TrainedLanguageModel(network, vocabulary)
+
+
+def _check(length: int, temperature: float, top_k: int | None) -> None:
+    if not 0 < length <= LONGEST:
+        raise ZooError(f"`length` must be in [1, {LONGEST:,}]. Received: {length}.")
+    if not (temperature >= 0.0 and math.isfinite(temperature)):
+        raise ZooError(f"`temperature` must be 0 or more. Received: {temperature}.")
+    if top_k is not None and top_k < 1:
+        raise ZooError(f"`top_k` must be at least 1. Received: {top_k}.")
+
+
+def _unknown(ids: np.ndarray) -> list[Finding]:
+    """Return a finding on a prompt that holds what the model does not know."""
+    count = int((ids == UNKNOWN).sum())
+    if not count:
+        return []
+    what = f"{count:,} of the {len(ids):,} tokens of the prompt are unknown to the model."
+    advice = "Its vocabulary is that of its training part; see model/vocabulary.json."
+    return [Finding("warning", what, {"unknown": count, "tokens": len(ids)}, advice)]
+
+
+def _draw(
+    logits: np.ndarray, temperature: float, top_k: int | None, random: np.random.Generator
+) -> int:
+    """Return a token drawn from logits `(vocabulary,)`, never `<unk>`."""
+    logits = logits.astype(np.float64)
+    logits[UNKNOWN] = -np.inf
+    if temperature == 0.0:
+        return int(logits.argmax())
+    if top_k is not None and top_k < len(logits):
+        logits[logits < np.partition(logits, -top_k)[-top_k]] = -np.inf
+    shares = np.exp((logits - logits.max()) / temperature)
+    return int(random.choice(len(shares), p=shares / shares.sum()))

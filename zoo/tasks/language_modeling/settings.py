@@ -1,0 +1,112 @@
+"""The settings of language models: the blocks of their presets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from zoo.preset.block import Architecture, Block, Fraction, Positive
+from zoo.preset.recipe import Recipe as CommonRecipe
+
+
+class LSTMLMArchitecture(Architecture):
+    """LSTM language model (Zaremba 2014, Press and Wolf 2017, Merity 2017).
+
+    `vocabulary_size` is an upper bound for a preset: the corpus decides it. `projection_l2` null is
+    no layer between the last LSTM and the logits; `kernel_range` null is `1 / sqrt(hidden_dim)`;
+    `dropout_scale` multiplies the five dropouts.
+    """
+
+    model = "lstm_lm"
+    task = "language-modeling"
+
+    vocabulary_size: Annotated[int, Field(ge=4)]
+    embedding_dim: Positive
+    num_layers: Annotated[int, Field(ge=1, le=16)]
+    hidden_dim: Annotated[int, Field(ge=1, le=10_000)]
+    tied: bool
+    projection_l2: Annotated[float, Field(ge=0.0, lt=0.1)] | None
+    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)]
+    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None
+    forget_bias: Annotated[float, Field(ge=-5.0, le=5.0)]
+    embedding_dropout: Fraction
+    input_dropout: Fraction
+    hidden_dropout: Fraction
+    output_dropout: Fraction
+    weight_dropout: Fraction
+    locked_dropout: bool
+    dropout_scale: Annotated[float, Field(ge=0.0, le=10.0)]
+    activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
+    change_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
+
+    @model_validator(mode="after")
+    def _some_dropout_is_left(self) -> LSTMLMArchitecture:
+        for name in ("embedding", "input", "hidden", "output", "weight"):
+            rate = getattr(self, f"{name}_dropout") * self.dropout_scale
+            if rate >= 1.0:
+                raise ValueError(
+                    f"dropout_scale times {name}_dropout must be below 1, and is {rate:.3g}"
+                )
+        return self
+
+
+class CorpusData(Block):
+    """How a corpus becomes windows of tokens.
+
+    Args:
+        tokenizer: `words` (split at blanks, `<unk>` for the rare), `sentencepiece` or `characters`;
+            learned from the training part. The end of a line is `<eos>`.
+        lowercase: whether case is folded.
+        window: tokens of a window; gradients do not flow from one to the next, states do.
+        random_window: whether lengths of training windows are drawn around `window`, with the
+            learning rate in proportion (AWD-LSTM).
+        batch_size: streams side by side, over all devices together.
+        validation_fraction: share at the end of the training file set aside when no validation
+            file is given.
+    """
+
+    tokenizer: Literal["sentencepiece", "words", "characters"]
+    lowercase: bool
+    window: Annotated[int, Field(ge=2, le=4096)]
+    random_window: bool
+    batch_size: Positive
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class LanguageRecipe(CommonRecipe):
+    """How to train a language model.
+
+    Args:
+        nonmono: weights are averaged (plain mean, validated and kept in their place) from the epoch
+            on whose validation loss is not below the best of all but the last so many (NT-ASGD,
+            Merity 2017); null for never.
+        unclipped: whether training without `global_clipnorm` is meant: a recurrent network that is
+            not clipped ends in NaN sooner or later (A02), so it has to be said twice.
+        prior_bias: whether the bias of the logits starts at the log of each token's share of the
+            training text, or at 0.
+    """
+
+    best: Literal["loss"] = "loss"
+    nonmono: Positive | None
+    unclipped: bool
+    prior_bias: bool = False
+
+    @model_validator(mode="after")
+    def _one_average(self) -> LanguageRecipe:
+        if self.ema is not None and self.nonmono is not None:
+            raise ValueError("ema and nonmono are two averages of the weights; one must be null")
+        return self
+
+    @model_validator(mode="after")
+    def _clipped(self) -> LanguageRecipe:
+        if self.global_clipnorm is None and not self.unclipped:
+            raise ValueError(
+                "global_clipnorm null: a recurrent network that is not clipped ends in NaN sooner "
+                "or later (A02). If that is meant, set recipe.unclipped to true as well"
+            )
+        return self
+
+
+Data = CorpusData
+Recipe = LanguageRecipe

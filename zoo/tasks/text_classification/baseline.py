@@ -1,0 +1,205 @@
+"""The yardstick of every text classifier: a linear model on TF-IDF n-grams, fitted in seconds.
+
+Without pre-trained vectors a bag of bigrams with a linear model beats many networks on short
+English texts (Wang and Manning 2012, https://aclanthology.org/P12-2018), so a network has to show
+that it is worth its training (A63, A68).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+
+from zoo import scores
+from zoo.data.store import Split
+from zoo.text.spacing import LONGEST_WORD, characters_a_word
+
+# The bounds that keep the fit to seconds and its memory flat, whatever the size of the file.
+MAX_ROWS = 50_000
+MAX_CHARACTERS = 16_000_000
+MAX_FEATURES = 300_000
+MAX_WEIGHTS = 50_000_000  # classes times features: many classes get fewer features
+# Classes times values of the features: logistic regression has one fit a class, and takes about a
+# minute for so many. Beyond it naive Bayes, which is linear too, does all classes in one pass.
+MAX_WORK = 200_000_000
+MAX_SCORES = 20_000_000  # in memory at a time
+STRENGTHS = (3.0, 10.0, 1.0)  # inverse L2 strengths, the most often best first
+SMOOTHINGS = (0.1, 0.01, 1.0)  # of naive Bayes, likewise
+SECONDS = 20.0  # after which no further strength is tried
+CHUNK = 20_000  # rows scored at a time, and rows that pick the strength
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """Scores of the linear model on the splits the network is scored on.
+
+    `validation` and `test` have the keys of `zoo.scores.scores`; `test` is None without a test
+    part. `rows` is how many training rows it saw; `strength` is the inverse L2 strength of logistic
+    regression, or the smoothing of naive Bayes, as `model` says.
+    """
+
+    validation: dict[str, float]
+    test: dict[str, float] | None
+    rows: int
+    features: int
+    analyzer: str
+    model: str
+    strength: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the baseline as plain JSON types."""
+        return dataclasses.asdict(self)
+
+
+def fit_baseline(
+    train: Split, validation: Split, test: Split | None, *, num_classes: int, seed: int
+) -> Baseline:
+    """Fit logistic regression on TF-IDF n-grams; the L2 strength is the best on validation.
+
+    Of very many classes it is naive Bayes, whose smoothing is picked likewise.
+
+    Texts written without spaces get character 1- to 3-grams, others word 1- to 2-grams.
+
+    Args:
+        train: the part to learn from; a seeded sample of it beyond the bounds of this module.
+        validation: the part that picks the strength.
+        test: the part scored at the end, or None.
+        num_classes: number of classes; labels are in [0, num_classes).
+        seed: seed of the sample and of the solver.
+    """
+    started = time.perf_counter()
+    texts, labels = _sample(train, seed)
+    analyzer = "char" if characters_a_word(texts) > LONGEST_WORD else "word"
+    vectorizer = TfidfVectorizer(
+        analyzer=analyzer,
+        ngram_range=(1, 3) if analyzer == "char" else (1, 2),
+        token_pattern=r"(?u)\b\w+\b" if analyzer == "word" else None,
+        sublinear_tf=True,
+        min_df=2 if len(texts) > 1000 else 1,
+        max_features=min(MAX_FEATURES, max(MAX_WEIGHTS // num_classes, 1)),
+        dtype=np.float32,
+    )
+    try:
+        features = vectorizer.fit_transform(texts)
+    except ValueError:  # no word at all: punctuation, digits of one kind, emoji
+        vectorizer.set_params(analyzer="char", ngram_range=(1, 3), min_df=1, token_pattern=None)
+        features = vectorizer.fit_transform(texts)
+    probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
+    probe_features = vectorizer.transform(validation.texts(probe))
+    quick = num_classes * features.nnz > MAX_WORK
+    best: tuple[float, float, Any] | None = None
+    for strength in SMOOTHINGS if quick else STRENGTHS:
+        model = (
+            _NaiveBayes(strength, num_classes) if quick else _linear(strength, seed, num_classes)
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
+            model.fit(features, labels)
+        guessed = _logits(model, probe_features, num_classes).argmax(axis=1)
+        accuracy = float((guessed == validation.labels[probe]).mean())
+        if best is None or accuracy > best[0]:
+            best = (accuracy, strength, model)
+        if time.perf_counter() - started > SECONDS / 2:
+            break
+    _, strength, model = best  # type: ignore[misc]
+    found, tested = (
+        _scored(part, vectorizer, model, num_classes) if part is not None else None
+        for part in (validation, test)
+    )
+    return Baseline(
+        validation=found or {},
+        test=tested,
+        rows=len(texts),
+        features=features.shape[1],
+        analyzer=vectorizer.analyzer,
+        model="naive Bayes" if quick else "logistic regression",
+        strength=strength,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _sample(train: Split, seed: int) -> tuple[list[str], np.ndarray]:
+    order = np.arange(len(train))
+    if len(train) > MAX_ROWS:
+        order = np.sort(np.random.default_rng(seed).choice(len(train), MAX_ROWS, replace=False))
+    share = min(1.0, MAX_CHARACTERS / max(_characters(train, order), 1))
+    if share < 1.0:
+        kept = max(int(len(order) * share), 2)
+        order = np.sort(np.random.default_rng(seed).choice(order, kept, replace=False))
+    missing = np.setdiff1d(train.labels, train.labels[order])
+    if len(missing):  # every class is seen at least once
+        first = [int(np.flatnonzero(train.labels == label)[0]) for label in missing]
+        order = np.concatenate([order, first])
+    return train.texts(order), train.labels[order]
+
+
+def _characters(train: Split, order: np.ndarray) -> int:
+    probe = order[:: max(len(order) // 1000, 1)]
+    return int(np.mean([len(text) for text in train.texts(probe)]) * len(order))
+
+
+def _scored(split: Split, vectorizer: Any, model: Any, num_classes: int) -> dict[str, float]:
+    logits = [
+        _logits(model, vectorizer.transform(split.texts(rows)), num_classes)
+        for rows in np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
+    ]
+    return scores.scores(split.labels, np.concatenate(logits))
+
+
+def _linear(strength: float, seed: int, num_classes: int) -> Any:
+    model = LogisticRegression(
+        C=strength, solver="liblinear", dual=True, max_iter=50, random_state=seed
+    )
+    return model if num_classes == 2 else OneVsRestClassifier(model)
+
+
+class _NaiveBayes:
+    """Multinomial naive Bayes; scikit-learn 1.9's makes a dense matrix of rows by classes first.
+
+    Source: Manning, Raghavan and Schütze 2008, https://nlp.stanford.edu/IR-book, chapter 13.
+    """
+
+    def __init__(self, smoothing: float, num_classes: int):
+        self.smoothing, self.num_classes = smoothing, num_classes
+
+    def fit(self, features: Any, labels: np.ndarray) -> None:
+        """Count features `(rows, features)` by class, and rows."""
+        rows, shape = np.arange(len(labels)), (self.num_classes, len(labels))
+        member = csr_matrix((np.ones(len(labels), np.float32), (labels, rows)), shape=shape)
+        counts = (member @ features).toarray() + np.float32(self.smoothing)
+        self.weights = np.log(counts / counts.sum(axis=1, keepdims=True)).T.copy()
+        rows_of_class = np.bincount(labels, minlength=self.num_classes)
+        self.bias = np.log(np.maximum(rows_of_class, 0.5) / len(labels)).astype(np.float32)
+
+    def logits(self, features: Any) -> np.ndarray:
+        """Return the logits of the classes `(rows, classes)`."""
+        found: np.ndarray = features @ self.weights
+        found += self.bias
+        return found
+
+
+def _logits(model: Any, features: Any, num_classes: int) -> np.ndarray:
+    """Return logits `(rows, classes)`, made some rows at a time."""
+    if isinstance(model, LogisticRegression):
+        margin = model.decision_function(features)
+        return np.stack([np.zeros_like(margin), margin], axis=1)
+    many = isinstance(model, _NaiveBayes)
+    found = np.empty((features.shape[0], num_classes), np.float32 if many else np.float64)
+    rows = max(MAX_SCORES // num_classes, 1)
+    for start in range(0, features.shape[0], rows):
+        part = features[start : start + rows]
+        if many:
+            found[start : start + rows] = model.logits(part)
+        else:
+            found[start : start + rows] = np.log(np.maximum(model.predict_proba(part), 1e-12))
+    return found

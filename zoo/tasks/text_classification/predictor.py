@@ -1,0 +1,194 @@
+"""A trained classifier of texts: strings in, labels and probabilities out; and a SavedModel."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import scores
+from zoo.data.inputs import batched, text_batches
+from zoo.data.rows import Columns
+from zoo.data.store import Split
+from zoo.errors import ZooError
+from zoo.files import read_json, write_json, written_beside
+from zoo.finding import Finding
+from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.text_classification.data import load_split
+from zoo.text.tokenizers import Tokenizer, load_tokenizer
+
+TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
+MISTAKES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class TextClassifier:
+    """What serves: network, tokenizer, labels and the length at which texts are cut.
+
+    Args:
+        network: int32 `(batch, time)` token ids to `(batch, classes)` logits.
+        tokenizer: the tokenizer the network was trained with.
+        labels: the classes in the order of the logits; all strings or all integers.
+        max_length: tokens of a text that are read.
+    """
+
+    network: keras.Model
+    tokenizer: Tokenizer
+    labels: list[Any]
+    max_length: int
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras`, `tokenizer/` and `labels.json` into a folder."""
+        save_network(self.network, folder)
+        self.tokenizer.save(folder / "tokenizer")
+        write_json(folder / "labels.json", {"labels": self.labels, "max_length": self.max_length})
+
+    @functools.cached_property
+    def _forward(self) -> Any:
+        return tf.function(
+            lambda ids: self.network(ids, training=False),
+            input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        )
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return float32 logits `(rows, classes)` of some thousand texts, in their order.
+
+        Texts of like length go through the network together, so that little is padding.
+        """
+        ids = self.tokenizer.encode(tf.constant(texts), self.max_length)
+        lengths = ids.row_lengths().numpy()
+        order = np.argsort(lengths, kind="stable")
+        found = np.empty((len(texts), len(self.labels)), np.float32)
+        start = 0
+        while start < len(order):
+            # the longest of the group decides its width, so grow it while the product is small
+            stop = start + 1
+            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
+                stop += 1
+            rows = order[start:stop]
+            found[rows] = self._forward(tf.gather(ids, rows).to_tensor()).numpy()
+            start = stop
+        return found
+
+    def logits_of(self, split: Split) -> np.ndarray:
+        """Return float32 logits `(rows, classes)` of a whole part."""
+        return np.concatenate([self.logits(some) for some in batched(split.iter_texts())])
+
+    def predictions(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"label": ..., "probabilities": {label: probability}}` of each text.
+
+        Args:
+            data: see `zoo.data.inputs.text_batches`, as of the next three.
+            text: text column of a table.
+            trained: the columns of the run, read where none are named.
+            findings: what there is to say is added to it.
+            keep_going: of no use here: there is no text that is broken by itself.
+        """
+        del keep_going
+        for some in text_batches(data, text=text, trained=trained, findings=findings):
+            yield from scores.predictions(self.logits(some), self.labels)
+
+    def evaluate(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        trained: Columns | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
+    ) -> dict[str, Any]:
+        """Return the scores on labelled texts, with the keys of `metrics.json`.
+
+        The arguments are those of `zoo.data.load_split`.
+
+        Raises:
+            ZooError: the data cannot be read, or hold a label unknown to the run.
+        """
+        with load_split(
+            data, classes=self.labels, text=text, label=label, trained=trained,
+            drop_missing=drop_missing, findings=findings,
+        ) as split:  # fmt: skip
+            return scores.report(split.labels, self.logits_of(split), self.labels)
+
+    def write_mistakes(self, folder: Path, split: Split, logits: np.ndarray) -> int:
+        """Write the most confident mistakes as `mistakes.csv` (A26); return the count of all.
+
+        Worst first. Columns: row (of the file, from 1), probability of the predicted class, label,
+        predicted, text.
+        """
+        worst, count = scores.mistakes(split.labels, logits, MISTAKES)
+        path = folder / "mistakes.csv"
+        with (
+            written_beside(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(["row", "probability", "label", "predicted", "text"])
+            texts = split.texts([mistake.row for mistake in worst])
+            for mistake, text in zip(worst, texts, strict=True):
+                writer.writerow(
+                    [
+                        split.row_number(mistake.row),
+                        f"{mistake.probability:.4f}",
+                        self.labels[mistake.label],
+                        self.labels[mistake.predicted],
+                        text,
+                    ]
+                )
+        return count
+
+    def export(self, folder: Path) -> Path:
+        """Write a SavedModel whose `serve` takes a vector of strings, `texts`.
+
+        It gives `label` and `probabilities` `(batch, classes)`. A process that loads it needs
+        `tensorflow` and `import tensorflow_text`, nothing of the zoo.
+
+        Raises:
+            ZooError: the folder exists and is not empty, or cannot be written.
+        """
+        archive = keras.export.ExportArchive()
+        archive.track(self.network)
+        archive.track(self.tokenizer)
+        labels = tf.constant(self.labels)
+
+        def serve(texts: tf.Tensor) -> dict[str, tf.Tensor]:
+            ids = self.tokenizer.encode_dense(texts, self.max_length)
+            probabilities = tf.nn.softmax(self.network(ids, training=False))
+            label = tf.gather(labels, tf.argmax(probabilities, axis=1))
+            return {"label": label, "probabilities": probabilities}
+
+        signature = [tf.TensorSpec([None], tf.string, name="texts")]
+        archive.add_endpoint("serve", serve, input_signature=signature)
+        return write_archive(archive, folder)
+
+
+def load_text_classifier(folder: Path) -> TextClassifier:
+    """Read what `TextClassifier.save` wrote.
+
+    Raises:
+        ZooError: a file is missing, corrupt, or holds code such as a Lambda layer.
+    """
+    path = folder / "labels.json"
+    document = read_json(path)
+    try:
+        labels, max_length = list(document["labels"]), int(document["max_length"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZooError(f"{path}: is damaged: labels and max_length.") from error
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    return TextClassifier(load_network(folder), tokenizer, labels, max_length)

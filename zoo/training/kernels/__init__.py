@@ -1,0 +1,1 @@
+"""Kernels: operations that TensorFlow or Keras computes more slowly, or not at all."""
