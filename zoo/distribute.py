@@ -314,7 +314,7 @@ def distributed(
 
     Args:
         strategy: that of the training.
-        make: from the ids of this worker's replicas and the number of all replicas to a dataset that yields,
+        make: from the ids of this worker's replicas and the number of all to a dataset that yields,
             for each global batch, the rows of each of these replicas in turn. All workers
             must make the same global batches.
     """

@@ -42,8 +42,8 @@ def batches(
         seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
         balance: the preset's `data.balance`.
         num_classes: number of classes.
-        replica_ids: numbers of the replicas that this dataset feeds: it yields the rows of each, one
-            replica after the other, for every batch. They may be none.
+        replica_ids: the replicas that this dataset feeds: it yields the rows of each in turn, for
+            every batch. They may be none.
         replicas: number of all replicas, which share each batch by row.
         cursor: where to begin, for a training that goes on; what lies before is not tokenized. The
             reading that begins within an epoch is shorter than the dataset's cardinality.
