@@ -32,7 +32,7 @@ setup(
         "Typing :: Typed",
     ],
     license_expression="Apache-2.0 AND CC-BY-4.0",  # the second is of two of the bundled data sets
-    license_files=["LICENSE", "zoo/data/bundled/ATTRIBUTION.md"],
+    license_files=["LICENSE", "zoo/tasks/*/bundled/ATTRIBUTION.md"],
     python_requires=">=3.11,<3.14",  # those that TensorFlow 2.21 has wheels for
     packages=[
         *find_packages(include=["zoo", "zoo.*"]),
@@ -42,7 +42,7 @@ setup(
     package_dir={"zoo._presets": "presets"},
     package_data={
         "zoo": ["py.typed"],
-        "zoo.data": ["bundled/*", "bundled/*/*"],
+        "": ["bundled/*", "bundled/*/*"],
         "zoo._presets": ["*.yaml"],
         **{f"zoo._presets.{model}": ["*.yaml"] for model in MODELS},
     },

@@ -50,6 +50,9 @@ def test_the_metadata_say_whose_it_is_and_where_it_runs(unpacked) -> None:
     metadata = email.message_from_string((unpacked / "PKG-INFO").read_text(encoding="utf-8"))
     assert metadata["Author"] == "The zoo's authors"
     assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-4.0"
-    assert metadata.get_all("License-File") == ["LICENSE", "zoo/data/bundled/ATTRIBUTION.md"]
+    tasks = ("image_classification", "language_modeling", "text_classification")
+    assert metadata.get_all("License-File") == [
+        "LICENSE", *(f"zoo/tasks/{task}/bundled/ATTRIBUTION.md" for task in tasks),
+    ]  # fmt: skip
     assert metadata["Requires-Python"] == ">=3.11,<3.14"
     assert "Typing :: Typed" in metadata.get_all("Classifier")
