@@ -14,7 +14,7 @@ from PIL import Image
 from zoo import ZooError
 from zoo.preset.loading import presets_root
 from zoo.tasks.image_classification.scoring import load_labelled_images
-from zoo.tasks.image_classification.sources import looks_like_images
+from zoo.tasks.image_classification.sources.find import looks_like_images
 
 
 def looked_at(zoo_command, *arguments):

@@ -11,7 +11,7 @@ from image_parts import CLASSES, write_folder
 
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
-from zoo.tasks.image_classification.inputs import given_images
+from zoo.tasks.image_classification.sources.inputs import given_images
 
 IMAGES = ("--preset", "resnet/default")
 

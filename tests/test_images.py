@@ -15,8 +15,6 @@ from zoo import ZooError
 from zoo.builders import build
 from zoo.data.epochs import EpochCursor
 from zoo.preset.loading import load_preset
-from zoo.tasks.image_classification import arrays as image_arrays
-from zoo.tasks.image_classification import sources as image_sources
 from zoo.tasks.image_classification.augment import augmentation, flipped, shifted
 from zoo.tasks.image_classification.batches import ImageSplit, ImageTransform, image_batches
 from zoo.tasks.image_classification.data import bundled_images, load_images
@@ -30,6 +28,8 @@ from zoo.tasks.image_classification.image import (
 from zoo.tasks.image_classification.predictor import ImageClassifier, load_image_classifier
 from zoo.tasks.image_classification.scoring import load_labelled_images
 from zoo.tasks.image_classification.sheet import training_sheet
+from zoo.tasks.image_classification.sources import arrays as image_arrays
+from zoo.tasks.image_classification.sources import find as image_sources
 
 SETTINGS = load_preset("resnet", "debug", {"data.batch_size": 8}).data
 

@@ -240,7 +240,7 @@ def data(
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
     load_tensorflow()
-    from zoo.tasks.image_classification.sources import looks_like_images
+    from zoo.tasks.image_classification.sources.find import looks_like_images
     from zoo.tasks.inspection import inspect_corpus, inspect_data, inspect_images
 
     source = one_or_all(path)
@@ -375,7 +375,7 @@ def help_(
 
 def _sheet(source: Path) -> Path:
     """Return the file of a sheet, in the working directory, named after the data."""
-    from zoo.tasks.image_classification.folders import SHEET
+    from zoo.tasks.image_classification.sources.folders import SHEET
 
     whole = source.resolve()
     return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")

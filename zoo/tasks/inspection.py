@@ -136,7 +136,7 @@ def inspect_images(
     """Return a summary of images and the findings, as training would make them.
 
     Args:
-        source: the images; what is accepted says `sources.find_images`.
+        source: the images; what is accepted says `sources.find.find_images`.
         settings: the data block of the preset.
         image_size: largest height and width that the network is to see.
         path: path column of a table.

@@ -40,7 +40,7 @@ class ImageSplit:
     Args:
         split: rows and labels.
         arrays: pixels `(images, height, width, channels)`, a list of those of several sizes,
-            bytes of files (`zoo.tasks.image_classification.encoded`), or None for files.
+            bytes of files (`zoo.tasks.image_classification.sources.encoded`), or None for files.
     """
 
     split: Split

@@ -34,9 +34,9 @@ from zoo.finding import Finding
 from zoo.tasks.image_classification import checks as image_checks
 from zoo.tasks.image_classification.batches import ImageSplit, ImageTransform, image_batches
 from zoo.tasks.image_classification.checks import ImageStats, look
-from zoo.tasks.image_classification.folders import ImageSource
 from zoo.tasks.image_classification.settings import ImageData
-from zoo.tasks.image_classification.sources import find_images
+from zoo.tasks.image_classification.sources.find import find_images
+from zoo.tasks.image_classification.sources.folders import ImageSource
 from zoo.tasks.image_classification.statistics import colours
 
 SMALLEST = 8  # pixels that a network is built for
@@ -154,7 +154,7 @@ def load_images(
     Every file is read to its end before training, by several threads.
 
     Args:
-        source: what is accepted says `sources.find_images`.
+        source: what is accepted says `sources.find.find_images`.
         settings: the preset's data block.
         image_size: largest height and width that the network is to see, in pixels; the median of
             the shorter sides, if that is less.

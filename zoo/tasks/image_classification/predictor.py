@@ -31,10 +31,10 @@ from zoo.tasks.image_classification.image import (
     check_image,
     name_of,
 )
-from zoo.tasks.image_classification.inputs import given_images
 from zoo.tasks.image_classification.scoring import load_labelled_images
 from zoo.tasks.image_classification.serving.graph import read_images
 from zoo.tasks.image_classification.sheet import write_sheet
+from zoo.tasks.image_classification.sources.inputs import given_images
 
 BATCH = 64  # images of one forward pass
 MISTAKES = 48
@@ -103,7 +103,7 @@ class ImageClassifier:
         Images in memory have no `file`.
 
         Args:
-            data: see `inputs.given_images`, as of the next three.
+            data: see `sources.inputs.given_images`, as of the next three.
             text: path column of tables.
             trained: the columns of the run, read where none are named.
             findings: what there is to say is added to it.

@@ -16,7 +16,7 @@ from zoo.finding import Finding
 from zoo.tasks.image_classification import checks as image_checks
 from zoo.tasks.image_classification.batches import ImageSplit
 from zoo.tasks.image_classification.checks import look
-from zoo.tasks.image_classification.sources import find_images
+from zoo.tasks.image_classification.sources.find import find_images
 
 
 def load_labelled_images(
@@ -32,7 +32,7 @@ def load_labelled_images(
     """Read labelled images to be scored; of a folder with parts, its test part.
 
     Args:
-        source: what is accepted says `zoo.tasks.image_classification.sources.find_images`.
+        source: what is accepted says `zoo.tasks.image_classification.sources.find.find_images`.
         classes: the labels of the run.
         path: path column of a table.
         label: label column of a table.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo.data.label_arrays import WEIGHTS, class_labels
 from zoo.data.spool import Spool
 from zoo.errors import ZooError
-from zoo.tasks.image_classification.arrays import (
+from zoo.tasks.image_classification.sources.arrays import (
     Part,
     dark,
     eight_bits,

@@ -17,10 +17,10 @@ from zoo.data.rows import Columns
 from zoo.data.tables import read_rows, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.tasks.image_classification.arrays import arrays_of, eight_bits, scale
-from zoo.tasks.image_classification.encoded import MARK, EncodedImages
 from zoo.tasks.image_classification.image import AnySource
-from zoo.tasks.image_classification.tables import PATH_NAMES
+from zoo.tasks.image_classification.sources.arrays import arrays_of, eight_bits, scale
+from zoo.tasks.image_classification.sources.encoded import MARK, EncodedImages
+from zoo.tasks.image_classification.sources.tables import PATH_NAMES
 
 ACCEPTED = (
     "Accepted: a list of files, folders, tables of paths, bytes of image files, arrays and PIL "

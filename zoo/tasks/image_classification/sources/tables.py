@@ -14,8 +14,8 @@ from zoo.data.rows import Columns, Rows
 from zoo.data.tables import read_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.tasks.image_classification.encoded import MARK, EncodedImages
-from zoo.tasks.image_classification.folders import ImageSource
+from zoo.tasks.image_classification.sources.encoded import MARK, EncodedImages
+from zoo.tasks.image_classification.sources.folders import ImageSource
 
 PATH_NAMES = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "images",

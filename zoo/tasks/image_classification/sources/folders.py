@@ -26,8 +26,8 @@ from zoo.data.rows import BATCH_ROWS, Rows, quoted
 from zoo.data.tables import TABLES, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.tasks.image_classification.arrays import Pixels
-from zoo.tasks.image_classification.encoded import EncodedImages
+from zoo.tasks.image_classification.sources.arrays import Pixels
+from zoo.tasks.image_classification.sources.encoded import EncodedImages
 
 SHEET = "-sheet.png"  # behind the name of a folder: what `zoo data --show` writes of it
 METADATA = tuple(f"metadata{ending}" for ending in (".csv", ".jsonl", ".parquet"))

@@ -13,10 +13,10 @@ from zoo.data.label_arrays import WEIGHTS
 from zoo.data.listing import NAMED, exists, holds_image, looks_like_image
 from zoo.data.rows import Columns
 from zoo.errors import ZooError
-from zoo.tasks.image_classification.arrays import read_arrays, read_npz
-from zoo.tasks.image_classification.folders import Folder, ImageSource
-from zoo.tasks.image_classification.tables import read_table
-from zoo.tasks.image_classification.tf_dataset import read_tensorflow
+from zoo.tasks.image_classification.sources.arrays import read_arrays, read_npz
+from zoo.tasks.image_classification.sources.folders import Folder, ImageSource
+from zoo.tasks.image_classification.sources.tables import read_table
+from zoo.tasks.image_classification.sources.tf_data import read_tensorflow
 
 
 def find_images(
