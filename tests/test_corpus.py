@@ -73,7 +73,7 @@ def test_a_stored_stream_does_not_become_memory_by_being_read(read, tmp_path) ->
     kind, count = np.dtype(np.uint16), 1 << 27
     np.tile(np.arange(1 << 16, dtype=kind), count >> 16).tofile(path)  # 256 MB
     ids = StoredIds.of(path, kind, count)
-    list(windows(ids.between(0, 1 << 21), rows=64, window=1 << 15, whole=False))
+    list(windows(ids.between(0, 1 << 21), rows=64, window=1 << 15, keep_remainder=False))
     before = resident_megabytes()
     most = total = 0
     if read == "blocks":
@@ -82,7 +82,7 @@ def test_a_stored_stream_does_not_become_memory_by_being_read(read, tmp_path) ->
             assert block[1] == 1 and int(block.max()) == 65535
             most = max(most, resident_megabytes() - before)
     else:
-        for x, *_ in windows(ids, rows=64, window=1 << 15, whole=False):
+        for x, *_ in windows(ids, rows=64, window=1 << 15, keep_remainder=False):
             total += int(tf.size(x["tokens"]))
             most = max(most, resident_megabytes() - before)
     assert total == count
@@ -110,7 +110,9 @@ def streams(dataset):
 @pytest.mark.parametrize("count", [1, 7, 40, 103])
 def test_scored_windows_hold_every_token_once(count) -> None:
     ids = np.arange(1, count + 1, dtype=np.uint16)
-    (tokens, targets, weights), resets = streams(windows(ids, rows=4, window=5, whole=True))
+    (tokens, targets, weights), resets = streams(
+        windows(ids, rows=4, window=5, keep_remainder=True)
+    )
     assert sorted(targets[weights > 0]) == ids.tolist()
     assert weights.sum() == count
     # Before each target is the token before it, and <eos> before the first.
@@ -121,7 +123,7 @@ def test_scored_windows_hold_every_token_once(count) -> None:
 @pytest.mark.parametrize("seed", [None, 3])
 def test_training_windows_are_equal_contiguous_stretches(seed) -> None:
     ids = np.arange(1, 1004, dtype=np.uint16)
-    dataset = windows(ids, rows=4, window=20, whole=False, seed=seed)
+    dataset = windows(ids, rows=4, window=20, keep_remainder=False, seed=seed)
     (tokens, targets, weights), _ = streams(dataset)
     expected = ids[:1000].reshape(4, 250)
     np.testing.assert_array_equal(targets, expected)
@@ -132,11 +134,11 @@ def test_training_windows_are_equal_contiguous_stretches(seed) -> None:
 
 def test_random_windows_differ_from_epoch_to_epoch_and_agree_in_number() -> None:
     ids = np.ones(40_000, np.uint16)
-    dataset = windows(ids, rows=4, window=70, whole=False, seed=1)
+    dataset = windows(ids, rows=4, window=70, keep_remainder=False, seed=1)
     epochs = [[x["tokens"].shape[1] for x, *_ in dataset] for _ in range(2)]
     assert epochs[0] != epochs[1]
     assert len(epochs[0]) == len(epochs[1]) and sum(epochs[0]) == sum(epochs[1]) == 10_000
-    again = windows(ids, rows=4, window=70, whole=False, seed=1)
+    again = windows(ids, rows=4, window=70, keep_remainder=False, seed=1)
     assert [x["tokens"].shape[1] for x, *_ in again] == epochs[0]
 
 
@@ -153,15 +155,17 @@ def test_lengths_of_windows_are_those_of_the_awd_lstm() -> None:
 
 def test_replicas_share_the_streams_and_a_place_is_gone_on_from() -> None:
     ids = np.arange(1, 101, dtype=np.uint16)
-    whole = list(windows(ids, rows=5, window=6, whole=False))
-    parts = list(windows(ids, rows=5, window=6, whole=False, replica_ids=range(2), replicas=2))
+    whole = list(windows(ids, rows=5, window=6, keep_remainder=False))
+    parts = list(
+        windows(ids, rows=5, window=6, keep_remainder=False, replica_ids=range(2), replicas=2)
+    )
     assert len(parts) == 2 * len(whole)
     for number, (_, targets, _) in enumerate(whole):
         shared = [parts[2 * number + replica][1].numpy() for replica in range(2)]
         np.testing.assert_array_equal(np.concatenate(shared), targets)
     place = EpochCursor()
     place.set(0, 2)
-    later = list(windows(ids, rows=5, window=6, whole=False, cursor=place))
+    later = list(windows(ids, rows=5, window=6, keep_remainder=False, cursor=place))
     np.testing.assert_array_equal(later[0][1], whole[2][1])
     assert not later[0][0]["reset"].numpy().any()  # the state comes from the checkpoint
 

@@ -34,8 +34,8 @@ def build(preset="default", **changes):
     return builders.build(load_preset("lstm_lm", preset, SIZES | changes))
 
 
-def stream(whole=False, **changes):
-    return windows(STREAM, **{"rows": 4, "window": 6, "whole": whole} | changes)
+def stream(keep_remainder=False, **changes):
+    return windows(STREAM, **{"rows": 4, "window": 6, "keep_remainder": keep_remainder} | changes)
 
 
 def randoms(*shape, seed=0):
@@ -121,7 +121,7 @@ def test_a_step_is_that_of_plain_keras(changes):
 
 
 def test_micro_batches_take_the_same_step_and_carry_the_same_states():
-    batch = next(iter(stream(whole=True)))
+    batch = next(iter(stream(keep_remainder=True)))
     whole, parts = build(), build(**{"recipe.micro_batches": 3})
     for a, b in zip(one_step(whole, batch), one_step(parts, batch), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -160,14 +160,14 @@ def test_half_precision_steps_are_near():
 
 def test_scoring_in_windows_is_exact():
     model = build()
-    found = model.evaluate(stream(whole=True, rows=1), verbose=0, return_dict=True)
+    found = model.evaluate(stream(keep_remainder=True, rows=1), verbose=0, return_dict=True)
     ids = STREAM.astype("int32")
     logits = model(np.concatenate([[0], ids[:-1]])[None])
     loss = tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy().mean()
     assert found["loss"] == pytest.approx(loss, rel=1e-5)
     assert found["perplexity"] == pytest.approx(np.exp(loss), rel=1e-5)
     # Padding of the last windows counts nothing, and fewer rows only begin more often at zero.
-    four = model.evaluate(stream(whole=True, rows=4), verbose=0, return_dict=True)
+    four = model.evaluate(stream(keep_remainder=True, rows=4), verbose=0, return_dict=True)
     rows = [STREAM[i : i + 100].astype("int32") for i in range(0, 400, 100)]
     starts = [np.concatenate([[STREAM[i - 1] if i else 0], r[:-1]]) for i, r in
               zip(range(0, 400, 100), rows, strict=True)]  # fmt: skip
@@ -193,7 +193,7 @@ def test_a_reset_forgets_and_an_array_of_texts_carries_nothing():
 
 def test_training_and_validation_do_not_share_states():
     model = build()
-    model.fit(stream(), validation_data=stream(whole=True), verbose=0)
+    model.fit(stream(), validation_data=stream(keep_remainder=True), verbose=0)
     for training, scoring in zip(model.carried[True], model.carried[False], strict=True):
         assert np.any(np.array(training) != np.array(scoring))
 
@@ -214,9 +214,9 @@ def test_it_learns_a_stream_with_a_rule():
     quick = {"recipe.epochs": 12, "recipe.optimizer.learning_rate": 0.03}
     quick |= {"architecture.hidden_dim": 32, "architecture.embedding_dim": 32}
     model = build(**quick, **{"architecture.projection_l2": None})
-    history = model.fit(stream(), validation_data=stream(whole=True), verbose=0)
+    history = model.fit(stream(), validation_data=stream(keep_remainder=True), verbose=0)
     assert history.history["loss"][0] > 2.5
-    assert model.evaluate(stream(whole=True), verbose=0, return_dict=True)["loss"] < 1.0
+    assert model.evaluate(stream(keep_remainder=True), verbose=0, return_dict=True)["loss"] < 1.0
     assert history.history["perplexity"][0] == pytest.approx(
         np.exp(history.history["loss"][0]), rel=1e-4
     )
@@ -289,7 +289,7 @@ def test_average_is_the_plain_mean_since_the_start():
 def test_nt_asgd_validates_and_keeps_the_average():
     changes = {"recipe.nonmono": 1, "recipe.epochs": 6, "recipe.optimizer.learning_rate": 20.0}
     model = build("awd-ptb", **changes)
-    model.fit(stream(), validation_data=stream(whole=True), verbose=0)
+    model.fit(stream(), validation_data=stream(keep_remainder=True), verbose=0)
     assert model.best_epoch is not None
-    loss = model.evaluate(stream(whole=True), verbose=0, return_dict=True)["loss"]
+    loss = model.evaluate(stream(keep_remainder=True), verbose=0, return_dict=True)["loss"]
     assert np.isfinite(loss)

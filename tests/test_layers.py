@@ -17,7 +17,7 @@ from zoo.layers import (
     WordDropout,
     WordFilters,
 )
-from zoo.layers.kernels import Ops, offer
+from zoo.layers.kernels import Kernels, use_kernels
 from zoo.training.kernels.sparse import sparse_matmul
 
 TOKENS = np.array([[5, 3, 5, 3, 0, 0], [2, 0, 0, 0, 0, 0]], "int32")
@@ -246,7 +246,7 @@ def test_sparse_gradient_of_filters_is_that_of_the_convolution(length):
     layer = WordFilters(5, (2, 3, 1))
     layer.build((None, None, 4))
     dense_loss, expected = gradients(layer, vectors, length)
-    with offer(Ops(sparse_matmul=sparse_matmul)):
+    with use_kernels(Kernels(sparse_matmul=sparse_matmul)):
         loss, found = gradients(layer, vectors, length)
     assert float(loss) == pytest.approx(float(dense_loss), rel=1e-6)
     assert len(found) == len(expected) == 5
@@ -258,7 +258,7 @@ def test_sparse_gradient_of_equal_windows_goes_to_the_first():
     layer = WordFilters(1, (1,), kernel_initializer="ones")
     vectors = tf.ones((1, 7, 1))
     layer.build((None, None, 1))
-    with offer(Ops(sparse_matmul=sparse_matmul)):
+    with use_kernels(Kernels(sparse_matmul=sparse_matmul)):
         _, (to_vectors, *_) = gradients(layer, vectors)
     np.testing.assert_array_equal(to_vectors[0, :, 0], [2.0] + [0.0] * 6)
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights, TokenEmbedding
-from zoo.layers.kernels import Ops, SparseMatmul, offer
+from zoo.layers.kernels import Kernels, SparseMatmul, use_kernels
 from zoo.preset.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
 from zoo.training.kernels.sparse import sparse_matmul
@@ -68,7 +68,7 @@ def random_rows(ids: list[int], seed: int) -> tf.IndexedSlices:
 
 @pytest.mark.parametrize("matmul", [None, sparse_matmul])
 def test_repeated_rows_are_summed(matmul: SparseMatmul | None) -> None:
-    with offer(Ops(sparse_matmul=matmul)):
+    with use_kernels(Kernels(sparse_matmul=matmul)):
         summed = sum_repeated_rows(rows_of([3, 1, 3, 3], [[1, 2], [5, 6], [10, 20], [100, 200]]))
     np.testing.assert_array_equal(summed.indices, [3, 1])
     np.testing.assert_array_equal(summed.values, [[111, 222], [5, 6]])

@@ -17,7 +17,7 @@ from replica_parts import CASES, CLASSES, rows, small, trained
 from zoo.compilation import compile_model
 from zoo.distribute import strategy_for
 from zoo.preset.loading import load_preset
-from zoo.training.uniforms import draws_of_part
+from zoo.training.uniforms import replica_seeds
 
 ONE = tf.distribute.get_strategy()
 
@@ -105,7 +105,7 @@ def drawn(strategy: tf.distribute.Strategy, wrapped: bool) -> list[np.ndarray]:
 
     @tf.function
     def draw() -> tf.Tensor:
-        with draws_of_part(layer, 0, 1) if wrapped else nullcontext():
+        with replica_seeds(layer, 0, 1) if wrapped else nullcontext():
             return layer(tf.ones(30), training=True)
 
     found = strategy.experimental_local_results(strategy.run(draw))

@@ -17,7 +17,7 @@ from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 import zoo
 from zoo import ZooError
 from zoo.layers import Conv2D, PaddedShortcut, PooledConv2D, WhiteningConv2D
-from zoo.layers.kernels import Ops, offer
+from zoo.layers.kernels import Kernels, use_kernels
 from zoo.models.receptive import receptive_fields
 from zoo.models.resnet import PLANS, resnet
 from zoo.preset.schemas import architectures
@@ -198,18 +198,18 @@ def test_networks_run_on_another_backend(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_offered_batch_norm_is_keras_own(dtype):
+def test_the_fused_batch_norm_is_keras_own(dtype):
     tolerance = 1e-5 if dtype == "float32" else 0.05
     x = tf.cast(np.random.default_rng(0).normal(2.0, 3.0, (8, 6, 5, 16)), dtype)
     found = []
-    for offered in (None, fused_batch_norm):
+    for fast in (None, fused_batch_norm):
         network = build(**TINY)
         layer = network.get_layer("stage1_block1_1_norm")
         own = type(layer)(
             momentum=0.9, epsilon=1e-5, dtype=f"mixed_{dtype}" if dtype != "float32" else dtype
         )
         own.build(x.shape)
-        with offer(Ops(batch_norm=offered)), tf.GradientTape() as tape:
+        with use_kernels(Kernels(batch_norm=fast)), tf.GradientTape() as tape:
             tape.watch(x)
             y = own(x, training=True)
             weights = np.random.default_rng(1).normal(size=y.shape)
@@ -224,7 +224,7 @@ def test_the_offered_batch_norm_is_keras_own(dtype):
 
 @pytest.mark.parametrize(("dtype", "side"), [("bfloat16", 7), ("bfloat16", 1), ("float32", 3)])
 @pytest.mark.parametrize("size", [3, 5])
-def test_the_offered_convolution_is_keras_own(size, dtype, side):
+def test_the_fast_convolution_is_keras_own(size, dtype, side):
     generator = np.random.default_rng(0)
     # Numbers of few bits, so that float32 and bfloat16 mean the same ones.
     x, weights = (
@@ -239,13 +239,13 @@ def test_the_offered_convolution_is_keras_own(size, dtype, side):
 
     # Keras' own in float32: in bfloat16 TensorFlow 2.21 gives places of a kernel that meet no pixel
     # a gradient (5 x 5 over one pixel).
-    for offered, policy in ((None, "float32"), (counted, dtype)):
+    for fast, policy in ((None, "float32"), (counted, dtype)):
         policy = "mixed_bfloat16" if policy == "bfloat16" else policy
         layer = Conv2D(256, size, padding="same", dtype=policy)
         layer.build(x.shape)
         layer.kernel.assign(kernel)
         inputs = tf.cast(x, layer.compute_dtype)
-        with offer(Ops(convolve=offered)), tf.GradientTape() as tape:
+        with use_kernels(Kernels(convolve=fast)), tf.GradientTape() as tape:
             tape.watch(inputs)
             y = layer(inputs)
             loss = tf.reduce_sum(tf.cast(y, tf.float32) * weights)
@@ -296,7 +296,7 @@ def test_a_pooled_convolution_is_both_layers(size, side, channels, dtype, is_cut
         layer.build(x.shape)
         layer.kernel.assign(kernel)
         inputs = tf.cast(x, layer.compute_dtype)
-        with offer(Ops(convolve=noted)), tf.GradientTape() as tape:
+        with use_kernels(Kernels(convolve=noted)), tf.GradientTape() as tape:
             tape.watch(inputs)
             y = pool(layer(inputs))
             loss = tf.reduce_sum(tf.cast(y, tf.float32))

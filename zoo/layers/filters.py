@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers.kernels import offered
+from zoo.layers.kernels import kernels_in_use
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -69,7 +69,8 @@ class WordFilters(keras.layers.Layer):
         # Read here: where a function runs eagerly, its own gradient may not meet variables.
         kernels = [ops.cast(kernel, self.compute_dtype) for kernel in self.kernels]
         # Half precision would lose too much in the sums of the sparse gradient.
-        if training and offered().sparse_matmul is not None and self.compute_dtype == "float32":
+        sparse = kernels_in_use().sparse_matmul is not None and self.compute_dtype == "float32"
+        if training and sparse:
             strongest = _strongest_alone(inputs, *kernels)
         else:
             strongest = _strongest(inputs, kernels)
@@ -104,7 +105,7 @@ def _strongest_alone(vectors: Any, *kernels: Any) -> Any:
     """
     found = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
     strongest = [ops.max(each, axis=1) for each in found]
-    matmul: Any = offered().sparse_matmul
+    matmul: Any = kernels_in_use().sparse_matmul
 
     def gradient(*args: Any, upstream: Any = None) -> tuple[Any, ...]:
         if upstream is None:

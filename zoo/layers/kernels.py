@@ -1,4 +1,4 @@
-"""Ops that Keras lacks and whoever trains may offer; the layers of Keras that use one."""
+"""Fast kernels that a training step may bring along, and the layers of Keras that use them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class SparseMatmul(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ops:
-    """Ops on offer.
+class Kernels:
+    """Faster implementations of what Keras computes; None leaves an operation to Keras.
 
     Args:
         batch_norm: normalises by the statistics of the batch.
-        convolve: convolves in steps of one pixel.
+        convolve: convolves with a stride of one pixel.
         sparse_matmul: multiplies a sparse with a dense matrix.
     """
 
@@ -50,28 +50,27 @@ class Ops:
     sparse_matmul: SparseMatmul | None = None
 
 
-_NONE = Ops()
-_OFFERED: ContextVar[Ops] = ContextVar("offered_ops", default=_NONE)
+_IN_USE: ContextVar[Kernels] = ContextVar("kernels_in_use", default=Kernels())  # noqa: B039
 
 
 @contextmanager
-def offer(what: Ops) -> Iterator[None]:
-    """Let the layers called in the block, and their gradients, use ops."""
-    token = _OFFERED.set(what)
+def use_kernels(kernels: Kernels) -> Iterator[None]:
+    """Let the layers called in the block, and their gradients, use fast kernels."""
+    token = _IN_USE.set(kernels)
     try:
         yield
     finally:
-        _OFFERED.reset(token)
+        _IN_USE.reset(token)
 
 
-def offered() -> Ops:
-    """Return the ops on offer."""
-    return _OFFERED.get()
+def kernels_in_use() -> Kernels:
+    """Return the fast kernels of the block around; all None outside of `use_kernels`."""
+    return _IN_USE.get()
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Keras' batch norm over the last axis; in training by the op on offer, if there is one.
+    """Keras' batch norm over the last axis; in training by the fast kernel where there is one.
 
     Keras 3.15.1 computes mean, variance and product in one pass over the feature map each, in
     float32 whatever the policy. The statistics, and all that is saved, are Keras' own.
@@ -79,12 +78,12 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise by the batch in training, else by the moving statistics."""
-        fused = offered().batch_norm
-        own = training and self.trainable and mask is None and self.scale and self.center
-        found = fused(inputs, self.gamma, self.beta, self.epsilon) if fused and own else None
-        if found is None:
+        fused = kernels_in_use().batch_norm
+        plain = training and self.trainable and mask is None and self.scale and self.center
+        results = fused(inputs, self.gamma, self.beta, self.epsilon) if fused and plain else None
+        if results is None:
             return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance = found
+        outputs, mean, variance = results
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             old = ops.cast(moving, value.dtype)
             moving.assign(old * self.momentum + value * (1.0 - self.momentum))
@@ -99,7 +98,7 @@ FEW = 16
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Conv2D(keras.layers.Conv2D):
-    """Keras' convolution; by the op on offer, if there is one and it is able."""
+    """Keras' convolution; by the fast kernel where there is one that is able."""
 
     even_is_enough = False
 
@@ -110,12 +109,12 @@ class Conv2D(keras.layers.Conv2D):
             # The same function: what the steps leave out is left out before.
             inputs = inputs[:, :: self.strides[0], :: self.strides[1]]
             return ops.conv(inputs, kernel, padding="valid", data_format=self.data_format)
-        convolve = offered().convolve
+        convolve = kernels_in_use().convolve
         plain = self.padding == "same" and self.groups == 1
-        found = None
+        outputs = None
         if convolve and plain and {*self.strides, *self.dilation_rate} == {1}:
-            found = convolve(inputs, kernel, self.even_is_enough)
-        return super().convolution_op(inputs, kernel) if found is None else found
+            outputs = convolve(inputs, kernel, self.even_is_enough)
+        return super().convolution_op(inputs, kernel) if outputs is None else outputs
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -123,7 +122,7 @@ class PooledConv2D(Conv2D):
     """A convolution and the maximum over each two by two pixels of it.
 
     `(batch, height, width, channels)` to `(batch, height // 2, width // 2, filters)`. The last row
-    and column of an odd map are not seen, and the op on offer does not compute them.
+    and column of an odd map are ignored, and the fast kernel does not compute them.
     """
 
     even_is_enough = True

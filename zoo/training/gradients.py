@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.layers.kernels import offered
+from zoo.layers.kernels import kernels_in_use
 
 
 def sum_repeated_rows(gradient: Any) -> Any:
@@ -19,7 +19,7 @@ def sum_repeated_rows(gradient: Any) -> Any:
         return gradient
     rows, position = tf.unique(gradient.indices)
     values, count = gradient.values, tf.size(rows)
-    matmul = offered().sparse_matmul
+    matmul = kernels_in_use().sparse_matmul
     if matmul is not None and values.dtype == tf.float32 and values.shape.rank == 2:
         occurrences = tf.range(tf.size(position))
         shape = (tf.size(position), count)

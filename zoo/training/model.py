@@ -25,7 +25,7 @@ import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
 from zoo.layers import NgramWeights
-from zoo.layers.kernels import Ops, offer
+from zoo.layers.kernels import Kernels, use_kernels
 from zoo.preset.derived import more_epochs
 from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
@@ -48,7 +48,7 @@ from zoo.training.prediction import predict_together
 from zoo.training.recipe_model import RecipeModel
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.statistics import StepStatistics, Totals
-from zoo.training.uniforms import draws_of_part
+from zoo.training.uniforms import replica_seeds
 from zoo.training.user_callbacks import best_epoch_of, check_rates, in_order, watch
 
 
@@ -126,10 +126,10 @@ class TrainingModel(RecipeModel):
         logits, total = [], tf.constant(0)
         # The product is faster than dense gradients on a CPU, and XLA does not know it.
         sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
-        with offer(Ops(fused_batch_norm, convolve, sparse_matmul if sparse else None)):
+        with use_kernels(Kernels(fused_batch_norm, convolve, sparse_matmul if sparse else None)):
             for number in range(self._micro_batches):
                 part = micro_batch(number, self._micro_batches, (x, y, weights), after=gradients)
-                with draws_of_part(self, number, self._micro_batches), tf.GradientTape() as tape:
+                with replica_seeds(self, number, self._micro_batches), tf.GradientTape() as tape:
                     outputs, loss, rows = self._forward(part, training=True)
                     if self._in_parts:
                         loss *= tf.cast(rows, loss.dtype)

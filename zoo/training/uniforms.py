@@ -1,4 +1,4 @@
-"""Random draws of a step: each part of a batch has its own, wherever it is computed.
+"""Seeds of a step: each part of a batch has its own, wherever it is computed.
 
 What is not public in Keras was written against 3.15.1: `global_seed_generator`, where layers and
 ops without a seed take theirs from.
@@ -19,13 +19,13 @@ APART = 1_000_003
 
 
 @contextmanager
-def draws_of_part(layer: keras.Layer, number: int, count: int) -> Iterator[None]:
-    """Let a layer called in the block draw what belongs to a part of the batch.
+def replica_seeds(layer: keras.Layer, number: int, count: int) -> Iterator[None]:
+    """Give the seed generators of a layer the seeds of a part of the batch, for the block.
 
-    Keras 3.15.1 gives every replica the same draws: row for row the same dropout. Here they
-    depend on the part alone, so that a batch in two micro-batches and one on two replicas make the
-    same step. The first part draws from the seed that a whole batch would. After the block the
-    states of the generators are the same on every replica.
+    Keras 3.15.1 seeds every replica alike: row for row the same dropout. Here the seeds depend on
+    the part alone, so that a batch in two micro-batches and one on two replicas make the same step.
+    The first part has the seed of an undivided batch. After the block the states of the generators
+    are the same on every replica.
 
     Args:
         layer: a model, or any layer, with the seed generators of those in it.

@@ -30,8 +30,8 @@ def window_lengths(total: int, window: int, random: np.random.Generator | None) 
         random: what lengths are drawn from; None for equal ones, the last of which may be shorter.
     """
     if random is None:
-        whole, rest = divmod(total, window)
-        return np.array([window] * whole + [rest] * bool(rest))
+        full, remainder = divmod(total, window)
+        return np.array([window] * full + [remainder] * bool(remainder))
     count = max(round(total / (window * (1 - HALF_SHARE / 2))), 1)
     base = np.where(random.random(count) < HALF_SHARE, window / 2, window)
     lengths = np.maximum(random.normal(base, DEVIATION).astype(int), min(SHORTEST, window))
@@ -45,7 +45,7 @@ def windows(
     *,
     rows: int,
     window: int,
-    whole: bool,
+    keep_remainder: bool,
     seed: int | None = None,
     replica_ids: range = range(1),
     replicas: int = 1,
@@ -62,14 +62,15 @@ def windows(
         ids: the stream.
         rows: of a batch of all replicas.
         window: tokens of a window.
-        whole: whether every token is a target, once, so that the last stretch may be shorter; else
-            the stretches are equal, and fewer than `rows` tokens at the end are left out.
+        keep_remainder: whether every token is a target, once, so that the last stretch may be
+            shorter; else the stretches are equal, and fewer than `rows` tokens at the end are left
+            out.
         seed: of random windows (AWD-LSTM), other ones in each reading; None for equal windows.
         replica_ids: numbers of the replicas that this dataset feeds, as in other tasks.
         replicas: number of all replicas.
-        cursor: where to begin, for a training that goes on.
+        cursor: where to begin, for a run that is resumed.
     """
-    length = -(-len(ids) // rows) if whole else len(ids) // rows
+    length = -(-len(ids) // rows) if keep_remainder else len(ids) // rows
     cursor = cursor or EpochCursor()
 
     def lengths(epoch: int) -> np.ndarray:

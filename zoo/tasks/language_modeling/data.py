@@ -75,7 +75,7 @@ class Corpus:
 
         Args:
             part: name of the part.
-            cursor: where a training that goes on begins.
+            cursor: where a resumed run begins.
             replica_ids: numbers of the replicas that are fed.
             replicas: number of all replicas.
 
@@ -90,7 +90,7 @@ class Corpus:
             tokens.ids,
             rows=self.settings.batch_size,
             window=self.settings.window,
-            whole=not training,
+            keep_remainder=not training,
             seed=self.seed if training and self.settings.random_window else None,
             replica_ids=replica_ids,
             replicas=replicas,

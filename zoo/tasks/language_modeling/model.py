@@ -20,7 +20,7 @@ from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 from zoo.training.model import TrainingModel
 from zoo.training.statistics import StepStatistics, local_variable
-from zoo.training.uniforms import draws_of_part
+from zoo.training.uniforms import replica_seeds
 
 LARGEST_WATCHED = 2**20  # values of a kernel
 MOST_ROWS = 256  # of a batch whose state is carried, in a model that knows no batch size
@@ -128,7 +128,7 @@ class LanguageModel(TrainingModel):
             parts = micro_batch(
                 number, self._micro_batches, (tokens, y, weights, *states), after=gradients
             )
-            with draws_of_part(self, number, self._micro_batches):
+            with replica_seeds(self, number, self._micro_batches):
                 found, ends = self._part(parts, count)
             gradients = add(gradients, found)
             after.append(ends)

@@ -100,7 +100,7 @@ class TrainedLanguageModel:
 
     def _each_window(self, ids: Ids) -> Iterator[np.ndarray]:
         states = self.zeros(1)
-        for x, targets, _ in windows(ids, rows=1, window=WINDOW, whole=True):
+        for x, targets, _ in windows(ids, rows=1, window=WINDOW, keep_remainder=True):
             losses, states = self._losses(x["tokens"], targets, states)
             yield losses.numpy()
 
