@@ -23,11 +23,11 @@ import os, sys
 import zoo
 from zoo.tasks import classification
 from zoo.tasks.text_classification.predictor import TextClassifier
-from zoo.training import resume
-from zoo.training.checkpoints.folder import Folder
+from zoo.training.checkpoints import callback
+from zoo.training.checkpoints.files import CheckpointFiles
 
 data, out, phases, seed = sys.argv[1:]
-resume.WAIT_TIMES, resume.LEAST_SECONDS, resume.FIRST_SECONDS = 1, 0.0, 0.0
+callback.WAIT_TIMES, callback.LEAST_SECONDS, callback.FIRST_SECONDS = 1, 0.0, 0.0
 handle = os.open(phases, os.O_RDWR | os.O_CREAT)
 now = ["start"]
 
@@ -47,9 +47,9 @@ def within(owner, name, during, after=None):
 
 phase("start")
 within(classification, "load_data", "loading")
-within(resume.Checkpoints, "on_epoch_begin", "training", "training")
-within(resume.Checkpoints, "on_test_begin", "validation", "validation")
-within(Folder, "save", "checkpoint")
+within(callback.Checkpoints, "on_epoch_begin", "training", "training")
+within(callback.Checkpoints, "on_test_begin", "validation", "validation")
+within(CheckpointFiles, "save", "checkpoint")
 within(TextClassifier, "logits_of", "scoring", "scoring")
 zoo.train(
     "textcnn", data, out=out, resume=True, seed=int(seed), verbose=False,

@@ -8,7 +8,7 @@ import numpy as np
 from conftest import QUICK
 
 import zoo
-from zoo.training.checkpoints import callback as resume
+from zoo.training.checkpoints import callback
 
 # Every part that has a state: norms of an average, plateau, dropout, several blocks an epoch.
 SETTINGS = QUICK | {
@@ -27,14 +27,14 @@ class Killed(BaseException):
 def write_always(monkeypatch) -> None:
     """Write a checkpoint after every step, and wait for it."""
     for name in ("WAIT_TIMES", "LEAST_SECONDS", "FIRST_SECONDS"):
-        monkeypatch.setattr(resume, name, 0)
-    is_late = resume.Checkpoints._is_late
+        monkeypatch.setattr(callback, name, 0)
+    is_late = callback.Checkpoints._is_late
 
     def waits(self) -> bool:
         self.close()
         return is_late(self)
 
-    monkeypatch.setattr(resume.Checkpoints, "_is_late", waits)
+    monkeypatch.setattr(callback.Checkpoints, "_is_late", waits)
 
 
 def killed() -> None:

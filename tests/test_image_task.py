@@ -20,7 +20,7 @@ from zoo.preset.loading import load_preset
 from zoo.preset.recipe import decoupled_decay
 from zoo.runs.resolve import resolve
 from zoo.training.losses import Accuracy, ClassificationLoss
-from zoo.training.momentum import Lamb, MomentumSGD
+from zoo.training.optimizers import Lamb, MomentumSGD
 
 
 @pytest.fixture(scope="module")

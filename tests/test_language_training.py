@@ -9,8 +9,7 @@ from zoo import ZooError, builders
 from zoo.distribute import distributed, strategy_for
 from zoo.preset.loading import load_preset
 from zoo.tasks.language_modeling.batches import windows
-from zoo.training.averages import TriggeredAverages
-from zoo.training.callbacks import StartAveraging
+from zoo.training.averages import StartAveraging, TriggeredAverages
 from zoo.training.kernels import token_loss
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 

@@ -11,9 +11,9 @@ from zoo.layers.kernels import Kernels, SparseMatmul, use_kernels
 from zoo.preset.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
 from zoo.training.kernels.sparse import sparse_matmul
-from zoo.training.momentum import MomentumSGD
 from zoo.training.optimizers import (
     LazyAdamW,
+    MomentumSGD,
     embedding_tables,
     make_optimizer,
     without_decay,

@@ -17,7 +17,7 @@ from replica_parts import CASES, CLASSES, rows, small, trained
 from zoo.compilation import compile_model
 from zoo.distribute import strategy_for
 from zoo.preset.loading import load_preset
-from zoo.training.uniforms import replica_seeds
+from zoo.training.randomness import replica_seeds
 
 ONE = tf.distribute.get_strategy()
 

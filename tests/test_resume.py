@@ -22,9 +22,8 @@ from zoo import ZooError
 from zoo.tasks.text_classification import batches as pipeline
 from zoo.tasks.text_classification import task as classification
 from zoo.tasks.text_classification.predictor import TextClassifier
-from zoo.training.callbacks import Averaged
-from zoo.training.checkpoints import callback as resume
-from zoo.training.checkpoints import folder as checkpoint
+from zoo.training.averages import ValidateAverages
+from zoo.training.checkpoints import callback, files
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.interruption import Stopped, stop_signals
 from zoo.training.model import TrainingModel
@@ -53,11 +52,11 @@ SLOW = pytest.mark.slow
 PLACES = [
     pytest.param(Monitor, "on_train_batch_end", 36, id="in the middle of an epoch"),
     pytest.param(Monitor, "on_train_batch_end", 24, id="after its last step", marks=SLOW),
-    pytest.param(checkpoint, "_write", 100, id="while a checkpoint is written"),
-    pytest.param(checkpoint, "_write", 2, id="while the first one is", marks=SLOW),
-    pytest.param(checkpoint, "_sync", 41, id="before it gets its name", marks=SLOW),
-    pytest.param(Averaged, "on_test_begin", 2, id="when validation begins", marks=SLOW),
-    pytest.param(Averaged, "on_test_end", 2, id="when validation ends"),
+    pytest.param(files, "_write", 100, id="while a checkpoint is written"),
+    pytest.param(files, "_write", 2, id="while the first one is", marks=SLOW),
+    pytest.param(files, "_sync", 41, id="before it gets its name", marks=SLOW),
+    pytest.param(ValidateAverages, "on_test_begin", 2, id="when validation begins", marks=SLOW),
+    pytest.param(ValidateAverages, "on_test_end", 2, id="when validation ends"),
     pytest.param(Monitor, "on_epoch_end", 2, id="between epochs", marks=SLOW),
     pytest.param(Checkpoints, "on_epoch_end", 3, id="at the end", marks=SLOW),
 ]
@@ -208,7 +207,7 @@ def test_without_resume_it_is_refused_and_not_lost(rows, copied) -> None:
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused_and_kept(rows, copied) -> None:
-    folder = checkpoint.Folder(copied / "checkpoints")
+    folder = files.CheckpointFiles(copied / "checkpoints")
     found, _ = folder.newest()
     found["variables"] = found["variables"][1:]
     folder.save(99, found)
@@ -242,7 +241,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_finding(rows, whole, tmp_path)
 
     with pytest.MonkeyPatch.context() as patch:
         write_always(patch)
-        patch.setattr(checkpoint, "_write", full)
+        patch.setattr(files, "_write", full)
         found = train(rows, run)
     assert_equal_runs(whole, run)
     (finding,) = [each for each in found.findings if "could not be written" in each.what]
@@ -251,7 +250,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_finding(rows, whole, tmp_path)
 
 def test_training_goes_on_while_the_disk_writes(rows, whole, tmp_path) -> None:
     begun, moved, waited = threading.Event(), threading.Event(), []
-    sync, step = checkpoint._sync, Monitor.on_train_batch_end
+    sync, step = files._sync, Monitor.on_train_batch_end
 
     def slow(folder):
         begun.set()
@@ -264,8 +263,8 @@ def test_training_goes_on_while_the_disk_writes(rows, whole, tmp_path) -> None:
         step(self, batch, logs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resume, "FIRST_SECONDS", 0)
-        patch.setattr(checkpoint, "_sync", slow)
+        patch.setattr(callback, "FIRST_SECONDS", 0)
+        patch.setattr(files, "_sync", slow)
         patch.setattr(Monitor, "on_train_batch_end", watched)
         train(rows, tmp_path / "run")
     assert waited[0]
@@ -277,8 +276,8 @@ def test_training_goes_on_while_the_disk_writes(rows, whole, tmp_path) -> None:
 CHILD = """
 import sys
 from zoo.__main__ import main
-from zoo.training import resume
-resume.WAIT_TIMES = resume.LEAST_SECONDS = resume.FIRST_SECONDS = 0
+from zoo.training.checkpoints import callback
+callback.WAIT_TIMES = callback.LEAST_SECONDS = callback.FIRST_SECONDS = 0
 sys.argv = ["zoo", *sys.argv[1:]]
 main()
 """
@@ -303,12 +302,12 @@ def test_kill_9_then_sigterm(rows, tmp_path) -> None:
     process = started(rows, run)
     process.kill()
     process.communicate()
-    steps = checkpoint.Folder(run / "checkpoints").steps()
+    steps = files.CheckpointFiles(run / "checkpoints").steps()
     assert steps
 
     process = started(rows, run, "--resume")
     deadline = time.monotonic() + 120
-    while checkpoint.Folder(run / "checkpoints").steps()[-1] <= steps[-1] + 30:
+    while files.CheckpointFiles(run / "checkpoints").steps()[-1] <= steps[-1] + 30:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.terminate()
@@ -317,7 +316,7 @@ def test_kill_9_then_sigterm(rows, tmp_path) -> None:
     assert f"zoo train {run}/preset.yaml --out {run} --resume" in stderr
     assert "Traceback" not in stderr
     assert not [path for path in run.rglob("*") if ".part" in path.name]
-    found, findings = checkpoint.Folder(run / "checkpoints").newest()
+    found, findings = files.CheckpointFiles(run / "checkpoints").newest()
     assert found["step"] > steps[-1]
     assert findings == []
 
@@ -336,7 +335,7 @@ def test_a_signal_loses_no_step(owner, name, call, number, rows, whole, tmp_path
         kill_at(patch, owner, name, call, lambda: signal.raise_signal(number))
         with pytest.raises(ZooError, match=f"interrupted in epoch 2.*--out {run} --resume"):
             train(rows, run)
-    assert checkpoint.Folder(run / "checkpoints").steps()[-1] == steps
+    assert files.CheckpointFiles(run / "checkpoints").steps()[-1] == steps
     if number == signal.SIGINT:  # whoever waits at the keyboard also gets the best model so far
         assert zoo.load_run(run).metrics["training"]["stopped"] == "interrupted in epoch 2."
     train(rows, run, resume=True)

@@ -17,7 +17,7 @@ from zoo.models import MODELS
 from zoo.preset.loading import load_preset
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import LazyAdamW
-from zoo.training.uniforms import global_seed, set_global_seed
+from zoo.training.randomness import global_seed, set_global_seed
 
 X, Y = arrays(64)
 MOVING = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.files import read_json
-from zoo.training.checkpoints.folder import Folder
+from zoo.training.checkpoints.files import CheckpointFiles
 
 CHECKPOINTS = "checkpoints"
 # Where a run lies while another one replaces it, inside the folder itself: the folder is locked
@@ -21,9 +21,9 @@ REPLACED = ".replaced"
 MOVING = ".replacing"  # the same while its files are moved there, or back
 
 
-def checkpoints(folder: Path) -> Folder:
+def checkpoints(folder: Path) -> CheckpointFiles:
     """Return the checkpoints of a run."""
-    return Folder(folder / CHECKPOINTS)
+    return CheckpointFiles(folder / CHECKPOINTS)
 
 
 def outcome(folder: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -157,3 +158,73 @@ def averages_of(recipe: Recipe | None, model: keras.Model) -> Averages | None:
     if recipe is None or recipe.ema is None:
         return None
     return Averages([*model.trainable_variables, *moving_statistics(model)], recipe.ema)
+
+
+class ValidateAverages(keras.callbacks.Callback):
+    """Validate with the averaged weights, and leave them in the model at the end."""
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Swap the averages in."""
+        self.model.averages.swap()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Swap the weights back in."""
+        self.model.averages.restore()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leave the averages in the model; `KeepBest`, which comes later, has the last word."""
+        averages = self.model.averages
+        averages.restore()
+        averages.swap()
+        averages.restart()
+
+
+class SwapAveragesIn(keras.callbacks.Callback):
+    """At the end of an epoch, have the averages in the model until `SwapAveragesOut`.
+
+    What keeps, saves or scores weights between the two does it with those that were validated.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Swap the averages in."""
+        self.model.averages.swap()
+
+
+class SwapAveragesOut(keras.callbacks.Callback):
+    """Put the weights back that `SwapAveragesIn` swapped out."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Swap the weights back in."""
+        self.model.averages.restore()
+
+
+class StartAveraging(keras.callbacks.Callback):
+    """Begin to average the weights when the validation loss stops falling (NT-ASGD).
+
+    Args:
+        nonmono: epochs whose losses are left out when the best of the earlier ones is sought.
+
+    Source: Merity 2017, algorithm 1, https://arxiv.org/abs/1708.02182.
+    """
+
+    def __init__(self, nonmono: int):
+        super().__init__()
+        self.nonmono = nonmono
+        self.losses: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compare the loss with the lowest of all but the last `nonmono`."""
+        logs = logs or {}
+        loss = float(logs.get("val_loss", logs.get("loss", math.nan)))
+        before = self.losses[: -self.nonmono]
+        if before and not self.model.averages.started and loss > min(before):
+            self.model.averages.start()
+        self.losses.append(loss)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on."""
+        return {"losses": list(self.losses)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.losses = [float(each) for each in state["losses"]]

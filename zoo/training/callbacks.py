@@ -1,57 +1,28 @@
-"""What the recipe does around the steps: average, keep the best weights, lower the rate."""
+"""What `fit` does around the steps: keep the best weights, lower the rate, keep freed memory."""
 
 from __future__ import annotations
 
+import ctypes
+import dataclasses
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.preset.recipe import Recipe
+from zoo.training.averages import StartAveraging, SwapAveragesIn, SwapAveragesOut, ValidateAverages
 from zoo.training.blowup import BlowUp
+from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.schedules import RecipeSchedule
 
 SMOOTH = 3  # epochs of `smoothed-accuracy`
-
-
-class Averaged(keras.callbacks.Callback):
-    """Validate with the averaged weights, and leave them in the model at the end."""
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        """Swap the averages in."""
-        self.model.averages.swap()
-
-    def on_test_end(self, logs: Any = None) -> None:
-        """Swap the weights back in."""
-        self.model.averages.restore()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Leave the averages in the model; `KeepBest`, which comes later, has the last word."""
-        averages = self.model.averages
-        averages.restore()
-        averages.swap()
-        averages.restart()
-
-
-class Shown(keras.callbacks.Callback):
-    """Have the averages in their place until `Hidden`, at the end of an epoch.
-
-    What keeps, saves or scores weights between the two does it with those that were validated.
-    """
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Swap the averages in."""
-        self.model.averages.swap()
-
-
-class Hidden(keras.callbacks.Callback):
-    """Put the weights back that `Shown` swapped out."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Swap the weights back in."""
-        self.model.averages.restore()
+# They store the state that a run is resumed from, with the weights of the steps in it.
+RESUMING = (Checkpoints, keras.callbacks.BackupAndRestore)
+RATES = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -172,52 +143,20 @@ class Plateau(keras.callbacks.Callback):
         self.best, self.waited = float(state["best"]), int(state["waited"])
 
 
-class StartAveraging(keras.callbacks.Callback):
-    """Begin to average the weights when the validation loss stops falling (NT-ASGD).
-
-    Args:
-        nonmono: epochs whose losses are left out when the best of the earlier ones is sought.
-
-    Source: Merity 2017, algorithm 1, https://arxiv.org/abs/1708.02182.
-    """
-
-    def __init__(self, nonmono: int):
-        super().__init__()
-        self.nonmono = nonmono
-        self.losses: list[float] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Compare the loss with the lowest of all but the last `nonmono`."""
-        logs = logs or {}
-        loss = float(logs.get("val_loss", logs.get("loss", math.nan)))
-        before = self.losses[: -self.nonmono]
-        if before and not self.model.averages.started and loss > min(before):
-            self.model.averages.start()
-        self.losses.append(loss)
-
-    def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on."""
-        return {"losses": list(self.losses)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        self.losses = [float(each) for each in state["losses"]]
-
-
 def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[Any], list[Any]]:
     """Return the callbacks of a recipe: those before all others, and those after them.
 
-    Between the two, at the end of an epoch, the model has the averaged weights.
+    Between the two, at the end of an epoch, the averaged weights are in the model.
 
     Args:
         model: the `TrainingModel` they will work on.
         recipe: its recipe.
-        validated: whether the training has a validation part.
+        validated: whether there is a validation part.
     """
     first: list[Any] = []
     last: list[Any] = []
     if model.averages is not None:
-        first.append(Averaged())
+        first.append(ValidateAverages())
     if validated:
         smooth = SMOOTH if recipe.best == "smoothed-accuracy" else 1
         score = "val_accuracy" if smooth > 1 else f"val_{recipe.best}"
@@ -230,8 +169,127 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
         first.append(StartAveraging(nonmono))
     first.append(BlowUp())
     if model.averages is not None:
-        first.append(Shown())
-        last.append(Hidden())
+        first.append(SwapAveragesIn())
+        last.append(SwapAveragesOut())
     for callback in (*first, *last):
         callback.set_model(model)
     return first, last
+
+
+def check_rates(model: Any, callbacks: Sequence[Any]) -> None:
+    """Refuse callbacks that set the learning rate where the recipe's schedule does.
+
+    Keras refuses them as well, but some only when a plateau comes, hours later
+    (https://github.com/tensorflow/tensorflow/issues/36612).
+
+    Raises:
+        ZooError: there is one.
+    """
+    setters = [type(each).__name__ for each in callbacks if isinstance(each, RATES)]
+    if model.schedule is None or not setters:
+        return
+    raise ZooError(
+        f"{setters[0]}: the learning rate is the recipe's schedule, "
+        f"'{model.recipe.schedule.name}', which no callback can set. Set "
+        "recipe.schedule.name=plateau in the preset (zoo.train(..., set=...), --set, or a preset "
+        "file of your own), or compile the model with an optimizer of your own: "
+        "model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=model.loss, "
+        'metrics=["accuracy"]).'
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FitCallbacks:
+    """The callbacks of one `fit`, in the order in which they run.
+
+    Args:
+        first: the recipe's; after them the averaged weights are in the model.
+        given: the user's.
+        last: the recipe's, which put the weights of the steps back.
+        resuming: those that store what a run is resumed from: the weights of the steps.
+    """
+
+    first: Sequence[Any]
+    given: Sequence[Any]
+    last: Sequence[Any]
+    resuming: Sequence[Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over all of them."""
+        return iter((KeepMemory(), *self.first, *self.given, *self.last, *self.resuming))
+
+    def leave_best_weights(self) -> None:
+        """End what the recipe does after Ctrl-C or an error, which Keras does not."""
+        for callback in (*self.first, *self.last):
+            callback.on_train_end()
+
+    def raise_blow_up(self) -> None:
+        """Raise the error of a loss that blew up again and again, if it did."""
+        for callback in self.first:
+            if isinstance(callback, BlowUp) and callback.error is not None:
+                raise callback.error
+
+    def best_epoch(self, kept: int | None) -> int | None:
+        """Return the epoch whose weights are in the model: that of the last to restore some.
+
+        Args:
+            kept: the epoch that the recipe kept, from 1, or None.
+        """
+        for callback in self.given:
+            if isinstance(callback, keras.callbacks.EarlyStopping):
+                if callback.restore_best_weights and callback.best_weights is not None:
+                    kept = callback.best_epoch + 1
+        return kept
+
+
+def fit_callbacks(model: Any, callbacks: Any, validated: bool) -> FitCallbacks:
+    """Return the recipe's callbacks with those that `fit` was given in their midst.
+
+    Args:
+        model: the `TrainingModel` they will work on.
+        callbacks: what `fit` was given: None, one callback, or a list of them.
+        validated: whether there is a validation part.
+
+    Raises:
+        ZooError: a callback sets the learning rate, as the recipe's schedule does.
+    """
+    flat: list[Any] = keras.tree.flatten(callbacks) if callbacks else []
+    resuming = [callback for callback in flat if isinstance(callback, RESUMING)]
+    given = [callback for callback in flat if not isinstance(callback, RESUMING)]
+    check_rates(model, given)
+    first, last = recipe_callbacks(model, model.recipe, validated)
+    for callback in resuming:
+        if isinstance(callback, Checkpoints):
+            callback.watch([*first, *given, *last])
+    return FitCallbacks(first, given, last, resuming)
+
+
+# Names of glibc's malloc.h, and what it allows at most.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+MOST_MMAP_THRESHOLD = 32 << 20
+NEVER = 2**31 - 1
+
+
+def keep_freed_memory() -> None:
+    """Have glibc reuse freed blocks of up to 32 MB instead of returning them to the system.
+
+    oneDNN and Eigen take the working memory of products from them. TensorFlow 2.21 sets the limit
+    to 128 KB for all of a process that reads a dataset made of a Python generator. Every step of a
+    language model then asks for its working memory anew, page by page, each of which the system
+    fills with zeros first. Where there is no glibc, nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(MMAP_THRESHOLD, MOST_MMAP_THRESHOLD)
+        mallopt(TRIM_THRESHOLD, NEVER)
+
+
+class KeepMemory(keras.callbacks.Callback):
+    """Keep freed memory once the datasets of an epoch are made."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Set the limits before the first step."""
+        if batch == 0:
+            keep_freed_memory()

@@ -27,7 +27,6 @@ from zoo.finding import Finding
 from zoo.layers import NgramWeights
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.preset.derived import more_epochs
-from zoo.training.allocation import KeepMemory
 from zoo.training.averages import Averages, averages_of
 from zoo.training.batches import (
     DATASETS,
@@ -37,19 +36,16 @@ from zoo.training.batches import (
     micro_batch,
     next_batch,
 )
-from zoo.training.blowup import BlowUp
-from zoo.training.callbacks import recipe_callbacks
-from zoo.training.determinism import are_deterministic, deterministic_ops
+from zoo.training.callbacks import fit_callbacks
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
 from zoo.training.kernels.convolution import convolve, fused_batch_norm
 from zoo.training.kernels.sparse import sparse_matmul
 from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
 from zoo.training.prediction import predict_together
+from zoo.training.randomness import are_deterministic, deterministic_ops, replica_seeds
 from zoo.training.recipe_model import RecipeModel
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.statistics import StepStatistics, Totals
-from zoo.training.uniforms import replica_seeds
-from zoo.training.user_callbacks import best_epoch_of, check_rates, in_order, watch
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -311,10 +307,7 @@ class TrainingModel(RecipeModel):
         if epochs is None:
             self.findings = more_epochs(self.recipe, planned, steps)
         validated = validation_data is not None or bool(validation_split)
-        first, last = recipe_callbacks(self, self.recipe, validated)
-        given, resuming = in_order(callbacks)
-        check_rates(self, given)
-        watch(resuming, [*first, *given, *last])
+        run = fit_callbacks(self, callbacks, validated)
         ended = False
         try:
             with warnings.catch_warnings(), deterministic_ops(self.recipe.deterministic):
@@ -322,20 +315,16 @@ class TrainingModel(RecipeModel):
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
                     _read(x), y, batch_size=batch_size, epochs=planned, verbose=verbose,
-                    callbacks=[KeepMemory(), *first, *given, *last, *resuming],
-                    validation_split=validation_split,
+                    callbacks=list(run), validation_split=validation_split,
                     validation_data=_read(validation_data), steps_per_epoch=steps_per_epoch,
                     **kwargs,
                 )  # fmt: skip
             ended = True
         finally:
-            if not ended:  # Ctrl-C, or an error: leave the best weights so far
-                for callback in (*first, *last):
-                    callback.on_train_end()
-        for callback in first:
-            if isinstance(callback, BlowUp) and callback.error is not None:
-                raise callback.error
-        self.best_epoch = best_epoch_of(given, self.best_epoch)
+            if not ended:
+                run.leave_best_weights()
+        run.raise_blow_up()
+        self.best_epoch = run.best_epoch(self.best_epoch)
         return history
 
     def predict(

@@ -19,8 +19,8 @@ from zoo.training.batches import micro_batch
 from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 from zoo.training.model import TrainingModel
+from zoo.training.randomness import replica_seeds
 from zoo.training.statistics import StepStatistics, local_variable
-from zoo.training.uniforms import replica_seeds
 
 LARGEST_WATCHED = 2**20  # values of a kernel
 MOST_ROWS = 256  # of a batch whose state is carried, in a model that knows no batch size

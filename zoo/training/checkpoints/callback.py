@@ -15,9 +15,9 @@ import numpy as np
 from zoo.data.epochs import EpochCursor
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.training import uniforms as draws
+from zoo.training import randomness
 from zoo.training.checkpoints import state
-from zoo.training.checkpoints.folder import Folder
+from zoo.training.checkpoints.files import CheckpointFiles
 from zoo.training.interruption import Stop
 
 # Writing then takes a hundredth of the time; with the early one and the last one, which no wait
@@ -58,7 +58,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: Folder,
+        folder: CheckpointFiles,
         cursor: EpochCursor,
         stop: Stop,
         found: dict[str, Any] | None,
@@ -235,8 +235,8 @@ class Checkpoints(keras.callbacks.Callback):
             "seconds_waiting": float(model.seconds_waiting),
             "seconds": self.seconds,
             "findings": [finding.to_dict() for finding in self.findings],
-            "random": state.random_state(),
-            "global_seed": draws.global_seed(),
+            "random": randomness.random_state(),
+            "global_seed": randomness.global_seed(),
             "variables": state.values(state.variables(model)),
             "metrics": metrics,
             "callbacks": callbacks,
@@ -245,8 +245,8 @@ class Checkpoints(keras.callbacks.Callback):
     def _restore(self, found: dict[str, Any]) -> None:
         model = self.model
         state.assign(state.variables(model), found["variables"])
-        state.set_random_state(found["random"])
-        draws.set_global_seed(found["global_seed"])
+        randomness.set_random_state(found["random"])
+        randomness.set_global_seed(found["global_seed"])
         model.best_epoch = found["best_epoch"]
         model.seconds_waiting.assign(found["seconds_waiting"])
         self.step, self.seconds = int(found["step"]), float(found["seconds"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -54,30 +53,3 @@ def are_finite(model: Any) -> bool:
         bool(np.isfinite(np.sum(value, dtype=np.float64)))
         for value in values(model.trainable_variables)
     )
-
-
-def random_state() -> dict[str, Any]:
-    """Return the state of the generators of Python and numpy as JSON types."""
-    version, words, gauss = random.getstate()
-    found = np.random.get_state(legacy=False)
-    key = found["state"]["key"].tolist()
-    return {
-        "python": [version, list(words), gauss],
-        "numpy": found | {"state": {"key": key, "pos": int(found["state"]["pos"])}},
-    }
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Set the generators of Python and numpy to what `random_state` returned.
-
-    Raises:
-        ZooError: it is not such a state.
-    """
-    try:
-        version, words, gauss = state["python"]
-        random.setstate((version, tuple(words), gauss))
-        key = np.array(state["numpy"]["state"]["key"], np.uint32)
-        inner = state["numpy"]["state"] | {"key": key}
-        np.random.set_state(state["numpy"] | {"state": inner})
-    except (ValueError, TypeError, KeyError) as error:
-        raise ZooError(f"a checkpoint's random state is damaged: {error}.") from error

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.training.checkpoints import folder as checkpoint
-from zoo.training.checkpoints.folder import Folder
+from zoo.training.checkpoints import files
+from zoo.training.checkpoints.files import CheckpointFiles
 
 
 def document(value: float = 1.0) -> dict:
@@ -34,16 +34,16 @@ def equal(left, right) -> bool:
 
 
 def test_what_is_read_is_what_was_written(tmp_path) -> None:
-    Folder(tmp_path / "checkpoints").save(5, document())
-    found, findings = Folder(tmp_path / "checkpoints").newest()
+    CheckpointFiles(tmp_path / "checkpoints").save(5, document())
+    found, findings = CheckpointFiles(tmp_path / "checkpoints").newest()
     assert equal(found, document())
     assert findings == []
 
 
-@pytest.mark.parametrize("name", sorted(checkpoint.DTYPES))
+@pytest.mark.parametrize("name", sorted(files.DTYPES))
 def test_every_type(name: str, tmp_path) -> None:
-    array = np.arange(4).astype(checkpoint.DTYPES[name])
-    folder = Folder(tmp_path)
+    array = np.arange(4).astype(files.DTYPES[name])
+    folder = CheckpointFiles(tmp_path)
     folder.save(1, {"a": [array]})
     (found,) = folder.load(1)["a"]
     assert found.dtype == array.dtype
@@ -51,7 +51,7 @@ def test_every_type(name: str, tmp_path) -> None:
 
 
 def test_the_two_newest_are_kept_and_one_of_a_step_is_replaced(tmp_path) -> None:
-    folder = Folder(tmp_path)
+    folder = CheckpointFiles(tmp_path)
     for step, value in ((1, 1.0), (9, 2.0), (10, 3.0), (10, 4.0)):
         folder.save(step, document(value))
     assert folder.steps() == [9, 10]
@@ -60,10 +60,10 @@ def test_the_two_newest_are_kept_and_one_of_a_step_is_replaced(tmp_path) -> None
 
 
 def test_arrays_that_are_the_same_list_are_linked(tmp_path) -> None:
-    folder, best = Folder(tmp_path), [np.ones(3)]
+    folder, best = CheckpointFiles(tmp_path), [np.ones(3)]
     for step in (1, 2):
         folder.save(step, {"best": best, "variables": [np.full(2, step)]})
-    again = Folder(tmp_path)  # as after an interruption
+    again = CheckpointFiles(tmp_path)  # as after an interruption
     found, _ = again.newest()
     again.save(3, found)
     inodes = {step: (tmp_path / str(step) / "best.bin").stat().st_ino for step in (2, 3)}
@@ -88,11 +88,11 @@ def damage_one_bit(path) -> None:
 @pytest.mark.parametrize("damage", [damage_nothing_left, damage_cut, damage_one_bit, os.unlink])
 @pytest.mark.parametrize("name", ["document.json", "variables.bin"])
 def test_a_damaged_one_is_passed_over(damage, name: str, tmp_path) -> None:
-    folder = Folder(tmp_path)
+    folder = CheckpointFiles(tmp_path)
     folder.save(1, document(1.0))
     folder.save(2, document(2.0))
     damage(tmp_path / "2" / name)
-    found, findings = Folder(tmp_path).newest()
+    found, findings = CheckpointFiles(tmp_path).newest()
     assert equal(found, document(1.0))
     (finding,) = findings
     assert finding.level == "warning"
@@ -101,18 +101,18 @@ def test_a_damaged_one_is_passed_over(damage, name: str, tmp_path) -> None:
 
 
 def test_when_all_are_damaged_there_is_none(tmp_path) -> None:
-    folder = Folder(tmp_path)
+    folder = CheckpointFiles(tmp_path)
     folder.save(1, document())
     damage_cut(tmp_path / "1" / "document.json")
-    assert Folder(tmp_path).newest()[0] is None
-    assert Folder(tmp_path / "nothing").newest() == (None, [])
+    assert CheckpointFiles(tmp_path).newest()[0] is None
+    assert CheckpointFiles(tmp_path / "nothing").newest() == (None, [])
 
 
 def forged(folder, content) -> None:
     """Write a document as an attacker would: with a right checksum."""
     text = content if isinstance(content, str) else json.dumps(content)
     folder.mkdir()
-    (folder / "document.json").write_text(json.dumps([checkpoint._digest(text), text]))
+    (folder / "document.json").write_text(json.dumps([files._digest(text), text]))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_hostile_document(content, message: str, tmp_path) -> None:
     forged(tmp_path / "1", content)
     (tmp_path / "1" / "a.bin").write_bytes(b"1234")
     with pytest.raises(ZooError, match=message):
-        Folder(tmp_path).load(1)
+        CheckpointFiles(tmp_path).load(1)
 
 
 def test_a_pickle_is_never_unpickled(tmp_path) -> None:
@@ -142,7 +142,7 @@ def test_a_pickle_is_never_unpickled(tmp_path) -> None:
             return os.mkdir, (str(tmp_path / "executed"),)
 
     content = pickle.dumps(Hostile())
-    folder = Folder(tmp_path)
+    folder = CheckpointFiles(tmp_path)
     folder.save(1, {"a": [np.zeros(4, "uint8")]})
     for name in ("document.json", "a.bin"):
         (tmp_path / "1" / name).write_bytes(content)
@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_leaves_the_older_ones(tmp_path) -> None:
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")
     try:
-        folder = Folder(tmp_path)
+        folder = CheckpointFiles(tmp_path)
         folder.save(1, document())
         with pytest.raises(ZooError, match="2: cannot be written: No space left"):
             folder.save(2, {"a": [np.zeros(10**6)]})
@@ -173,7 +173,7 @@ def test_a_disk_that_is_full_leaves_the_older_ones(tmp_path) -> None:
 def test_what_a_kill_left_is_removed_by_the_next_one(tmp_path) -> None:
     (tmp_path / ".7.part").mkdir()
     (tmp_path / ".7.part" / "variables.bin").write_bytes(b"half")
-    folder = Folder(tmp_path)
+    folder = CheckpointFiles(tmp_path)
     assert folder.steps() == []
     folder.save(8, document())
     assert [path.name for path in tmp_path.iterdir()] == ["8"]

@@ -5,7 +5,7 @@ import pytest
 from tensorflow.python.framework import config
 from training_parts import arrays, compiled
 
-from zoo.training.determinism import deterministic_ops
+from zoo.training.randomness import deterministic_ops
 
 X, Y = arrays(64)
 

@@ -36,7 +36,7 @@ DTYPES = {
 LARGEST_DOCUMENT = 64 * 2**20  # bytes; random states and histories take some ten thousand
 
 
-class Folder:
+class CheckpointFiles:
     """The checkpoints of a run.
 
     A list of arrays that is the very same object as in the checkpoint before is not written again:

@@ -6,13 +6,21 @@ ops without a seed take theirs from.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
+
+# Not public in TensorFlow 2.21, which can publicly be told to be deterministic, but not to stop.
+from tensorflow.python.framework import config
+
+from zoo.errors import ZooError
 
 # Between the seeds of two parts; Keras takes seeds modulo 2**31 - 2.
 APART = 1_000_003
@@ -59,3 +67,48 @@ def set_global_seed(state: list[int] | None) -> None:
         global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
     else:
         seed_generator.global_seed_generator().state.assign(state)
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of the generators of Python and numpy as JSON types."""
+    version, words, gauss = random.getstate()
+    found = np.random.get_state(legacy=False)
+    key = found["state"]["key"].tolist()
+    return {
+        "python": [version, list(words), gauss],
+        "numpy": found | {"state": {"key": key, "pos": int(found["state"]["pos"])}},
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Set the generators of Python and numpy to what `random_state` returned.
+
+    Raises:
+        ZooError: it is not such a state.
+    """
+    try:
+        version, words, gauss = state["python"]
+        random.setstate((version, tuple(words), gauss))
+        key = np.array(state["numpy"]["state"]["key"], np.uint32)
+        inner = state["numpy"]["state"] | {"key": key}
+        np.random.set_state(state["numpy"] | {"state": inner})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ZooError(f"a checkpoint's random state is damaged: {error}.") from error
+
+
+@contextmanager
+def deterministic_ops(wanted: bool) -> Iterator[None]:
+    """Run a block with deterministic ops if they are wanted; as before afterwards."""
+    if not wanted or are_deterministic():
+        yield
+        return
+    tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        config.disable_op_determinism()
+
+
+def are_deterministic() -> bool:
+    """Whether TensorFlow's ops are deterministic now."""
+    return bool(config.is_op_determinism_enabled())
