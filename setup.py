@@ -41,7 +41,7 @@ setup(
     ],
     package_dir={"zoo._presets": "presets"},
     package_data={
-        "zoo": ["py.typed"],
+        "zoo": ["py.typed", "__init__.pyi"],
         "": ["bundled/*", "bundled/*/*"],
         "zoo._presets": ["*.yaml"],
         **{f"zoo._presets.{model}": ["*.yaml"] for model in MODELS},

@@ -61,7 +61,7 @@ def measure(rounds: str = "7", steps: str = "60") -> Iterator[dict[str, Any]]:
 
 
 def _ours(model: str, **changes: Any) -> Any:
-    from zoo.compilation import compile_model
+    from zoo.builders import compile_model
     from zoo.models import MODELS
     from zoo.preset.loading import load_preset
 

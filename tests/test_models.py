@@ -393,21 +393,6 @@ def test_networks_run_on_another_backend(tmp_path):
         )
 
 
-@pytest.mark.parametrize(
-    ("word", "value", "message"),
-    [
-        ("include_top", False, r"zoo\.resnet has no 'include_top': .*get_layer\(\"logits\"\)"),
-        ("weights", "imagenet", "no pretrained weights"),
-        ("input_shape", (224, 224, 3), "give image_size=224"),
-        ("classes", 10, r"give num_classes\. Accepted: preset, image_size, num_classes"),
-        ("num_clases", 10, r"unknown argument of zoo\.resnet 'num_clases'.*mean 'num_classes'"),
-    ],
-)
-def test_words_of_other_libraries_are_explained(word, value, message) -> None:
-    with pytest.raises(ZooError, match=message):
-        zoo.resnet(**{word: value})
-
-
 def test_a_network_without_its_classifier() -> None:
     model = zoo.resnet("debug", image_size=16)
     features = keras.Model(model.input, model.get_layer("logits").input)

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from replica_parts import CASES, CLASSES, rows, small, trained
 
-from zoo.compilation import compile_model
+from zoo.builders import compile_model
 from zoo.distribute import strategy_for
 from zoo.preset.loading import load_preset
 from zoo.training.randomness import replica_seeds

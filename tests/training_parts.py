@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from zoo.compilation import compile_model
+from zoo.builders import compile_model
 from zoo.preset.loading import load_preset
 from zoo.training.model import TrainingModel
 

@@ -17,6 +17,8 @@ findings: list[zoo.Finding] = run.findings
 preset: zoo.Preset = zoo.load_preset("textcnn", "default", {"recipe.epochs": 3})
 model = zoo.textcnn(preset="default", vocabulary_size=1000, num_classes=3)
 model.fit([[1, 2]], [0])
+zoo.textcnn("kim2014", kernel_sizes=[2, 3], embedding="static", max_norm=None)
+zoo.resnet(depth=20, pixel_mean=(125.0, 123.0, 114.0), stem="cifar")
 tuner = zoo.hypermodel("textcnn", seed=1)
 try:
     zoo.train("textcnn")
@@ -26,5 +28,8 @@ except zoo.ZooError as error:
 print(zoo.nosuch)  # type: ignore[attr-defined]
 zoo.train("textcnn", devics="cpu")  # type: ignore[call-arg]
 zoo.textcnn(drop=0.5)  # type: ignore[call-arg]
+zoo.textcnn(embedding="frozen")  # type: ignore[arg-type]
+zoo.resnet(depth=19)  # type: ignore[arg-type]
+zoo.textcnn("default", 1000)  # type: ignore[call-arg]
 zoo.train("textcnn", seed="one")  # type: ignore[arg-type]
 print(run.nosuch)  # type: ignore[attr-defined]

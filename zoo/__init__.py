@@ -1,40 +1,18 @@
 """A Keras / TensorFlow model zoo with tuned defaults.
 
-Public names are loaded on first use (PEP 562), so that `import zoo` costs nothing.
+Public names are loaded on first use (PEP 562), so that `import zoo` costs nothing. What type
+checkers and editors see of them is in `__init__.pyi`.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from zoo.builders import fasttext as fasttext
-    from zoo.builders import lstm_lm as lstm_lm
-    from zoo.builders import rcnn as rcnn
-    from zoo.builders import resnet as resnet
-    from zoo.builders import textcnn as textcnn
-    from zoo.builders import textrnn as textrnn
-    from zoo.errors import ZooError as ZooError
-    from zoo.finding import Finding as Finding
-    from zoo.preset.loading import Preset as Preset
-    from zoo.preset.loading import explain as explain
-    from zoo.preset.loading import load_preset as load_preset
-    from zoo.preset.loading import presets as presets
-    from zoo.runs.run import Run as Run
-    from zoo.runs.run import load_run as load_run
-    from zoo.runs.train import train as train
-    from zoo.tuning.hypermodel import hypermodel as hypermodel
+from typing import Any
 
 __version__ = "0.1.0"
 
+# Beside them, each family that has a schema has a builder of its name.
 _HOMES = {
-    "textcnn": "zoo.builders",
-    "rcnn": "zoo.builders",
-    "textrnn": "zoo.builders",
-    "fasttext": "zoo.builders",
-    "lstm_lm": "zoo.builders",
-    "resnet": "zoo.builders",
     "ZooError": "zoo.errors",
     "Finding": "zoo.finding",
     "Preset": "zoo.preset.loading",
@@ -47,18 +25,26 @@ _HOMES = {
     "hypermodel": "zoo.tuning.hypermodel",
 }
 
-__all__ = sorted(_HOMES)
 
-
-if not TYPE_CHECKING:  # a type checker knows the names above, and no others
-
-    def __getattr__(name: str) -> Any:
-        if name in _HOMES:
-            value = getattr(importlib.import_module(_HOMES[name]), name)
-            globals()[name] = value
-            return value
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name == "__all__":
+        value = sorted([*_HOMES, *_schemas()])
+    elif not name.startswith("_") and name in _schemas():
+        value = importlib.import_module("zoo.builders").make_builder(_schemas()[name])
+    else:
         raise AttributeError(f"module 'zoo' has no attribute '{name}'")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *_HOMES, *_schemas()})
+
+
+def _schemas() -> dict[str, Any]:
+    """Return the schema of each family; pydantic is loaded for it, TensorFlow is not."""
+    schemas: dict[str, Any] = importlib.import_module("zoo.preset.schemas").architectures()
+    return schemas

@@ -21,6 +21,9 @@ class Block(BaseModel):
 class Architecture(Block):
     """The architecture block of one family of models: the arguments of its builder.
 
+    Fields and docstring are the signature and the docstring of that builder (`zoo.builders`).
+    Sections that a class has none of, such as Returns, are its base's; Args add up.
+
     Attributes:
         model: name of the family, of its file in `zoo.models`, and of its builder; empty for what
             several families share.

@@ -20,10 +20,48 @@ def _above_zero(colour: Colour) -> Colour:
 
 
 class ResNetArchitecture(Architecture):
-    """Residual network for images (He 2015), and the fast ones (depth 8 and 9).
+    """Residual network for images: ImageNet's, CIFAR's, and the fast ones.
 
-    `image_size` is an upper bound for a preset, and `num_classes`, `pixel_mean` and `pixel_std`
-    are what the data decide. `filters` null are those of the depth's paper.
+    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
+    most the preset's.
+
+    Args:
+        image_size: height and width of the images it is for, in pixels; it takes others, too.
+        num_classes: number of classes, at least 2.
+        pixel_mean: mean of red, green and blue over the training images, in [0, 255].
+        pixel_std: their standard deviations.
+        depth: 18, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench) or
+            9 (ResNet-9), the fast ones.
+        filters: of each stage; a preset's null is what the depth has in its paper.
+        variant: `b` (v1.5: a bottleneck's stride is in its 3 x 3), `c` (and a stem of three 3 x 3)
+            or `d` (and average pooling in the shortcuts).
+        stem: `imagenet` quarters height and width, `cifar` keeps them, `whitening` is a 2 x 2
+            convolution of fixed weights; `auto` is `cifar` below 64 pixels, else `imagenet`.
+        shortcut: where a block changes the shape, a 1 x 1 `projection`, or `padding` with zeros.
+        norm: `batch`, `group` (of 32 channels), `layer` or `none`.
+        norm_momentum: share of the old moving statistics of batch norm that a step keeps.
+        norm_epsilon: added to variances.
+        activation: of all layers but the last.
+        zero_gamma: whether each residual block starts as the identity (Goyal 2017).
+        squeeze_excitation: width of the excitation as a share of the filters; 0 is none.
+        stochastic_depth: fraction of examples that the last block is dropped in, in [0, 1).
+        dropout: fraction of the pooled features dropped, in [0, 1).
+        pooling: `average` or `max` over the last map.
+        head_std: the classifier's weights start normal with this deviation.
+        logit_scale: factor of the logits.
+        flip_average: whether, outside of training, logits are the mean of those of the image and
+            of its mirror image.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Example:
+        >>> zoo.resnet(preset="cifar-he2015")(keras.ops.ones((4, 32, 32, 3))).shape
+        TensorShape([4, 10])
+
+    Source: He 2015, https://arxiv.org/abs/1512.03385; He 2018, https://arxiv.org/abs/1812.01187
+        (variants); Jordan 2024, https://arxiv.org/abs/2404.00498 (depth 8).
     """
 
     model = "resnet"

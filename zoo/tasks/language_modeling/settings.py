@@ -11,11 +11,43 @@ from zoo.preset.recipe import Recipe as CommonRecipe
 
 
 class LSTMLMArchitecture(Architecture):
-    """LSTM language model (Zaremba 2014, Press and Wolf 2017, Merity 2017).
+    """LSTM language model with tied embeddings and the dropouts of the AWD-LSTM.
 
-    `vocabulary_size` is an upper bound for a preset: the corpus decides it. `projection_l2` null is
-    no layer between the last LSTM and the logits; `kernel_range` null is `1 / sqrt(hidden_dim)`;
-    `dropout_scale` multiplies the five dropouts.
+    Args:
+        vocabulary_size: number of token ids; a preset's is an upper bound, the corpus decides it.
+        embedding_dim: features of a token.
+        num_layers: number of stacked LSTMs.
+        hidden_dim: units of an LSTM; tied and without a projection, the last has `embedding_dim`.
+        tied: whether the output projection is the embedding table, transposed.
+        projection_l2: L2 factor (Keras': times the sum of squares) of a linear layer between the
+            last LSTM and the output projection; a preset's null is no such layer.
+        embedding_range: tables start uniform in [-range, range].
+        kernel_range: kernels start uniform in [-range, range]; a preset's null is
+            `1 / sqrt(hidden_dim)`.
+        forget_bias: start of the forget gates' biases.
+        embedding_dropout: fraction of the vocabulary's words dropped, all their features, in
+            [0, 1).
+        input_dropout: fraction of features dropped before the first LSTM, in [0, 1).
+        hidden_dropout: fraction dropped between LSTMs, in [0, 1).
+        output_dropout: fraction dropped after the last, in [0, 1).
+        weight_dropout: fraction of the recurrent kernels' weights dropped, in [0, 1).
+        locked_dropout: whether a mask is the same at all steps of a window, or drawn at each.
+        dropout_scale: factor of the five rates.
+        activation_penalty: factor of the last output's mean square in the loss (AR).
+        change_penalty: factor of the mean square of its change in time in the loss (TAR).
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, time, vocabulary_size)` logits of the token after each. Its `fit` applies the
+        preset's recipe; `zoo.tasks.language_modeling.model.LanguageModel` says how a batch carries
+        its state.
+
+    Example:
+        >>> zoo.lstm_lm(vocabulary_size=50)(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 16, 50])
+
+    Source: Zaremba 2014, https://arxiv.org/abs/1409.2329; Press and Wolf 2017,
+        https://arxiv.org/abs/1608.05859; Merity 2017, https://arxiv.org/abs/1708.02182.
     """
 
     model = "lstm_lm"

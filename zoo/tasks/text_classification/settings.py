@@ -15,9 +15,23 @@ Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
 class TextArchitecture(Architecture):
     """What every text classifier has.
 
-    `vocabulary_size` and `num_classes` are upper bounds for a preset: the data decides them.
-    `embedding` says what training does with the word vectors (Kim 2014, section 3):
-    `non-static` trains them, `static` leaves them, `multichannel` has one table of each kind.
+    `vocabulary_size` and `num_classes` are upper bounds for a preset: the data decide them.
+
+    Args:
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
+            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of a token vector's features dropped, the same features over a
+            text, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
     """
 
     task = "text-classification"
@@ -33,10 +47,27 @@ class TextArchitecture(Architecture):
 
 
 class TextCNNArchitecture(TextArchitecture):
-    """Convolutional classifier (Kim 2014), with an optional linear path over hashed n-grams.
+    """Convolutional text classifier: parallel n-gram filters, maximum over time.
 
-    `ngram_share` is the linear path's share of the sum of logits, `path_dropout` the fraction of
-    examples that, in training, see the filters alone, and as many the n-grams alone.
+    Args:
+        kernel_sizes: n-gram widths in tokens, one convolution each.
+        filters: features of each convolution.
+        activation: of the convolutions.
+        kernel_range: convolutions start uniform in [-range, range]; a preset's null is Glorot
+            uniform.
+        max_norm: largest norm of each class's output weights; a preset's null is no limit.
+        ngram_sizes: n-gram widths of a linear path beside the convolutions, () for none.
+        ngram_buckets: rows of its hash table, 0 for none.
+        ngram_dropout: fraction of n-grams dropped, in [0, 1).
+        ngram_share: weight of the linear path in the sum of logits, in [0, 1]; 0.5 is a plain sum.
+        path_dropout: fraction of training examples that see the filters alone, and as many the
+            n-grams alone, in [0, 0.5).
+
+    Example:
+        >>> zoo.textcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Kim 2014, https://arxiv.org/abs/1408.5882.
     """
 
     model = "textcnn"
@@ -60,7 +91,20 @@ class TextCNNArchitecture(TextArchitecture):
 
 
 class RCNNArchitecture(TextArchitecture):
-    """Recurrent convolutional classifier (Lai 2015)."""
+    """Recurrent convolutional classifier: left context, word, right context, maximum over time.
+
+    Args:
+        cell: recurrent cell of the contexts; `simple` is the paper's.
+        context_dim: features of the left and of the right context.
+        hidden_dim: features of the latent semantic vector of a token.
+        activation: of that vector, after the maximum over time.
+
+    Example:
+        >>> zoo.rcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Lai 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9513.
+    """
 
     model = "rcnn"
 
@@ -71,7 +115,20 @@ class RCNNArchitecture(TextArchitecture):
 
 
 class TextRNNArchitecture(TextArchitecture):
-    """Bidirectional LSTM classifier."""
+    """Bidirectional LSTM classifier with maximum, last-state or attention pooling.
+
+    Args:
+        num_layers: stacked bidirectional LSTMs, with `dropout` between them.
+        hidden_dim: units of each direction.
+        pooling: `max` over time, `last` state of each direction, or `attention` (Zhou 2016).
+        head_dim: units of a ReLU layer before the logits, 0 for none.
+
+    Example:
+        >>> zoo.textrnn(preset="attention")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Zhou 2016, https://aclanthology.org/P16-2034, for the attention.
+    """
 
     model = "textrnn"
 
@@ -82,7 +139,19 @@ class TextRNNArchitecture(TextArchitecture):
 
 
 class FastTextArchitecture(TextArchitecture):
-    """Mean of hashed n-gram vectors (Joulin 2016)."""
+    """Mean of token and hashed n-gram vectors, then a linear layer.
+
+    Args:
+        ngram_sizes: widths of the hashed n-grams, such as (2, 3); () for none.
+        ngram_buckets: rows of their hash table, 0 for none.
+        hidden_dim: units of a ReLU layer before the logits, 0 for none.
+
+    Example:
+        >>> zoo.fasttext(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Joulin 2016, https://arxiv.org/abs/1607.01759.
+    """
 
     model = "fasttext"
 

@@ -1,0 +1,371 @@
+"""The public names of the zoo; written by `python tests/write_stub.py`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from zoo.errors import ZooError as ZooError
+from zoo.finding import Finding as Finding
+from zoo.preset.loading import Preset as Preset
+from zoo.preset.loading import explain as explain
+from zoo.preset.loading import load_preset as load_preset
+from zoo.preset.loading import presets as presets
+from zoo.runs.run import Run as Run
+from zoo.runs.run import load_run as load_run
+from zoo.runs.train import train as train
+from zoo.training.model import TrainingModel
+from zoo.tuning.hypermodel import hypermodel as hypermodel
+
+__version__: str
+
+def textcnn(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: Literal["non-static", "static", "multichannel"] | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    kernel_sizes: Sequence[int] | None = None,
+    filters: int | None = None,
+    activation: Literal["relu", "tanh", "gelu", "silu", "linear"] | None = None,
+    kernel_range: float | None = None,
+    max_norm: float | None = None,
+    ngram_sizes: Sequence[int] | None = None,
+    ngram_buckets: int | None = None,
+    ngram_dropout: float | None = None,
+    ngram_share: float | None = None,
+    path_dropout: float | None = None,
+) -> TrainingModel:
+    """Convolutional text classifier: parallel n-gram filters, maximum over time.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
+            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of a token vector's features dropped, the same features over a
+            text, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+        kernel_sizes: n-gram widths in tokens, one convolution each.
+        filters: features of each convolution.
+        activation: of the convolutions.
+        kernel_range: convolutions start uniform in [-range, range]; a preset's null is Glorot
+            uniform.
+        max_norm: largest norm of each class's output weights; a preset's null is no limit.
+        ngram_sizes: n-gram widths of a linear path beside the convolutions, () for none.
+        ngram_buckets: rows of its hash table, 0 for none.
+        ngram_dropout: fraction of n-grams dropped, in [0, 1).
+        ngram_share: weight of the linear path in the sum of logits, in [0, 1]; 0.5 is a plain sum.
+        path_dropout: fraction of training examples that see the filters alone, and as many the
+            n-grams alone, in [0, 0.5).
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.textcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Kim 2014, https://arxiv.org/abs/1408.5882.
+    """
+
+def rcnn(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: Literal["non-static", "static", "multichannel"] | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    cell: Literal["simple", "lstm", "gru"] | None = None,
+    context_dim: int | None = None,
+    hidden_dim: int | None = None,
+    activation: Literal["relu", "tanh", "gelu", "silu", "linear"] | None = None,
+) -> TrainingModel:
+    """Recurrent convolutional classifier: left context, word, right context, maximum over time.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
+            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of a token vector's features dropped, the same features over a
+            text, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+        cell: recurrent cell of the contexts; `simple` is the paper's.
+        context_dim: features of the left and of the right context.
+        hidden_dim: features of the latent semantic vector of a token.
+        activation: of that vector, after the maximum over time.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.rcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Lai 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9513.
+    """
+
+def textrnn(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: Literal["non-static", "static", "multichannel"] | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    num_layers: int | None = None,
+    hidden_dim: int | None = None,
+    pooling: Literal["max", "last", "attention"] | None = None,
+    head_dim: int | None = None,
+) -> TrainingModel:
+    """Bidirectional LSTM classifier with maximum, last-state or attention pooling.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
+            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of a token vector's features dropped, the same features over a
+            text, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+        num_layers: stacked bidirectional LSTMs, with `dropout` between them.
+        hidden_dim: units of each direction.
+        pooling: `max` over time, `last` state of each direction, or `attention` (Zhou 2016).
+        head_dim: units of a ReLU layer before the logits, 0 for none.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.textrnn(preset="attention")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Zhou 2016, https://aclanthology.org/P16-2034, for the attention.
+    """
+
+def fasttext(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    embedding_dim: int | None = None,
+    embedding: Literal["non-static", "static", "multichannel"] | None = None,
+    embedding_range: float | None = None,
+    embedding_dropout: float | None = None,
+    word_dropout: float | None = None,
+    dropout: float | None = None,
+    ngram_sizes: Sequence[int] | None = None,
+    ngram_buckets: int | None = None,
+    hidden_dim: int | None = None,
+) -> TrainingModel:
+    """Mean of token and hashed n-gram vectors, then a linear layer.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        embedding_dim: features of a token.
+        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
+            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of a token vector's features dropped, the same features over a
+            text, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+        ngram_sizes: widths of the hashed n-grams, such as (2, 3); () for none.
+        ngram_buckets: rows of their hash table, 0 for none.
+        hidden_dim: units of a ReLU layer before the logits, 0 for none.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.fasttext(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Joulin 2016, https://arxiv.org/abs/1607.01759.
+    """
+
+def lstm_lm(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    embedding_dim: int | None = None,
+    num_layers: int | None = None,
+    hidden_dim: int | None = None,
+    tied: bool | None = None,
+    projection_l2: float | None = None,
+    embedding_range: float | None = None,
+    kernel_range: float | None = None,
+    forget_bias: float | None = None,
+    embedding_dropout: float | None = None,
+    input_dropout: float | None = None,
+    hidden_dropout: float | None = None,
+    output_dropout: float | None = None,
+    weight_dropout: float | None = None,
+    locked_dropout: bool | None = None,
+    dropout_scale: float | None = None,
+    activation_penalty: float | None = None,
+    change_penalty: float | None = None,
+) -> TrainingModel:
+    """LSTM language model with tied embeddings and the dropouts of the AWD-LSTM.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; a preset's is an upper bound, the corpus decides it.
+        embedding_dim: features of a token.
+        num_layers: number of stacked LSTMs.
+        hidden_dim: units of an LSTM; tied and without a projection, the last has `embedding_dim`.
+        tied: whether the output projection is the embedding table, transposed.
+        projection_l2: L2 factor (Keras': times the sum of squares) of a linear layer between the
+            last LSTM and the output projection; a preset's null is no such layer.
+        embedding_range: tables start uniform in [-range, range].
+        kernel_range: kernels start uniform in [-range, range]; a preset's null is
+            `1 / sqrt(hidden_dim)`.
+        forget_bias: start of the forget gates' biases.
+        embedding_dropout: fraction of the vocabulary's words dropped, all their features, in
+            [0, 1).
+        input_dropout: fraction of features dropped before the first LSTM, in [0, 1).
+        hidden_dropout: fraction dropped between LSTMs, in [0, 1).
+        output_dropout: fraction dropped after the last, in [0, 1).
+        weight_dropout: fraction of the recurrent kernels' weights dropped, in [0, 1).
+        locked_dropout: whether a mask is the same at all steps of a window, or drawn at each.
+        dropout_scale: factor of the five rates.
+        activation_penalty: factor of the last output's mean square in the loss (AR).
+        change_penalty: factor of the mean square of its change in time in the loss (TAR).
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, time, vocabulary_size)` logits of the token after each. Its `fit` applies the
+        preset's recipe; `zoo.tasks.language_modeling.model.LanguageModel` says how a batch carries
+        its state.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.lstm_lm(vocabulary_size=50)(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 16, 50])
+
+    Source: Zaremba 2014, https://arxiv.org/abs/1409.2329; Press and Wolf 2017,
+        https://arxiv.org/abs/1608.05859; Merity 2017, https://arxiv.org/abs/1708.02182.
+    """
+
+def resnet(
+    preset: str | Path = "default",
+    *,
+    image_size: int | None = None,
+    num_classes: int | None = None,
+    pixel_mean: Sequence[float] | None = None,
+    pixel_std: Sequence[float] | None = None,
+    depth: Literal[8, 9, 18, 20, 32, 34, 44, 50, 56, 101, 110, 152] | None = None,
+    filters: Sequence[int] | None = None,
+    variant: Literal["b", "c", "d"] | None = None,
+    stem: Literal["auto", "imagenet", "cifar", "whitening"] | None = None,
+    shortcut: Literal["projection", "padding"] | None = None,
+    norm: Literal["batch", "group", "layer", "none"] | None = None,
+    norm_momentum: float | None = None,
+    norm_epsilon: float | None = None,
+    activation: Literal["relu", "prelu", "swish", "gelu"] | None = None,
+    zero_gamma: bool | None = None,
+    squeeze_excitation: float | None = None,
+    stochastic_depth: float | None = None,
+    dropout: float | None = None,
+    pooling: Literal["average", "max"] | None = None,
+    head_std: float | None = None,
+    logit_scale: float | None = None,
+    flip_average: bool | None = None,
+) -> TrainingModel:
+    """Residual network for images: ImageNet's, CIFAR's, and the fast ones.
+
+    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
+    most the preset's.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        image_size: height and width of the images it is for, in pixels; it takes others, too.
+        num_classes: number of classes, at least 2.
+        pixel_mean: mean of red, green and blue over the training images, in [0, 255].
+        pixel_std: their standard deviations.
+        depth: 18, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench) or
+            9 (ResNet-9), the fast ones.
+        filters: of each stage; a preset's null is what the depth has in its paper.
+        variant: `b` (v1.5: a bottleneck's stride is in its 3 x 3), `c` (and a stem of three 3 x 3)
+            or `d` (and average pooling in the shortcuts).
+        stem: `imagenet` quarters height and width, `cifar` keeps them, `whitening` is a 2 x 2
+            convolution of fixed weights; `auto` is `cifar` below 64 pixels, else `imagenet`.
+        shortcut: where a block changes the shape, a 1 x 1 `projection`, or `padding` with zeros.
+        norm: `batch`, `group` (of 32 channels), `layer` or `none`.
+        norm_momentum: share of the old moving statistics of batch norm that a step keeps.
+        norm_epsilon: added to variances.
+        activation: of all layers but the last.
+        zero_gamma: whether each residual block starts as the identity (Goyal 2017).
+        squeeze_excitation: width of the excitation as a share of the filters; 0 is none.
+        stochastic_depth: fraction of examples that the last block is dropped in, in [0, 1).
+        dropout: fraction of the pooled features dropped, in [0, 1).
+        pooling: `average` or `max` over the last map.
+        head_std: the classifier's weights start normal with this deviation.
+        logit_scale: factor of the logits.
+        flip_average: whether, outside of training, logits are the mean of those of the image and
+            of its mirror image.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.resnet(preset="cifar-he2015")(keras.ops.ones((4, 32, 32, 3))).shape
+        TensorShape([4, 10])
+
+    Source: He 2015, https://arxiv.org/abs/1512.03385; He 2018, https://arxiv.org/abs/1812.01187
+        (variants); Jordan 2024, https://arxiv.org/abs/2404.00498 (depth 8).
+    """
