@@ -11,7 +11,7 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo import ZooError
-from zoo.data.columns import Look, look_at, numbers_rows, quoted
+from zoo.data.columns import ColumnRequest, ColumnSummary, is_row_number, quoted, summarize
 from zoo.data.tables import read_rows
 
 ROWS = [(str(n), *row) for n, row in enumerate(sentences(60))]
@@ -41,7 +41,7 @@ def write_table(path, names, rows):
      ("paid", False), ("valid", False), ("AID", False), ("score", False)],
 )  # fmt: skip
 def test_names_that_number_the_rows(name, expected) -> None:
-    assert numbers_rows(name) is expected
+    assert is_row_number(name) is expected
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_names_that_number_the_rows(name, expected) -> None:
      ([True, False], "flag"), ([1, 0], "flag"), ([], "text"), ([["a"], "b"], "nested")],
 )  # fmt: skip
 def test_what_values_are(values, expected) -> None:
-    assert look_at("x", values).kind == expected
-    assert look_at("x", [{"a": 1}, {"b": 1}]) == Look("nested", fields=("a", "b"))
-    assert look_at("pos", ["neg", "pos"]).holds_name
+    assert summarize("x", values).kind == expected
+    assert summarize("x", [{"a": 1}, {"b": 1}]) == ColumnSummary("nested", fields=("a", "b"))
+    assert summarize("pos", ["neg", "pos"]).holds_name
 
 
 def test_a_message_holds_some_names_only() -> None:
@@ -83,7 +83,7 @@ def test_what_numbers_the_rows_is_neither_label_nor_text(ending, zoo_command, tm
     assert "which column is the label" in ended.stderr
     assert "('id' numbers the rows.)" in ended.stderr
     three = write_table(tmp_path / f"b{ending}", ["id", "essay", "label"], ROWS)
-    assert next(read_rows(three)).texts[0] == ROWS[0][1]
+    assert next(read_rows(three)).inputs[0] == ROWS[0][1]
     alone = write_table(tmp_path / f"c{ending}", ["id", "label"], [(n, x) for n, _, x in ROWS])
     assert "which column is the text" in zoo_command("data", alone, code=1).stderr
     number = write_table(tmp_path / f"d{ending}", ["x", "label"], [(9, x) for _, _, x in ROWS])
@@ -126,7 +126,7 @@ def test_a_header_of_any_length(zoo_command, tmp_path) -> None:
     assert path.read_text().index("\n") > 1 << 16
     # Five thousand columns of numbers, and one of texts.
     found = next(read_rows(path))
-    assert (found.texts[0], found.labels[0]) == ROWS[0][1:]
+    assert (found.inputs[0], found.labels[0]) == ROWS[0][1:]
     ended = zoo_command("data", path, "--text", "txt", code=1)
     assert "and 4,982 more" in ended.stderr
     assert len(ended.stderr) < 2000
@@ -134,9 +134,9 @@ def test_a_header_of_any_length(zoo_command, tmp_path) -> None:
 
 def test_blanks_in_a_header(tmp_path) -> None:
     (tmp_path / "a.csv").write_text("id, text, label\n1, a film, x\n")
-    for arguments in ({}, {"text": "text", "label": "label"}):
-        found = next(read_rows(tmp_path / "a.csv", **arguments))
-        assert (found.texts, found.labels) == ([" a film"], ["x"])
+    for arguments in ({}, {"inputs": "text", "label": "label"}):
+        found = next(read_rows(tmp_path / "a.csv", ColumnRequest(**arguments)))
+        assert (found.inputs, found.labels) == ([" a film"], ["x"])
 
 
 def test_names_of_files_in_any_case_and_in_no_encoding(zoo_command, trained, tmp_path) -> None:
@@ -189,7 +189,7 @@ def test_rows_with_keys_of_their_own(tmp_path) -> None:
     ]
     started = time.perf_counter()
     found = next(read_rows(write_json(tmp_path / "a.jsonl", documents)))
-    assert found.texts == [row[1] for row in ROWS]
+    assert found.inputs == [row[1] for row in ROWS]
     assert time.perf_counter() - started < 3
 
 

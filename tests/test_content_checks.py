@@ -7,7 +7,7 @@ import pytest
 from conftest import sentences, write_csv
 from PIL import Image
 
-from zoo.data.columns import are_measured
+from zoo.data.columns import are_real_numbers
 from zoo.data.content_checks import several_labels
 from zoo.data.rows import Rows
 from zoo.data.store import Store
@@ -62,9 +62,9 @@ def test_joined_labels_are_told_of_texts_and_images(zoo_command, tmp_path) -> No
 
 
 def test_numbers_are_no_classes(zoo_command, tmp_path) -> None:
-    assert are_measured(["0.5", "1", "-2e-1"])
-    assert not are_measured(["1", "2.0"]) and not are_measured(["1.5", "a"])
-    assert not are_measured(["nan", "0.5"]) and not are_measured(["inf", "0.5"])
+    assert are_real_numbers(["0.5", "1", "-2e-1"])
+    assert not are_real_numbers(["1", "2.0"]) and not are_real_numbers(["1.5", "a"])
+    assert not are_real_numbers(["nan", "0.5"]) and not are_real_numbers(["inf", "0.5"])
     rows = [(text, f"{n / 7:.3f}") for n, (text, _) in enumerate(ROWS)]
     ended = zoo_command("data", write_csv(tmp_path / "a.csv", rows), code=1)
     assert "regression is not supported" in ended.stderr

@@ -39,11 +39,11 @@ def test_quotation_marks_after_backslashes(field, lost, tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"text,label\n{field},x\nplain,y\n")
     rows = next(read_rows(path))
-    assert rows.noted == ({"backslashes": [1]} if lost else {})
+    assert rows.suspect == ({"backslashes": [1]} if lost else {})
     if lost and "," not in field:
         with path.open(newline="") as file:
             meant = list(csv.reader(file, escapechar="\\"))[1][0]
-        assert rows.texts[0] != meant
+        assert rows.inputs[0] != meant
 
 
 def test_escaped_quotation_marks_are_told(zoo_command, tmp_path) -> None:
@@ -83,7 +83,7 @@ def test_a_document_of_five_megabytes(zoo_command, trained, tmp_path) -> None:
     rows = [*ROWS, (document, "good"), *ROWS[:5]]
     path = write_csv(tmp_path / "a.csv", rows)
     parts = list(read_rows(path))
-    assert [text for part in parts for text in part.texts] == [text for text, _ in rows]
+    assert [text for part in parts for text in part.inputs] == [text for text, _ in rows]
     assert [part.first for part in parts][-1] > 1
     assert json.loads(zoo_command("data", path, "--json", code=0).stdout)["rows"] == 66
     ended = zoo_command("predict", trained.path, path, code=0)

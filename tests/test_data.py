@@ -193,7 +193,7 @@ def test_texts_keep_their_labels_through_sorting_and_shuffling(tmp_path) -> None
 
 def test_batches_hold_what_the_tokenizer_says(tmp_path) -> None:
     with load(write_csv(tmp_path / "a.csv", sentences(60))) as data:
-        expected = data.tokenizer(data.train.texts(range(len(data.train)))).to_list()
+        expected = data.tokenizer(data.train.inputs(range(len(data.train)))).to_list()
         found = [
             [token for token in row if token]
             for ids, _ in data.dataset("train")
@@ -209,7 +209,7 @@ def test_blocks_of_long_texts_are_smaller(block_bytes, tmp_path, monkeypatch) ->
         batches = list(data.dataset("train"))
         assert len(batches) == -(-len(data.train) // 8) == 25
         assert sum(len(labels) for _, labels in batches) == len(data.train) == 198
-        expected = data.tokenizer(data.train.texts(range(198))).to_list()
+        expected = data.tokenizer(data.train.inputs(range(198))).to_list()
         found = [[t for t in row if t] for ids, _ in batches for row in ids.numpy().tolist()]
         assert sorted(found) == sorted(expected)
 
@@ -349,7 +349,7 @@ def test_half_a_surrogate_pair_is_replaced_and_reported(tmp_path) -> None:
     with load((list(texts), list(labels))) as data:
         assert finding(data, "half a surrogate pair").evidence["rows"] == [41]
         assert data.classes == ["a", "a\ufffd", "b"]
-        assert list(data.train.store.iter_texts(np.array([40]))) == ["cut \ufffd"]
+        assert list(data.train.store.iter_inputs(np.array([40]))) == ["cut \ufffd"]
 
 
 def test_class_order_is_reported(tmp_path) -> None:
@@ -397,14 +397,14 @@ def test_a_store_gives_back_what_it_was_given() -> None:
     store = Store(
         [Rows("a.csv", 1, texts[:2], ["p", None]), Rows("b.csv", 7, texts[2:], ["q", "p"])]
     )
-    assert list(store.iter_texts(np.arange(4))) == texts
-    assert [text.decode() for text in store.raw(np.array([3, 0]))] == [texts[3], texts[0]]
+    assert list(store.iter_inputs(np.arange(4))) == texts
+    assert [text.decode() for text in store.raw_inputs(np.array([3, 0]))] == [texts[3], texts[0]]
     assert store.labels.tolist() == [0, -1, 1, 0]
-    assert [store.place(row) for row in range(4)] == [
+    assert [store.origin(row) for row in range(4)] == [
         ("a.csv", 1), ("a.csv", 2), ("b.csv", 7), ("b.csv", 8),
     ]  # fmt: skip
-    assert "a.csv: row 2, b.csv: row 7" in store.named(np.array([1, 2]))
-    assert store.size(np.arange(4)).tolist() == [len(text.encode()) for text in texts]
+    assert "a.csv: row 2, b.csv: row 7" in store.describe(np.array([1, 2]))
+    assert store.sizes(np.arange(4)).tolist() == [len(text.encode()) for text in texts]
     store.close()
 
 
@@ -429,7 +429,7 @@ def test_a_split_for_scoring(tmp_path) -> None:
     path = write_csv(tmp_path / "a.csv", sentences(10))
     with load_split(path, classes=["bad", "good"]) as split:
         assert split.labels.tolist() == [1, 0] * 5
-        assert list(split.iter_texts()) == [text for text, _ in sentences(10)]
+        assert list(split.iter_inputs()) == [text for text, _ in sentences(10)]
         assert split.row_number(3) == 4
     assert len(list(read_rows(path))) == 1
     with pytest.raises(ZooError, match="'bad'"):

@@ -18,6 +18,7 @@ from conftest import sentences, write_csv
 import zoo
 from zoo import ZooError
 from zoo.data import csvfile, jsonfile
+from zoo.data.columns import ColumnRequest
 from zoo.data.rows import Rows
 from zoo.data.store import Store
 from zoo.data.tables import read_rows, read_texts
@@ -31,7 +32,7 @@ def load(source, **arguments):
 
 
 def read(source, **arguments):
-    return [text for rows in read_rows(source, **arguments) for text in rows.texts]
+    return [text for rows in read_rows(source, ColumnRequest(**arguments)) for text in rows.inputs]
 
 
 # --- columns
@@ -48,8 +49,8 @@ def read(source, **arguments):
         ("A film that nobody has to see more than once,bad,x", {}, "looks like data"),
         ("a,b,c", {}, "which column is the text.*'a', 'b', 'c'.*--text"),
         ("text,label", {"label": "labl"}, "no column 'labl'. Did you mean 'label'"),
-        ("text,label", {"text": "text,body"}, "no column 'body'"),
-        ("text,label", {"text": "text", "label": "text"}, "both text and label"),
+        ("text,label", {"inputs": "text,body"}, "no column 'body'"),
+        ("text,label", {"inputs": "text", "label": "text"}, "both text and label"),
         ("text,label,label", {}, "names 'label' twice"),
     ],
 )
@@ -287,9 +288,9 @@ def test_the_rows_have_no_name_on_the_disk(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Store([Rows("a.csv", 1, ["a", "b"], ["x", "y"])]) as store:
         assert list(tmp_path.iterdir()) == []  # so that even a killed process leaves nothing
-        assert store.raw(np.array([1])) == [b"b"]
+        assert store.raw_inputs(np.array([1])) == [b"b"]
     with pytest.raises(ValueError, match="closed"):
-        store.raw(np.array([1]))
+        store.raw_inputs(np.array([1]))
 
 
 # --- hostile files: nothing is ever unpickled

@@ -29,7 +29,7 @@ def ids(data):
 
 
 def expected(data, positions) -> list[list[int]]:
-    rows = data.tokenizer(data.train.texts(positions)).to_list()
+    rows = data.tokenizer(data.train.inputs(positions)).to_list()
     return [row[:LENGTH] for row in rows]
 
 

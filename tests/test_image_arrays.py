@@ -125,7 +125,7 @@ def test_the_class_names_of_keras_datasets(tmp_path, mode):
         texts, settings=load_preset("textcnn", "default").data, vocabulary_size=50
     ) as data:
         assert data.classes == ["blue", "red"]
-        text, label = data.train.texts([0])[0], data.train.labels[0]
+        text, label = data.train.inputs([0])[0], data.train.labels[0]
         assert text.startswith(data.classes[label])
 
 

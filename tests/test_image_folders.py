@@ -125,7 +125,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
         for number, name in enumerate(names):
             write_folder(tmp_path / name, 2, first=10 * number)
         with load_labelled_images(tmp_path, classes=["blue", "red"]).split as split:
-            return {Path(text).parent.parent.name for text in split.texts(range(len(split)))}
+            return {Path(text).parent.parent.name for text in split.inputs(range(len(split)))}
 
     assert scored("test") == {"test"}
     assert scored("val") == {"test"}

@@ -51,8 +51,8 @@ def test_a_column_gives_the_parts(tmp_path, name) -> None:
         )
         assert "columns not read" not in said(data)
         assert not any("heldout" in piece for piece in data.tokenizer.pieces())
-        assert all("heldoutdev" in text for text in data.validation.iter_texts())
-        assert all("heldouttest" in text for text in data.test.iter_texts())
+        assert all("heldoutdev" in text for text in data.validation.iter_inputs())
+        assert all("heldouttest" in text for text in data.test.iter_inputs())
 
 
 def as_json(path, rows):
@@ -77,7 +77,7 @@ def test_every_table_has_them(tmp_path, written) -> None:
     rows = with_parts(sentences(100), PARTS)
     with load(written(tmp_path / "a", rows)) as data:
         assert [len(part) for part in (data.train, data.validation, data.test)] == [60, 20, 20]
-        assert all("heldouttest" in text for text in data.test.iter_texts())
+        assert all("heldouttest" in text for text in data.test.iter_inputs())
 
 
 def test_the_rest_of_the_training_part_validates(tmp_path) -> None:

@@ -18,7 +18,8 @@ from conftest import write_csv
 
 from zoo import ZooError
 from zoo.data import csvfile
-from zoo.data.rows import ColumnRequest, choose_columns, label_text
+from zoo.data.columns import ColumnRequest, choose_columns
+from zoo.data.rows import to_label
 from zoo.data.tables import read_rows, read_texts
 
 ROWS = [("None", "a"), ('say "hi", then\nleave', "b"), ("NA", "a"), ("naïve 中文 \U0001f600", "b")]
@@ -27,8 +28,8 @@ ROWS = [("None", "a"), ('say "hi", then\nleave', "b"), ("NA", "a"), ("naïve 中
 def found(source, **arguments):
     rows = [
         pair
-        for part in read_rows(source, **arguments)
-        for pair in zip(part.texts, part.labels, strict=True)
+        for part in read_rows(source, ColumnRequest(**arguments))
+        for pair in zip(part.inputs, part.labels, strict=True)
     ]
     return rows
 
@@ -142,7 +143,7 @@ def test_a_pattern_of_files(tmp_path, monkeypatch) -> None:
 def test_a_column_name_with_a_comma(tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('"title, body",label\none,a\n')
-    assert found(path, text="title, body") == [("one", "a")]
+    assert found(path, inputs="title, body") == [("one", "a")]
 
 
 def test_old_line_ends(tmp_path) -> None:
@@ -187,13 +188,16 @@ def test_blocks_are_numbered_on(tmp_path, monkeypatch) -> None:
     parts = list(read_rows(path))
     assert len(parts) > 3
     for part in parts:
-        assert part.texts[0].startswith(f"row {part.first - 1} ")
+        assert part.inputs[0].startswith(f"row {part.first - 1} ")
 
 
 def test_text_columns_are_joined_and_labels_chosen(tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("title,body,stars\nGood,very good,5\nBad,,1\n")
-    assert found(path, text="title,body", label="stars") == [("Good very good", "5"), ("Bad", "1")]
+    assert found(path, inputs="title,body", label="stars") == [
+        ("Good very good", "5"),
+        ("Bad", "1"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +210,7 @@ def test_text_columns_are_joined_and_labels_chosen(tmp_path) -> None:
 )
 def test_columns_found_by_name(names, expected) -> None:
     columns = choose_columns("a.csv", names, ColumnRequest())
-    assert (columns.texts, columns.label) == expected
+    assert (columns.inputs, columns.label) == expected
 
 
 def test_columns_that_cannot_be_told_are_asked_for() -> None:
@@ -224,7 +228,7 @@ def test_columns_that_cannot_be_told_are_asked_for() -> None:
      (b"x", "x"), (np.int64(4), "4"), (True, "True")],
 )  # fmt: skip
 def test_labels_as_text(value, expected) -> None:
-    assert label_text(value) == expected
+    assert to_label(value) == expected
 
 
 @pytest.mark.parametrize(

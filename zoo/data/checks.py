@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.columns import Columns, quoted
 from zoo.data.csvfaults import DOUBLED
 from zoo.data.labels import looks_like
-from zoo.data.rows import Columns, Rows, quoted
+from zoo.data.rows import Rows
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.finding import Finding
 
@@ -17,7 +18,7 @@ PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99}
 MUCH_CUT = 0.1  # share of cut texts from which it is worth a warning
 FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 
-# What `Rows.noted` says of a text, and what to do about it.
+# What `Rows.suspect` says of a text, and what to do about it.
 NOTED = {
     "swallowed": (
         "{count} hold{s} whole rows of the file inside the text",
@@ -43,16 +44,16 @@ def reading(store: Store, trained: Columns | None = None) -> list[Finding]:
         trained: the columns of the run that it is scored with, if any.
     """
     hint = "" if trained else "Several text columns are joined with --text title,body."
-    found = columns_read(store.place(0)[0], store.columns, trained=trained, hint=hint)
+    found = columns_read(store.file, store.columns, trained=trained, hint=hint)
     found += store.findings
-    for noted, rows in store.noted.items():
+    for noted, rows in store.suspect.items():
         found.append(_on_rows("warning", store, rows, *NOTED[noted]))
-    if store.mended:
+    if store.surrogates:
         found.append(
             _on_rows(
                 "warning",
                 store,
-                store.mended,
+                store.surrogates,
                 "{count} held half a surrogate pair, read as U+FFFD",
                 "The texts were cut inside an emoji. Nothing need be done.",
             )
@@ -60,10 +61,10 @@ def reading(store: Store, trained: Columns | None = None) -> list[Finding]:
     return found
 
 
-def noted_in(rows: Rows) -> list[Finding]:
+def suspect_rows(rows: Rows) -> list[Finding]:
     """Return findings on the rows of one block that look wrong, for rows that no store keeps."""
     found = []
-    for noted, numbers in rows.noted.items():
+    for noted, numbers in rows.suspect.items():
         what, hint = NOTED[noted]
         more = f" and {len(numbers) - NAMED_ROWS:,} more" if len(numbers) > NAMED_ROWS else ""
         shown = ", ".join(map(str, numbers[:NAMED_ROWS]))
@@ -94,14 +95,14 @@ def columns_read(
     unread = list(columns.unread)
     if not unread or (trained is not None and unread == [trained.label]):
         return []
-    several = "s" if len(columns.texts) > 1 else ""
-    read = f"{kind} column{several} {quoted(columns.texts)}"
+    several = "s" if len(columns.inputs) > 1 else ""
+    read = f"{kind} column{several} {quoted(columns.inputs)}"
     if columns.label is not None:
         read += f", label column '{columns.label}'"
     more = len(unread) - NAMED_ROWS
     shown = quoted(unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
     evidence = {
-        "text": list(columns.texts), "label": columns.label, "columns": unread,
+        "text": list(columns.inputs), "label": columns.label, "columns": unread,
     }  # fmt: skip
     return [Finding("info", f"{where}: {read}; columns not read: {shown}.", evidence, hint)]
 
@@ -271,7 +272,7 @@ def unknown_labels(
     return Finding(
         "error",
         f"{name} holds labels unknown to training: {quoted(labels[:NAMED_ROWS])} "
-        f"({store.named(rows)}).",
+        f"({store.describe(rows)}).",
         {"count": len(rows), "labels": labels, "rows": _numbers(store, rows)},
         looks_like(labels, classes) or "Add such rows to the training data, or remove them.",
     )
@@ -288,7 +289,7 @@ def _on_rows(
     """Return a finding on some texts, with their number and the places of the first."""
     return Finding(
         level,
-        f"{what.format(**_words(len(rows)))}: {store.named(rows)}.",
+        f"{what.format(**_words(len(rows)))}: {store.describe(rows)}.",
         {"count": len(rows), **(evidence or {}), "rows": _numbers(store, rows)},
         hint,
     )
@@ -307,4 +308,4 @@ def _words(texts: int) -> dict[str, str]:
 
 
 def _numbers(store: Store, rows: Sequence[int] | np.ndarray) -> list[int]:
-    return [store.place(int(row))[1] for row in rows[:NAMED_ROWS]]
+    return [store.origin(int(row))[1] for row in rows[:NAMED_ROWS]]

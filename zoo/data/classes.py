@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.columns import quoted
 from zoo.data.labels import looks_like
-from zoo.data.rows import BATCH_ROWS, quoted
+from zoo.data.rows import BATCH_ROWS
 from zoo.data.store import EMPTY_HASH, MISSING, Split, Store
 from zoo.errors import ZooError, did_you_mean
 from zoo.finding import Finding
@@ -32,11 +33,11 @@ def labelled_rows(
     count = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
     if not drop_missing:
         raise ZooError(
-            f"{count} no label: {store.named(missing)}. Fill them, or pass drop_missing=True "
+            f"{count} no label: {store.describe(missing)}. Fill them, or pass drop_missing=True "
             "(--drop-missing)."
         )
     left_out = "is" if len(missing) == 1 else "are"
-    what = f"{count} no label and {left_out} left out: {store.named(missing)}."
+    what = f"{count} no label and {left_out} left out: {store.describe(missing)}."
     findings.append(Finding("info", what, {"count": len(missing)}))
     return rows[store.labels[rows] != MISSING]
 
@@ -50,7 +51,7 @@ def check_classes(store: Store, classes: Sequence[Any]) -> None:
     for name in map(str, classes):
         if name not in store.names:
             raise ZooError(
-                f"{store.place(0)[0]}: no row has the label '{name}' (--classes)."
+                f"{store.file}: no row has the label '{name}' (--classes)."
                 f"{did_you_mean(name, store.names)} "
                 f"Labels: {quoted(store.names[:NAMED_LABELS])}.{_hint(name, store)}"
             )
@@ -78,7 +79,7 @@ def check_trainable(store: Store, rows: np.ndarray) -> None:
     """
     if not len(rows):
         raise ZooError("no row is left to train on.")
-    where = store.place(0)[0]
+    where = store.file
     if (store.hashes[rows] == EMPTY_HASH).all():
         raise ZooError(f"{where}: all texts are empty.")
     labels = np.flatnonzero(np.bincount(store.labels[rows]))

@@ -1,17 +1,17 @@
-"""What a column of a table is, by its name and its first values."""
+"""Columns of a table: which hold inputs, labels and parts, by their names and first values."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from zoo.data.listing import SUFFIXES
-from zoo.errors import did_you_mean
+from zoo.errors import ZooError, did_you_mean
 
-# The first of each is taken even where others are there; of the others only one may be.
+# The first of each is taken even if the table has others; of the others only one may be there.
 TEXT_NAMES = (
     "text", "texts", "sentence", "review", "content", "message", "title", "comment", "question",
     "document", "body", "tweet", "headline", "description", "utterance", "query", "sms", "email",
@@ -20,23 +20,23 @@ LABEL_NAMES = (
     "label", "labels", "class", "category", "target", "sentiment", "tag", "intent", "topic", "y",
     "rating", "stars", "gold", "output",
 )  # fmt: skip
-# What numbers rows and says nothing of them.
+# Columns that number the rows and hold nothing to learn from.
 ID_NAMES = (
     "", "#", "id", "ids", "index", "idx", "key", "uid", "uuid", "guid", "row", "rowid", "number",
     "num", "no", "nr",
 )  # fmt: skip
-# What may say the part of each row; `fold` comes last: it mostly holds numbers.
+# Columns that may hold the part of each row; `fold` comes last: it mostly holds numbers.
 PART_NAMES = ("split", "partition", "subset", "set", "fold")
-FIRST_VALUES = 100  # of a column, that are looked at
+FIRST_VALUES = 100  # of a column, that are summarized
 LONGEST_NAME = 40  # characters: no column name has more, but a text
 MOST_WORDS = 5  # of a column name
 NAMED = 20  # names in a message
 NAMED_CHARACTERS = 60  # of each
-ONE = "pandas: frame[['a', 'b']].idxmax(axis=1)"
+IDXMAX = "pandas: frame[['a', 'b']].idxmax(axis=1)"
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ColumnSummary:
     """What the first values of a column are.
 
     Args:
@@ -53,20 +53,115 @@ class Look:
     fields: tuple[str, ...] = ()
 
 
-def look_at(name: str, values: Iterable[Any]) -> Look:
+@dataclasses.dataclass(frozen=True)
+class ColumnRequest:
+    """Which columns a caller asks for, and what to do where none are named.
+
+    Args:
+        inputs: the input column, several separated by commas, or a tuple of them; None finds it by
+            name.
+        label: the label column; None finds it by name.
+        labelled: whether labels are needed.
+        input_names: what the input column may be called.
+        kind: what the input column holds, for messages: `text` or `path`.
+        trained: columns that a run was trained with, read where none are named.
+        convert: from a value of an Arrow column to a string; None is `zoo.data.rows.to_text`.
+    """
+
+    inputs: str | tuple[str, ...] | None = None
+    label: str | None = None
+    labelled: bool = True
+    input_names: tuple[str, ...] = TEXT_NAMES
+    kind: str = "text"
+    trained: Columns | None = None
+    convert: Callable[[Any], str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are read, and which are not; `label` is None if none is needed.
+
+    `part` is one of those not read that may hold the part of each row: train, validation or test.
+    """
+
+    inputs: tuple[str, ...]
+    label: str | None
+    unread: tuple[str, ...] = ()
+    part: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are needed: inputs, then label and part where there are."""
+        return [*self.inputs, *(name for name in (self.label, self.part) if name is not None)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the columns that are read as JSON types."""
+        return {"text": list(self.inputs), "label": self.label}
+
+
+def choose_columns(
+    where: str,
+    names: Sequence[str],
+    request: ColumnRequest,
+    summaries: Mapping[str, ColumnSummary] | None = None,
+) -> Columns:
+    """Return the columns asked for, or those whose names say what they are.
+
+    Where no name says so, the one column that is left is taken: as the label, if it does not number
+    the rows; as the input, if it is the only one that holds texts.
+
+    Args:
+        where: the table, named in errors.
+        names: all columns.
+        request: which are asked for.
+        summaries: what the first values of the columns are, where it is known.
+
+    Raises:
+        ZooError: no such column, none whose name says so, or several.
+    """
+    summaries = summaries or {}
+    request = _with_trained(where, names, request, summaries)
+    inputs = _asked_inputs(where, names, request.inputs)
+    label = request.label if request.labelled else None
+    if label is not None:
+        label = _exact_name(where, names, label)
+    elif request.labelled:
+        label = _by_name(where, names, LABEL_NAMES, inputs, "label")
+    part = _part_column(names, [*inputs, label])
+    if not inputs:
+        inputs = _guessed_inputs(where, names, request, label, summaries)
+    if inputs and request.labelled and label is None:
+        rest = [name for name in names if name not in (*inputs, part)]
+        if len(rest) == 1 and not is_row_number(rest[0]):
+            label = rest[0]
+    if not inputs or (request.labelled and label is None):
+        raise ZooError(unclear_column(where, names, "label" if inputs else request.kind, summaries))
+    if label in inputs:
+        raise ZooError(f"{where}: column '{label}' cannot be both text and label.")
+    read = [*inputs, *([label] if label is not None else [])]
+    for name in read:
+        if list(names).count(name) > 1:
+            raise ZooError(f"{where}: the header names '{name}' twice. Rename one.")
+    unread = tuple(name for name in names if name not in read)
+    return Columns(inputs, label, unread, part if part in unread else None)
+
+
+def summarize(name: str, values: Iterable[Any]) -> ColumnSummary:
     """Return what some values of a column are; missing ones (None, empty) do not count."""
-    found = [value for value in values if value is not None and value != ""]
-    fields = dict.fromkeys(str(key) for value in found if isinstance(value, dict) for key in value)
-    if any(isinstance(value, list | tuple | dict) for value in found):
-        return Look("nested", fields=tuple(fields))
-    if not found or not all(_is_number(value) for value in found):
-        images = bool(found) and all(str(each).strip().lower().endswith(SUFFIXES) for each in found)
-        return Look("text", holds_name=name in found, images=images)
-    flags = {str(value).strip().lower() for value in found} <= {"0", "1", "true", "false"}
-    return Look("flag" if flags else "number", holds_name=name in found)
+    values = [value for value in values if value is not None and value != ""]
+    fields = dict.fromkeys(str(key) for value in values if isinstance(value, dict) for key in value)
+    if any(isinstance(value, list | tuple | dict) for value in values):
+        return ColumnSummary("nested", fields=tuple(fields))
+    if not values or not all(_is_number(value) for value in values):
+        endings = (str(value).strip().lower().endswith(SUFFIXES) for value in values)
+        return ColumnSummary(
+            "text", holds_name=name in values, images=bool(values) and all(endings)
+        )
+    flags = {str(value).strip().lower() for value in values} <= {"0", "1", "true", "false"}
+    return ColumnSummary("flag" if flags else "number", holds_name=name in values)
 
 
-def numbers_rows(name: str) -> bool:
+def is_row_number(name: str) -> bool:
     """Whether a name says that a column numbers the rows: `id`, `review_id`, `Unnamed: 0`.
 
     A class may be numbered as well: `label_id` does not.
@@ -78,7 +173,7 @@ def numbers_rows(name: str) -> bool:
     return bool(ends) and not plain.startswith(LABEL_NAMES)
 
 
-def are_measured(labels: Iterable[str]) -> bool:
+def are_real_numbers(labels: Iterable[str]) -> bool:
     """Whether labels are real numbers, some of them with a fraction."""
     fraction = False
     for label in labels:
@@ -92,83 +187,94 @@ def are_measured(labels: Iterable[str]) -> bool:
     return fraction
 
 
-def regression(labels: Iterable[str]) -> str:
+def regression_hint(labels: Iterable[str]) -> str:
     """Return words, with a space before them, for labels that are real numbers; else nothing."""
-    if not are_measured(labels):
+    if not are_real_numbers(labels):
         return ""
     return " The labels look like numbers: regression is not supported."
 
 
 def quoted(names: Iterable[str]) -> str:
     """Return names in quotation marks, separated by commas: the first of many, each cut if long."""
-    listed = [str(name) for name in names]
+    names = [str(name) for name in names]
     shown = ", ".join(
         f"'{name[:NAMED_CHARACTERS]}{'...' if len(name) > NAMED_CHARACTERS else ''}'"
-        for name in listed[:NAMED]
+        for name in names[:NAMED]
     )
-    more = len(listed) - NAMED
+    more = len(names) - NAMED
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def not_there(where: str, names: Sequence[str], name: str) -> str:
-    """Return the message for a column that was asked for and is not there."""
-    near = did_you_mean(name[:LONGEST_NAME], names)
-    message = f"{where}: no column '{name}'.{near} Columns: {quoted(names)}."
-    parts = [part.strip() for part in name.split(",")]
-    if len(parts) > 1 and all(part in names for part in parts):
-        return f"{message} One column holds the label: columns of 0 and 1 are made one with {ONE}."
-    return message
-
-
-def not_told(where: str, names: Sequence[str], what: str, looks: Mapping[str, Look]) -> str:
-    """Return the message for a table in which nothing says which column is the text or the label.
+def missing_column(where: str, names: Sequence[str], name: str) -> str:
+    """Return the message for a column that was asked for and is not in the table.
 
     Args:
         where: the table.
         names: its columns.
-        what: `label`, or what the texts are.
-        looks: what the first values of the columns are, where it is known.
+        name: the one asked for.
     """
-    message = f"{where}: which column is the {what}? Columns: {quoted(names)}. "
-    option = "--label" if what == "label" else "--text"
+    near = did_you_mean(name[:LONGEST_NAME], names)
+    message = f"{where}: no column '{name}'.{near} Columns: {quoted(names)}."
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) > 1 and all(part in names for part in parts):
+        return (
+            f"{message} One column holds the label: columns of 0 and 1 are made one with {IDXMAX}."
+        )
+    return message
+
+
+def unclear_column(
+    where: str, names: Sequence[str], kind: str, summaries: Mapping[str, ColumnSummary]
+) -> str:
+    """Return the message for a table in which nothing says which column is the input or the label.
+
+    Args:
+        where: the table.
+        names: its columns.
+        kind: `label`, or what the inputs are.
+        summaries: what the first values of the columns are, where it is known.
+    """
+    message = f"{where}: which column is the {kind}? Columns: {quoted(names)}. "
+    option = "--label" if kind == "label" else "--text"
     if all(name.isdigit() for name in names):
         return (
             f"{message}They have numbers for names, as without a header: call them text and label, "
             "or name them with --text and --label."
         )
-    if is_headless(names, looks):
-        header = "path,label" if what == "path" else "text,label"
+    if lacks_header(names, summaries):
+        header = "path,label" if kind == "path" else "text,label"
         return f"{message}The first line looks like data: put a header such as {header} above it."
-    images = [name for name in names if name in looks and looks[name].images]
-    if images and what == "text":
+    known = {name: summaries[name] for name in names if name in summaries}
+    images = [name for name, summary in known.items() if summary.images]
+    if images and kind == "text":
         return (
             f"{message}{quoted(images)} holds images or paths of images: for those, zoo train "
             "resnet, and zoo data with --preset resnet/default."
         )
-    flags = [name for name in names if name in looks and looks[name].kind == "flag"]
-    if what == "label" and len(flags) > 1:
+    flags = [name for name, summary in known.items() if summary.kind == "flag"]
+    if kind == "label" and len(flags) > 1:
         return (
             f"{message}{quoted(flags)} hold 0 and 1, one column a class. One column with the label "
-            f"is read: make it with {ONE}. Several labels a row are not supported."
+            f"is read: make it with {IDXMAX}. Several labels a row are not supported."
         )
-    fields = [f"{name}.{field}" for name in names if name in looks for field in looks[name].fields]
+    fields = [f"{name}.{field}" for name, summary in known.items() for field in summary.fields]
     if fields:
         return (
             f"{message}Nested fields ({quoted(fields)}) are not read: write them as columns of "
             "their own, such as pandas.json_normalize does."
         )
-    numbering = [name for name in names if numbers_rows(name)]
-    hint = f" ({quoted(numbering)} numbers the rows.)" if len(numbering) == 1 else ""
+    row_numbers = [name for name in names if is_row_number(name)]
+    hint = f" ({quoted(row_numbers)} numbers the rows.)" if len(row_numbers) == 1 else ""
     return f"{message}Name it with {option}.{hint}"
 
 
-def is_headless(names: Sequence[str], looks: Mapping[str, Look]) -> bool:
+def lacks_header(names: Sequence[str], summaries: Mapping[str, ColumnSummary]) -> bool:
     """Whether what stands for the names of a table is rather its first row."""
     return any(
         len(name) > LONGEST_NAME
         or len(name.split()) > MOST_WORDS
         or (bool(name.strip()) and _is_number(name))
-        or (name in looks and looks[name].holds_name)
+        or (name in summaries and summaries[name].holds_name)
         for name in names
     )
 
@@ -179,3 +285,112 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return str(value).strip().lower() in ("true", "false")
     return True
+
+
+def _with_trained(
+    where: str,
+    names: Sequence[str],
+    request: ColumnRequest,
+    summaries: Mapping[str, ColumnSummary],
+) -> ColumnRequest:
+    """Return the request with the columns of the run where it names none."""
+    trained = request.trained
+    if trained is None:
+        return request
+    inputs, label = request.inputs, request.label
+    if inputs is None:
+        inputs = tuple(
+            _trained_name(where, names, name, request.kind, summaries) for name in trained.inputs
+        )
+    if label is None and request.labelled and trained.label is not None:
+        label = _trained_name(where, names, trained.label, "label", summaries)
+    return dataclasses.replace(request, inputs=inputs, label=label)
+
+
+def _trained_name(
+    where: str,
+    names: Sequence[str],
+    name: str,
+    kind: str,
+    summaries: Mapping[str, ColumnSummary],
+) -> str:
+    """Return the column of a name that a run was trained with, however its case is written."""
+    alike = [other for other in names if other.strip().lower() == name.strip().lower()]
+    if name in names or len(alike) == 1:
+        return name if name in names else alike[0]
+    if lacks_header(names, summaries):
+        raise ZooError(unclear_column(where, names, kind, summaries))
+    raise ZooError(
+        f"{where}: no column '{name}': the run was trained with the {kind} column '{name}'."
+        f"{did_you_mean(name, names)} Columns here: {quoted(names)}. Name another with "
+        f"--{'label' if kind == 'label' else 'text'}."
+    )
+
+
+def _asked_inputs(
+    where: str, names: Sequence[str], inputs: str | tuple[str, ...] | None
+) -> tuple[str, ...]:
+    if inputs is None:
+        return ()
+    if isinstance(inputs, str):
+        inputs = (inputs,) if inputs in names else tuple(map(str.strip, inputs.split(",")))
+    return tuple(_exact_name(where, names, name) for name in inputs)
+
+
+def _exact_name(where: str, names: Sequence[str], name: str) -> str:
+    """Return the column of a name; a blank beside it in the header does not count."""
+    if name in names:
+        return name
+    alike = [other for other in names if other.strip() == name.strip()]
+    if not alike:
+        raise ZooError(missing_column(where, names, name))
+    return alike[0]
+
+
+def _guessed_inputs(
+    where: str,
+    names: Sequence[str],
+    request: ColumnRequest,
+    label: str | None,
+    summaries: Mapping[str, ColumnSummary],
+) -> tuple[str, ...]:
+    """Return the input column that a name says, or the only one that can be it; else nothing."""
+    taken: tuple[str, ...] = () if label is None else (label,)
+    named = _by_name(where, names, request.input_names, taken, request.kind)
+    if named is not None:
+        return (named,)
+    if not request.labelled:
+        taken = tuple(name for name in names if name.strip().lower() in LABEL_NAMES)
+    if not taken and lacks_header(names, summaries):
+        return ()
+    rest = [
+        name
+        for name in names
+        if name not in taken
+        and name.strip().lower() not in PART_NAMES
+        and not is_row_number(name)
+        and (name not in summaries or summaries[name].kind == "text")
+    ]
+    return (rest[0],) if len(rest) == 1 else ()
+
+
+def _part_column(names: Sequence[str], taken: Sequence[str | None]) -> str | None:
+    """Return the column that may hold the part of each row, if there is one."""
+    lowered = {name.strip().lower(): name for name in names if name not in taken}
+    candidates = (lowered[name] for name in PART_NAMES if name in lowered)
+    return next((name for name in candidates if list(names).count(name) == 1), None)
+
+
+def _by_name(
+    where: str, names: Sequence[str], known: Sequence[str], taken: Iterable[str], kind: str
+) -> str | None:
+    lowered = {name.strip().lower(): name for name in names if name not in tuple(taken)}
+    candidates = [lowered[name] for name in known if name in lowered]
+    if len(candidates) > 1 and known[0] not in lowered:
+        option = "--label" if kind == "label" else "--text"
+        several = f" (several are joined: --text {','.join(candidates)})" if kind == "text" else ""
+        raise ZooError(
+            f"{where}: which column is the {kind}: {quoted(candidates)}? Name it with "
+            f"{option}{several}."
+        )
+    return candidates[0] if candidates else None

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.data.columns import are_measured
+from zoo.data.columns import are_real_numbers, quoted
 from zoo.data.listing import SUFFIXES, UNREAD
-from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.finding import Finding
 
@@ -30,7 +29,7 @@ DEGREES = {
 
 def image_paths(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when the texts are the paths of images."""
-    return paths_in(store.place(0)[0], list(store.iter_texts(rows[:PROBED])))
+    return paths_in(store.file, list(store.iter_inputs(rows[:PROBED])))
 
 
 def paths_in(where: str, texts: Sequence[str]) -> list[Finding]:
@@ -56,7 +55,7 @@ def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
     if not several:
         return []
     what = (
-        f"{store.place(0)[0]}: labels look like several in one: {quoted(several[:NAMED])} "
+        f"{store.file}: labels look like several in one: {quoted(several[:NAMED])} "
         f"({len(several):,} of {len(names):,})."
     )
     hint = "Each combination is read as a class of its own. Give one label a row."
@@ -66,10 +65,10 @@ def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
 def measurements(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when labels are real numbers, and more of them than there are grades."""
     names = _names(store, rows)
-    if len(names) <= MANY_NUMBERS or not are_measured(names):
+    if len(names) <= MANY_NUMBERS or not are_real_numbers(names):
         return []
     what = (
-        f"{store.place(0)[0]}: the labels look like numbers: {len(names):,} different ones, such "
+        f"{store.file}: the labels look like numbers: {len(names):,} different ones, such "
         f"as {quoted(names[:NAMED])}."
     )
     hint = (

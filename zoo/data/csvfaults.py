@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from zoo.data.rows import Columns
+from zoo.data.columns import Columns
 
 READ_BYTES = 1 << 20
 SHOWN = 200  # characters of a fault
@@ -37,7 +37,7 @@ def swallowed(
     """
     if columns.label is None:
         return []
-    before = names.index(columns.texts[0])
+    before = names.index(columns.inputs[0])
     place = names.index(columns.label)
 
     def broken(lines: list[list[str]]) -> bool:

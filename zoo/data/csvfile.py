@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from zoo.data.columns import FIRST_VALUES, look_at, quoted
+from zoo.data.columns import FIRST_VALUES, ColumnRequest, choose_columns, quoted, summarize
 from zoo.data.csvfaults import are_escaped, backslashes, fault, outer_quotes, swallowed
 from zoo.data.encodings import check_encoding
 from zoo.data.part_column import part_text
-from zoo.data.rows import ColumnRequest, Rows, choose_columns, joined, label_text
+from zoo.data.rows import Rows, join_columns, to_label
 from zoo.errors import ZooError
 
 BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
@@ -26,7 +26,7 @@ OTHER_DELIMITERS = "\t;|^~\x01,"
 
 
 def read_csv(
-    path: Path, opened: Callable[[], pa.NativeFile], delimiter: str, wanted: ColumnRequest
+    path: Path, opened: Callable[[], pa.NativeFile], delimiter: str, request: ColumnRequest
 ) -> Iterator[Rows]:
     """Yield the rows of a CSV or TSV file, a block at a time.
 
@@ -34,18 +34,18 @@ def read_csv(
         path: named in errors.
         opened: opens the file, uncompressed.
         delimiter: between fields.
-        wanted: which columns.
+        request: which columns.
 
     Raises:
         ZooError: a row that does not parse or is not UTF-8, with its number.
     """
     names, rows = _head(path, opened, delimiter)
-    _check_separated(path, names, delimiter, wanted)
-    looks = {
-        name: look_at(name, (row[place] for row in rows if place < len(row)))
+    _check_separated(path, names, delimiter, request)
+    summaries = {
+        name: summarize(name, (row[place] for row in rows if place < len(row)))
         for place, name in enumerate(names)
     }
-    columns = choose_columns(str(path), names, wanted, looks)
+    columns = choose_columns(str(path), names, request, summaries)
     escaped = functools.cache(lambda: are_escaped(opened, delimiter))
     seen: set[str | None] = set()
     first = 1
@@ -53,10 +53,10 @@ def read_csv(
         for batch in _batches(opened, delimiter, columns.names):
             parts = [_decoded(path, name, batch.column(name), first) for name in columns.names]
             said = [part_text(value) for value in parts.pop()] if columns.part else None
-            labels = [label_text(value) for value in parts.pop()] if columns.label else None
+            labels = [to_label(value) for value in parts.pop()] if columns.label else None
             texts = parts[0]
             if len(parts) > 1:
-                texts = [joined(each) for each in zip(*parts, strict=True)]
+                texts = [join_columns(each) for each in zip(*parts, strict=True)]
             seen.update(labels or ())
             noted = {
                 "swallowed": swallowed(parts[0], names, columns, delimiter, seen),
@@ -159,16 +159,16 @@ def _first_rows(start: bytes, delimiter: str) -> tuple[list[list[str]], bool]:
     return rows, False
 
 
-def _check_separated(path: Path, names: list[str], delimiter: str, wanted: ColumnRequest) -> None:
+def _check_separated(path: Path, names: list[str], delimiter: str, request: ColumnRequest) -> None:
     """Refuse a file whose fields something else separates: each line would be one field."""
-    if len(names) > 1 or wanted.text == names[0]:
+    if len(names) > 1 or request.inputs == names[0]:
         return
     found = [mark for mark in OTHER_DELIMITERS if mark in names[0] and mark != delimiter]
     if found:
         raise ZooError(
-            f"{path}: which column is the {wanted.kind}? Columns: {quoted(names)}. The fields must "
-            f"be separated by commas, or by tabs in a .tsv file; here {found[0]!r} stands between "
-            "them."
+            f"{path}: which column is the {request.kind}? Columns: {quoted(names)}. The fields "
+            f"must be separated by commas, or by tabs in a .tsv file; here {found[0]!r} stands "
+            "between them."
         )
 
 

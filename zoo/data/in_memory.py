@@ -10,19 +10,10 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from zoo.data.columns import FIRST_VALUES, Look, look_at
+from zoo.data.columns import FIRST_VALUES, ColumnRequest, ColumnSummary, choose_columns, summarize
 from zoo.data.label_arrays import WEIGHTS, class_labels
 from zoo.data.part_column import part_text
-from zoo.data.rows import (
-    BATCH_ROWS,
-    ColumnRequest,
-    Rows,
-    choose_columns,
-    converted,
-    joined,
-    label_text,
-    text_of,
-)
+from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
 from zoo.errors import ZooError
 
 SHOWN = 300  # characters of another library's message
@@ -47,8 +38,8 @@ def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
         yield Rows(
             "data",
             start + 1,
-            converted("data", start + 1, texts[start:end], text_of),
-            converted("data", start + 1, labels[start:end], label_text, "label"),
+            convert_values("data", start + 1, texts[start:end], to_text),
+            convert_values("data", start + 1, labels[start:end], to_label, "label"),
         )
 
 
@@ -56,7 +47,7 @@ def read_arrow(
     where: str,
     schema: pa.Schema,
     read: Callable[[list[str]], Iterable[pa.RecordBatch | pa.Table]],
-    wanted: ColumnRequest,
+    request: ColumnRequest,
 ) -> Iterator[Rows]:
     """Yield the rows of Arrow batches.
 
@@ -64,17 +55,17 @@ def read_arrow(
         where: named in errors.
         schema: of the whole table.
         read: from the names of the columns that are read to batches that hold them.
-        wanted: which columns.
+        request: which columns.
 
     Raises:
         ZooError: the table has no such column, or it holds neither strings nor numbers.
     """
-    looks = {field.name: _look(field.type) for field in schema}
+    summaries = {field.name: _summary(field.type) for field in schema}
     try:
-        columns = choose_columns(where, schema.names, wanted, looks)
+        columns = choose_columns(where, schema.names, request, summaries)
     except ZooError:
         # With what the numbers are, so that columns of 0 and 1 are told.
-        columns = choose_columns(where, schema.names, wanted, looks | _flags(schema, read))
+        columns = choose_columns(where, schema.names, request, summaries | _flags(schema, read))
     first = 1
     for batch in read(columns.names):
         for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -84,17 +75,17 @@ def read_arrow(
             labels = None
             if columns.label is not None:
                 what = f"'{columns.label}'"
-                labels = converted(where, first, found.pop(), label_text, what)
+                labels = convert_values(where, first, found.pop(), to_label, what)
             parts = [
-                converted(where, first, values, wanted.convert or text_of, f"'{name}'")
-                for name, values in zip(columns.texts, found, strict=True)
+                convert_values(where, first, values, request.convert or to_text, f"'{name}'")
+                for name, values in zip(columns.inputs, found, strict=True)
             ]
-            texts = [joined(each) for each in zip(*parts, strict=True)]
+            texts = [join_columns(each) for each in zip(*parts, strict=True)]
             yield Rows(where, first, texts, labels, columns, parts=said)
             first += part.num_rows
 
 
-def read_stream(source: Any, wanted: ColumnRequest) -> Iterator[Rows]:
+def read_stream(source: Any, request: ColumnRequest) -> Iterator[Rows]:
     """Yield the rows of a table that speaks Arrow's C stream: pandas, polars, pyarrow, duckdb.
 
     Raises:
@@ -102,12 +93,12 @@ def read_stream(source: Any, wanted: ColumnRequest) -> Iterator[Rows]:
     """
     try:
         reader = pa.RecordBatchReader.from_stream(source)
-        yield from read_arrow("table", reader.schema, lambda _: reader, wanted)
+        yield from read_arrow("table", reader.schema, lambda _: reader, request)
     except (pa.ArrowException, ValueError) as error:  # of pandas: a name is there twice
         raise ZooError(f"table: cannot be read as Arrow: {str(error)[:SHOWN]}.") from error
 
 
-def read_hugging_face(source: Any, wanted: ColumnRequest) -> Iterator[Rows]:
+def read_hugging_face(source: Any, request: ColumnRequest) -> Iterator[Rows]:
     """Yield the rows of a `datasets.Dataset`, in the order of its indices.
 
     Its class has no Arrow C stream of its own, but hands out Arrow tables.
@@ -116,7 +107,9 @@ def read_hugging_face(source: Any, wanted: ColumnRequest) -> Iterator[Rows]:
     head = next(tables, None)
     if head is None:
         raise ZooError("dataset: holds no rows.")
-    yield from read_arrow("dataset", head.schema, lambda _: itertools.chain([head], tables), wanted)
+    yield from read_arrow(
+        "dataset", head.schema, lambda _: itertools.chain([head], tables), request
+    )
 
 
 def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
@@ -137,8 +130,8 @@ def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
             labels = None
             if pair:
                 given = class_labels(element[1], "dataset", names, first).tolist()
-                labels = converted("dataset", first, given, label_text, "label")
-            yield Rows("dataset", first, converted("dataset", first, texts, text_of), labels)
+                labels = convert_values("dataset", first, given, to_label, "label")
+            yield Rows("dataset", first, convert_values("dataset", first, texts, to_text), labels)
             first += len(texts)
     except tf.errors.OpError as error:
         raise ZooError(f"dataset: cannot be read: {error.message}") from error
@@ -183,7 +176,7 @@ def in_list(what: str, values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray:
 
 def _flags(
     schema: pa.Schema, read: Callable[[list[str]], Iterable[pa.RecordBatch | pa.Table]]
-) -> dict[str, Look]:
+) -> dict[str, ColumnSummary]:
     """Return what the first values of some columns of integers are."""
     names = [field.name for field in schema if pa.types.is_integer(field.type)]
     names = [name for name in names if schema.names.count(name) == 1][:FIRST_VALUES]
@@ -191,21 +184,21 @@ def _flags(
     if head is None:
         return {}
     head = head.slice(0, FIRST_VALUES)
-    return {name: look_at(name, head.column(name).to_pylist()) for name in names}
+    return {name: summarize(name, head.column(name).to_pylist()) for name in names}
 
 
-def _look(kind: pa.DataType) -> Look:
+def _summary(kind: pa.DataType) -> ColumnSummary:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_boolean(kind):
-        return Look("flag")
+        return ColumnSummary("flag")
     if pa.types.is_struct(kind):
         fields = tuple(field.name for field in kind)
-        return Look("nested", images={"bytes", "path"} <= set(fields), fields=fields)
+        return ColumnSummary("nested", images={"bytes", "path"} <= set(fields), fields=fields)
     if pa.types.is_nested(kind):
-        return Look("nested")
+        return ColumnSummary("nested")
     texts = (
         pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
         pa.types.is_binary, pa.types.is_large_binary,
     )  # fmt: skip
-    return Look("text" if any(check(kind) for check in texts) else "number")
+    return ColumnSummary("text" if any(check(kind) for check in texts) else "number")

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.checks import columns_read
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.in_memory import in_list
-from zoo.data.rows import Columns, converted, mended, text_of
+from zoo.data.rows import convert_values, replace_surrogates, to_text
 from zoo.data.tables import read_rows, read_texts, text_lines
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -76,10 +77,10 @@ def _file(
 def _column(
     source: Any, text: str | None, trained: Columns | None, findings: list[Finding] | None
 ) -> Iterator[str]:
-    for rows in read_rows(source, text=text, labelled=False, trained=trained):
+    for rows in read_rows(source, ColumnRequest(text, labelled=False, trained=trained)):
         if findings is not None and rows.first == 1:
             findings += columns_read(rows.file, rows.columns, trained=trained)
-        yield from map(mended, rows.texts)
+        yield from map(replace_surrogates, rows.inputs)
 
 
 def _values(source: Any) -> Iterator[str]:
@@ -93,13 +94,13 @@ def _values(source: Any) -> Iterator[str]:
     remaining = iter(source)
     first = 1
     while some := list(itertools.islice(remaining, BATCH)):
-        yield from map(mended, converted("data", first, some, _text))
+        yield from map(replace_surrogates, convert_values("data", first, some, _text))
         first += len(some)
 
 
 def _text(value: Any) -> str:
     """Return a text; a number is none, though a column of a table may hold some."""
-    text = text_of(value)
+    text = to_text(value)
     if text and isinstance(value, numbers.Number):
         raise TypeError(f"a string was expected. Received {type(value).__name__}: {value!r:.80}")
     return text

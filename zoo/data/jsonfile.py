@@ -9,20 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from zoo.data.columns import FIRST_VALUES, look_at
+from zoo.data.columns import FIRST_VALUES, ColumnRequest, Columns, choose_columns, summarize
 from zoo.data.encodings import check_encoding
 from zoo.data.part_column import part_text
-from zoo.data.rows import (
-    BATCH_ROWS,
-    ColumnRequest,
-    Columns,
-    Rows,
-    choose_columns,
-    converted,
-    joined,
-    label_text,
-    text_of,
-)
+from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
 from zoo.errors import ZooError
 
 READ_BYTES = 1 << 20
@@ -33,7 +23,7 @@ EXAMPLE = ' One object a line is expected, such as {"text": ..., "label": ...}.'
 LINE_BYTES = 64 << 20  # a longer line is no row of anything
 
 
-def read_json_lines(path: Path, file: pa.NativeFile, wanted: ColumnRequest) -> Iterator[Rows]:
+def read_json_lines(path: Path, file: pa.NativeFile, request: ColumnRequest) -> Iterator[Rows]:
     """Yield the rows of a file with one JSON object a line; blank lines are no rows.
 
     Raises:
@@ -44,16 +34,18 @@ def read_json_lines(path: Path, file: pa.NativeFile, wanted: ColumnRequest) -> I
     columns = None
     for documents in _batched(path, file):
         if columns is None:
-            columns = _columns(where, documents, wanted)
+            columns = _columns(where, documents, request)
         parts = [
-            converted(where, first, _values(where, first, documents, name), text_of, f"'{name}'")
-            for name in columns.texts
+            convert_values(
+                where, first, _values(where, first, documents, name), to_text, f"'{name}'"
+            )
+            for name in columns.inputs
         ]
-        texts = [joined(each) for each in zip(*parts, strict=True)]
+        texts = [join_columns(each) for each in zip(*parts, strict=True)]
         labels = None
         if columns.label is not None:
             found = [document.get(columns.label) for document in documents]
-            labels = converted(where, first, found, label_text, f"'{columns.label}'")
+            labels = convert_values(where, first, found, to_label, f"'{columns.label}'")
         said = None
         if columns.part is not None:
             said = [part_text(document.get(columns.part)) for document in documents]
@@ -130,7 +122,7 @@ def _hint(line: bytes, error: Exception | None = None) -> str:
     return ""
 
 
-def _columns(where: str, documents: list[dict[str, Any]], wanted: ColumnRequest) -> Columns:
+def _columns(where: str, documents: list[dict[str, Any]], request: ColumnRequest) -> Columns:
     """Return the columns of the first rows: not of the first alone, as it may lack a key.
 
     A case of that is huggingface/datasets#5726.
@@ -144,9 +136,9 @@ def _columns(where: str, documents: list[dict[str, Any]], wanted: ColumnRequest)
     for document in documents[:FIRST_VALUES]:
         for name, value in document.items():
             values.setdefault(name, []).append(value)
-    looks = {name: look_at(name, some) for name, some in values.items()}
+    summaries = {name: summarize(name, some) for name, some in values.items()}
     try:
-        return choose_columns(where, names, wanted, looks)
+        return choose_columns(where, names, request, summaries)
     except ZooError as error:
         raise (ZooError(f"{where}: {shape}") if shape else error) from None
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.columns import quoted
 from zoo.data.parts import part_of
-from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.finding import Finding
 
@@ -86,7 +86,7 @@ def whole_labels(store: Store, findings: list[Finding], classes: Sequence[Any] =
         return
     first = store.names[0]
     store.rename({name: str(int(name.split(".")[0])) for name in store.names})
-    what = f"{store.place(0)[0]}: all labels are whole numbers: '{first}' is read as "
+    what = f"{store.file}: all labels are whole numbers: '{first}' is read as "
     findings.append(Finding("info", f"{what}'{store.names[0]}', and so on."))
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.columns import quoted
 from zoo.data.listing import readable
 from zoo.data.part_rows import SCORED, scored_part
 from zoo.data.parts import PARTS, part_of
-from zoo.data.rows import quoted
 from zoo.errors import ZooError
 from zoo.finding import Finding
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from zoo.data.columns import quoted
 from zoo.data.parts import PARTS
-from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -79,7 +79,7 @@ def scored_part(where: str, part: str, parts: Iterable[str]) -> Finding:
 
 def _where(store: Store) -> str:
     column = store.columns.part if store.columns else None
-    return f"{store.place(0)[0]}: column '{column}'"
+    return f"{store.file}: column '{column}'"
 
 
 def _parts_finding(store: Store, unused: Sequence[str]) -> Finding:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import lzma
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from zoo.data.checks import columns_read, noted_in
+from zoo.data.checks import columns_read, suspect_rows
+from zoo.data.columns import ColumnRequest, Columns, quoted
 from zoo.data.content_checks import paths_in
 from zoo.data.csvfile import read_csv
 from zoo.data.encodings import check_encoding
@@ -36,25 +37,16 @@ from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.label_arrays import WEIGHTS
 from zoo.data.listing import check_names, exists, looks_like_image
 from zoo.data.part_files import Pieces
-from zoo.data.rows import BATCH_ROWS, TEXT_NAMES, ColumnRequest, Columns, Rows, mended, quoted
+from zoo.data.rows import BATCH_ROWS, Rows, replace_surrogates
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
 BATCH_FILES = 128  # rows that hold a file each, such as an image
+ANY_COLUMNS = ColumnRequest()  # an input and a label, found by their names
 BUFFER_BYTES = 1 << 20  # of a Parquet column read at once
 
 
-def read_rows(
-    source: Any,
-    *,
-    text: str | None = None,
-    label: str | None = None,
-    labelled: bool = True,
-    names: Sequence[str] = TEXT_NAMES,
-    kind: str = "text",
-    trained: Columns | None = None,
-    convert: Callable[[Any], str] | None = None,
-) -> Iterator[Rows]:
+def read_rows(source: Any, request: ColumnRequest = ANY_COLUMNS) -> Iterator[Rows]:
     """Yield the rows of a source, some thousand at a time.
 
     Args:
@@ -62,30 +54,23 @@ def read_rows(
             them, or a folder of class folders with .txt files, or with files that have no ending);
             `(texts, labels)`; a table that speaks Arrow's C stream (pandas, polars, pyarrow); a
             Hugging Face dataset; a `tf.data.Dataset` of strings and labels.
-        text: text column, or several separated by commas, joined by a space.
-        label: label column.
-        labelled: whether labels are needed.
-        names: what the text column may be called, if it is not given.
-        kind: what it holds, for messages.
-        trained: columns that a run was trained with, read where none are named.
-        convert: what makes a text of a value of an Arrow column; None is `text_of`.
+        request: which columns; several input columns are joined by a space.
 
     Raises:
         ZooError: the source is missing, empty, unreadable or has no such column.
     """
-    wanted = ColumnRequest(text, label, labelled, tuple(names), kind, trained, convert)
     if isinstance(source, str | Path):
         source = [source]
     if _are_paths(source):
-        yield from _files([Path(part) for part in source], wanted)
+        yield from _files([Path(part) for part in source], request)
     elif isinstance(source, tuple) and len(source) == 2:
         yield from read_pairs(*source)
     elif hasattr(source, "__arrow_c_stream__"):
-        yield from read_stream(source, wanted)
+        yield from read_stream(source, request)
     elif hasattr(source, "element_spec"):
-        yield from read_tensorflow(source, labelled)
+        yield from read_tensorflow(source, request.labelled)
     elif hasattr(source, "with_format") and hasattr(source, "iter"):
-        yield from read_hugging_face(source, wanted)
+        yield from read_hugging_face(source, request)
     elif isinstance(source, tuple) and len(source) == 3:
         raise ZooError(f"(texts, labels, weights): {WEIGHTS}")
     else:
@@ -121,13 +106,13 @@ def read_texts(
     elif str(source) == "-":
         yield from text_lines(Path("standard input"), sys.stdin.buffer)
     elif table_kind(Path(source)) or (exists(Path(source)) and Path(source).is_dir()):
-        for rows in read_rows(source, text=text, labelled=False, trained=trained):
+        for rows in read_rows(source, ColumnRequest(text, labelled=False, trained=trained)):
             if findings is not None:
                 if rows.first == 1:
                     findings += columns_read(rows.file, rows.columns, trained=trained)
-                    findings += paths_in(rows.file, rows.texts)
-                findings += noted_in(rows)
-            yield from map(mended, rows.texts)
+                    findings += paths_in(rows.file, rows.inputs)
+                findings += suspect_rows(rows)
+            yield from map(replace_surrogates, rows.inputs)
     else:
         path = Path(source)
         _check_no_other(path)
@@ -188,13 +173,13 @@ def text_lines(path: Path, file: Any) -> Iterator[str]:
             ) from error
 
 
-def _files(paths: list[Path], wanted: ColumnRequest) -> Iterator[Rows]:
+def _files(paths: list[Path], request: ColumnRequest) -> Iterator[Rows]:
     for given in paths:
         for path in matching(given):
             if path.is_dir():
-                yield from read_folder(path, wanted.labelled, lambda file: _file(file, wanted))
+                yield from read_folder(path, request.labelled, lambda file: _file(file, request))
             else:
-                yield from _file(path, wanted)
+                yield from _file(path, request)
 
 
 def matching(path: Path) -> list[Path]:
@@ -218,7 +203,7 @@ def _check_no_other(path: Path) -> None:
         raise ZooError(f"{path}: is an image, no text. For images: zoo train resnet.")
 
 
-def _file(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
+def _file(path: Path, request: ColumnRequest) -> Iterator[Rows]:
     kind = table_kind(path)
     if kind is None:
         _check_no_other(path)
@@ -231,8 +216,8 @@ def _file(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
     try:
         if path.stat().st_size == 0:
             raise ZooError(f"{path}: is empty.")
-        for each in _table(path, kind, wanted):
-            rows += len(each.texts)
+        for each in _table(path, kind, request):
+            rows += len(each.inputs)
             yield each
     except (pa.ArrowException, lzma.LZMAError, EOFError, OSError) as error:
         raise ZooError(f"{path}: cannot be read: {' '.join(str(error).split())[:300]}.") from error
@@ -242,17 +227,17 @@ def _file(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
         )
 
 
-def _table(path: Path, kind: str, wanted: ColumnRequest) -> Iterator[Rows]:
+def _table(path: Path, kind: str, request: ColumnRequest) -> Iterator[Rows]:
     if kind in (".csv", ".tsv"):
-        yield from read_csv(path, lambda: open_file(path), "\t" if kind == ".tsv" else ",", wanted)
+        yield from read_csv(path, lambda: open_file(path), "\t" if kind == ".tsv" else ",", request)
     elif kind == ".parquet":
-        yield from _parquet(path, wanted)
+        yield from _parquet(path, request)
     else:
         with open_file(path) as file:
-            yield from read_json_lines(path, file, wanted)
+            yield from read_json_lines(path, file, request)
 
 
-def _parquet(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
+def _parquet(path: Path, request: ColumnRequest) -> Iterator[Rows]:
     if path.suffix.lower() in COMPRESSIONS:
         raise ZooError(f"{path}: Parquet files are compressed inside. Unpack {path.suffix} first.")
     # Buffered: else the columns of a row group, often of the whole file, are held in memory.
@@ -264,4 +249,4 @@ def _parquet(path: Path, wanted: ColumnRequest) -> Iterator[Rows]:
             rows = BATCH_FILES if large else BATCH_ROWS
             return file.iter_batches(batch_size=rows, columns=names, use_threads=False)
 
-        yield from read_arrow(str(path), file.schema_arrow, read, wanted)
+        yield from read_arrow(str(path), file.schema_arrow, read, request)

@@ -14,7 +14,7 @@ from zoo.finding import Finding
 from zoo.preset.loading import Preset, load_preset
 
 if TYPE_CHECKING:  # TensorFlow is loaded with a run's model, not with its figures
-    from zoo.data.rows import Columns
+    from zoo.data.columns import Columns
     from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
     from zoo.tasks.loading import TrainedModel
 
@@ -55,7 +55,7 @@ class Run:
         Raises:
             ZooError: environment.json is damaged.
         """
-        from zoo.data.rows import Columns
+        from zoo.data.columns import Columns
 
         path = self.path / "environment.json"
         found = _document(path).get("columns") if path.is_file() else None  # older runs have none

@@ -201,6 +201,6 @@ def _summary(data: Data, seed: int) -> dict[str, Any]:
                 "label": data.classes[data.train.labels[position]],
                 "text": text[:SAMPLE_CHARACTERS],
             }
-            for position, text in zip(positions, data.train.texts(positions), strict=True)
+            for position, text in zip(positions, data.train.inputs(positions), strict=True)
         ],
     }

@@ -56,7 +56,7 @@ class ImageSplit:
 
     def names(self, positions: Any) -> list[str]:
         """Return paths, or places in the array."""
-        return self.split.texts(positions)
+        return self.split.inputs(positions)
 
     def sources(self, positions: Any) -> list[Source]:
         """Return where images are, in the order of their positions."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from zoo.data.columns import quoted
 from zoo.data.labels import looks_like
-from zoo.data.rows import quoted
 from zoo.data.store import Store
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -92,7 +92,7 @@ def look(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(rows), CHUNK):
             some = rows[start : start + CHUNK]
-            names = list(store.iter_texts(some))
+            names = list(store.iter_inputs(some))
             checked = list(pool.map(check_image, sources(names, arrays)))
             for row, name, each in zip(some, names, checked, strict=True):
                 if each.problem:
@@ -120,7 +120,7 @@ def _place(store: Store, row: int, name: str, arrays: Any) -> str:
     """Return the file of an image, or the row of a table or array that holds it."""
     if arrays is None:
         return name
-    where, number = store.place(int(row))
+    where, number = store.origin(int(row))
     return f"{where}: row {number}"
 
 
@@ -284,7 +284,7 @@ def unknown_labels(
         f"{name} holds labels unknown to training: {quoted(labels[:NAMED])} "
         f"({_named(store, rows)}).",
         {"count": len(rows), "labels": labels},
-        f"{advice}{_inner(Path(store.place(int(rows[0]))[0]), labels, classes)}",
+        f"{advice}{_inner(Path(store.origin(int(rows[0]))[0]), labels, classes)}",
     )
 
 
@@ -301,4 +301,4 @@ def _count(count: int) -> str:
 def _named(store: Store, rows: np.ndarray) -> str:
     """Return files, or numbers in an array, of the first rows."""
     more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
-    return ", ".join(store.iter_texts(rows[:NAMED])) + more
+    return ", ".join(store.iter_inputs(rows[:NAMED])) + more

@@ -22,11 +22,11 @@ from zoo.data.classes import (
     labelled_rows,
     rows_of_classes,
 )
+from zoo.data.columns import Columns, quoted
 from zoo.data.epochs import EpochCursor
 from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
 from zoo.data.part_rows import given_parts
 from zoo.data.parts import PARTS
-from zoo.data.rows import Columns, quoted
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError, check_seed, unknown
@@ -264,7 +264,7 @@ def _set_apart(parts: dict[str, _Part], settings: ImageData, seed: int, fraction
         )
         if not len(held_out):
             raise ZooError(
-                f"{train.store.place(0)[0]}: no class has two different images, so none can be "
+                f"{train.store.file}: no class has two different images, so none can be "
                 "set aside to validate. Give more, or --validation."
             )
         parts["validation"] = _Part(

@@ -17,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 from zoo import scores
-from zoo.data.rows import Columns
+from zoo.data.columns import Columns
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.finding import Finding

@@ -11,10 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
+from zoo.data.columns import Columns
 from zoo.data.epochs import EpochCursor
 from zoo.data.part_files import part_sources
 from zoo.data.parts import PARTS
-from zoo.data.rows import Columns
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.tasks.language_modeling.batches import windows

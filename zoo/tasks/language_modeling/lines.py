@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.endings import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending
 from zoo.data.endings import table_kind as kind_of_table
 from zoo.data.part_files import Pieces
-from zoo.data.rows import Columns
 from zoo.data.tables import matching, read_rows, read_texts
 from zoo.errors import ZooError
 
@@ -77,7 +77,7 @@ def corpus_columns(
     tables = [] if is_in_memory(source) else [p for p in text_files(source) if kind_of_table(p)]
     if not tables:
         return "", None
-    rows = read_rows(tables[0], text=text, labelled=False, trained=trained)
+    rows = read_rows(tables[0], ColumnRequest(text, labelled=False, trained=trained))
     return str(tables[0]), next(rows).columns
 
 

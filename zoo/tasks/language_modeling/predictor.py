@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
+from zoo.data.columns import Columns
 from zoo.data.inputs import text_batches
 from zoo.data.part_files import scored_source
-from zoo.data.rows import Columns
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states
@@ -138,7 +138,7 @@ class TrainedLanguageModel:
             data = scored_source(data, line_pieces, findings)
             table, columns = corpus_columns(data, text=text, trained=trained)
             findings += columns_read(table, columns, trained=trained)
-            digest = f"{content_digest(data)} {columns.texts if columns else None}"
+            digest = f"{content_digest(data)} {columns.inputs if columns else None}"
             lines = read_lines(data, text=text, trained=trained)
             return self.scores(cached_tokens(digest, lines, self.vocabulary))
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.endings import table_kind
 from zoo.data.inputs import is_table
 from zoo.data.part_rows import SCORED, given_parts, rows_of_part
-from zoo.data.rows import Columns
 from zoo.data.store import Store
 from zoo.data.tables import read_rows
 from zoo.finding import Finding
@@ -28,7 +28,7 @@ class Texts:
 
     def __init__(self, store: Store, rows: np.ndarray):
         self._store, self._rows = store, rows
-        self.where = store.place(0)[0]
+        self.where = store.file
 
     @property
     def columns(self) -> Columns | None:
@@ -37,7 +37,7 @@ class Texts:
 
     def __iter__(self) -> Iterator[str]:
         """Yield the texts."""
-        return self._store.iter_texts(self._rows)
+        return self._store.iter_inputs(self._rows)
 
 
 def kept_tables(
@@ -88,4 +88,6 @@ def _stored(
         if columns is None or columns.part is None:
             return None
         source = list(line_pieces(source).paths)
-    return kept.enter_context(Store(read_rows(source, text=text, labelled=False, trained=trained)))
+    return kept.enter_context(
+        Store(read_rows(source, ColumnRequest(text, labelled=False, trained=trained)))
+    )

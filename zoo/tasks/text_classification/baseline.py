@@ -95,7 +95,7 @@ def fit_baseline(
         vectorizer.set_params(analyzer="char", ngram_range=(1, 3), min_df=1, token_pattern=None)
         features = vectorizer.fit_transform(texts)
     probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
-    probe_features = vectorizer.transform(validation.texts(probe))
+    probe_features = vectorizer.transform(validation.inputs(probe))
     quick = num_classes * features.nnz > MAX_WORK
     best: tuple[float, float, Any] | None = None
     for strength in SMOOTHINGS if quick else STRENGTHS:
@@ -140,17 +140,17 @@ def _sample(train: Split, seed: int) -> tuple[list[str], np.ndarray]:
     if len(missing):  # every class is seen at least once
         first = [int(np.flatnonzero(train.labels == label)[0]) for label in missing]
         order = np.concatenate([order, first])
-    return train.texts(order), train.labels[order]
+    return train.inputs(order), train.labels[order]
 
 
 def _characters(train: Split, order: np.ndarray) -> int:
     probe = order[:: max(len(order) // 1000, 1)]
-    return int(np.mean([len(text) for text in train.texts(probe)]) * len(order))
+    return int(np.mean([len(text) for text in train.inputs(probe)]) * len(order))
 
 
 def _scored(split: Split, vectorizer: Any, model: Any, num_classes: int) -> dict[str, float]:
     logits = [
-        _logits(model, vectorizer.transform(split.texts(rows)), num_classes)
+        _logits(model, vectorizer.transform(split.inputs(rows)), num_classes)
         for rows in np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
     ]
     return scores.scores(split.labels, np.concatenate(logits))

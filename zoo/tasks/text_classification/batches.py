@@ -112,7 +112,7 @@ def _blocks(
         start = 0
         while start < len(order):
             rows = order[start : start + BLOCK_BATCHES * batch_size]
-            filled = np.cumsum(split.store.size(split.rows[rows]))
+            filled = np.cumsum(split.store.sizes(split.rows[rows]))
             if filled[-1] > BLOCK_BYTES:
                 # whole batches, or their number would not be known beforehand
                 full = int(np.searchsorted(filled, BLOCK_BYTES)) // batch_size

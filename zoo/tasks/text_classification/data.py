@@ -22,13 +22,12 @@ from zoo.data.classes import (
     labelled_rows,
     rows_of_classes,
 )
-from zoo.data.columns import regression
+from zoo.data.columns import ColumnRequest, Columns, regression_hint
 from zoo.data.epochs import EpochCursor
 from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
 from zoo.data.part_files import part_sources, scored_source
 from zoo.data.part_rows import SCORED, given_parts, rows_of_part
 from zoo.data.parts import PARTS
-from zoo.data.rows import Columns
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, row_pieces
@@ -169,7 +168,7 @@ def load_data(
     try:
         sources = part_sources(source, validation, test, row_pieces, findings)
         for name, each in sources.items():
-            stores[name] = Store(read_rows(each, text=text, label=label))
+            stores[name] = Store(read_rows(each, ColumnRequest(text, label)))
         for name, store in stores.items():
             if not len(store):
                 raise ZooError(f"the data of the {name} part hold no rows.")
@@ -225,7 +224,7 @@ def load_split(
     """
     findings = [] if findings is None else findings
     source = scored_source(source, row_pieces, findings)
-    store = Store(read_rows(source, text=text, label=label, trained=trained))
+    store = Store(read_rows(source, ColumnRequest(text, label, trained=trained)))
     try:
         whole_labels(store, findings, classes)
         rows = rows_of_part(store, SCORED, findings)
@@ -253,7 +252,7 @@ def probe(split: Split, seed: int) -> np.ndarray:
     """Return positions of a random sample of a split, bounded in texts and bytes."""
     generator = np.random.default_rng(seed)
     positions = generator.choice(len(split), min(len(split), PROBE_TEXTS), replace=False)
-    filled = np.cumsum(split.store.size(split.rows[positions]))
+    filled = np.cumsum(split.store.sizes(split.rows[positions]))
     return positions[: max(1, int(np.searchsorted(filled, PROBE_BYTES)))]
 
 
@@ -271,7 +270,7 @@ def _used_rows(
         if classes is not None:
             rows = rows_of_classes(store, rows, classes)
         if not len(rows):
-            raise ZooError(f"{store.place(0)[0]}: no row with a label is left ({name}).")
+            raise ZooError(f"{store.file}: no row with a label is left ({name}).")
         used[name] = (store, rows)
     check_trainable(*used["train"])
     return used
@@ -286,8 +285,8 @@ def _set_apart(parts: dict[str, Part], settings: TextData, seed: int, fraction: 
         )
         if not len(held_out):
             raise ZooError(
-                f"{store.place(0)[0]}: no class has two different texts, so none can be set aside "
-                f"to validate. Give more rows, or --validation.{regression(store.names)}"
+                f"{store.file}: no class has two different texts, so none can be set aside "
+                f"to validate. Give more rows, or --validation.{regression_hint(store.names)}"
             )
         parts["validation"] = (store, train[held_out])
         train = train[kept]
@@ -341,7 +340,7 @@ def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) ->
         rows = np.sort(generator.choice(rows, SAMPLE_TEXTS, replace=False))
     return learn_tokenizer(
         settings.tokenizer,
-        train.store.iter_texts(rows),
+        train.store.iter_inputs(rows),
         vocabulary_size=vocabulary_size,
         lowercase=settings.lowercase,
         seed=seed,
@@ -369,7 +368,7 @@ def _judged(
     if settings.balance == "none":
         counts = np.bincount(train.labels, minlength=len(classes)).tolist()
         found += checks.rare_classes(dict(zip(classes, counts, strict=True)), settings.batch_size)
-    texts = {name: split.texts(probe(split, seed)) for name, split in splits.items() if len(split)}
+    texts = {name: split.inputs(probe(split, seed)) for name, split in splits.items() if len(split)}
     lengths = tokenizer.count(texts["train"])
     found += checks.text_lengths(lengths, settings.max_length, len(train))
     found += long_words(tokenizer.kind, sum(map(len, texts["train"])) / max(lengths.sum(), 1))

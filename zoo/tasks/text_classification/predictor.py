@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import scores
+from zoo.data.columns import Columns
 from zoo.data.inputs import batched, text_batches
-from zoo.data.rows import Columns
 from zoo.data.store import Split
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
@@ -79,7 +79,7 @@ class TextClassifier:
 
     def logits_of(self, split: Split) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a whole part."""
-        return np.concatenate([self.logits(some) for some in batched(split.iter_texts())])
+        return np.concatenate([self.logits(some) for some in batched(split.iter_inputs())])
 
     def predictions(
         self,
@@ -140,7 +140,7 @@ class TextClassifier:
         ):
             writer = csv.writer(file)
             writer.writerow(["row", "probability", "label", "predicted", "text"])
-            texts = split.texts([mistake.row for mistake in worst])
+            texts = split.inputs([mistake.row for mistake in worst])
             for mistake, text in zip(worst, texts, strict=True):
                 writer.writerow(
                     [

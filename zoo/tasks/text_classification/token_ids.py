@@ -51,7 +51,7 @@ class TokenIds:
 
     def _tokenized(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         def tokenize(some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            texts = self.split.store.raw(self.split.rows[some])
+            texts = self.split.store.raw_inputs(self.split.rows[some])
             with tf.device("CPU:0"):
                 ids = self.tokenizer.encode(tf.constant(texts, tf.string), self.max_length)
             return ids.flat_values.numpy(), ids.row_lengths().numpy()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from zoo.data.label_arrays import class_labels
 from zoo.data.listing import NAMED
-from zoo.data.rows import BATCH_ROWS, Rows, converted, label_text
+from zoo.data.rows import BATCH_ROWS, Rows, convert_values, to_label
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.image_classification.image import coloured
@@ -236,5 +236,5 @@ def label_rows(labels: np.ndarray, where: str) -> Iterator[Rows]:
     for start in range(0, len(labels), BATCH_ROWS):
         some = labels[start : start + BATCH_ROWS]
         places = [str(place) for place in range(start, start + len(some))]
-        named = converted(where, start + 1, some.tolist(), label_text, "label")
+        named = convert_values(where, start + 1, some.tolist(), to_label, "label")
         yield Rows(where, start + 1, places, named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.data.rows import text_of
+from zoo.data.rows import to_text
 from zoo.data.spool import Spool
 
 FIELDS = {"bytes", "path"}  # of an image in a table of the Hugging Face hub
@@ -39,7 +39,7 @@ class EncodedImages:
         if isinstance(value, dict) and value.keys() <= FIELDS:
             value = value.get("bytes") or value.get("path")
         if not isinstance(value, bytes):
-            return text_of(value)
+            return to_text(value)
         self._spool = self._spool or Spool("images")
         self._spool.append(value)
         self._ends.append(self._spool.size)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.columns import Columns
 from zoo.data.endings import is_archive, table_kind
 from zoo.data.label_arrays import WEIGHTS
 from zoo.data.listing import NAMED, exists, holds_image, looks_like_image
-from zoo.data.rows import Columns
 from zoo.errors import ZooError
 from zoo.tasks.image_classification.sources.arrays import read_arrays, read_npz
 from zoo.tasks.image_classification.sources.folders import Folder, ImageSource

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.data.columns import quoted
 from zoo.data.listing import (
     NAMED,
     SUFFIXES,
@@ -22,7 +23,7 @@ from zoo.data.listing import (
     listed,
 )
 from zoo.data.parts import PARTS, part_of
-from zoo.data.rows import BATCH_ROWS, Rows, quoted
+from zoo.data.rows import BATCH_ROWS, Rows
 from zoo.data.tables import TABLES, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.checks import columns_read
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.inputs import is_table
 from zoo.data.listing import SUFFIXES, Walk, is_image
-from zoo.data.rows import Columns
 from zoo.data.tables import read_rows, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -100,14 +100,15 @@ class _Tables:
     def rows(self, table: Any, folder: Path) -> Iterator[Given]:
         """Yield the images of a table whose paths are relative to a folder."""
         images = EncodedImages()
-        for some in read_rows(
-            table, text=self.path, labelled=False, names=PATH_NAMES, kind="path",
-            trained=self.trained, convert=images.take,
-        ):  # fmt: skip
+        request = ColumnRequest(
+            self.path, labelled=False, input_names=PATH_NAMES, kind="path", trained=self.trained,
+            convert=images.take,
+        )  # fmt: skip
+        for some in read_rows(table, request):
             if self.findings is not None and some.first == 1:
                 said = columns_read(some.file, some.columns, trained=self.trained, kind="path")
                 self.findings.extend(said)
-            for number, name in enumerate(some.texts, some.first):
+            for number, name in enumerate(some.inputs, some.first):
                 place = f"{some.file}: row {number}"
                 if name.startswith(MARK):
                     yield Given(place, images[int(name[len(MARK) :])], is_file=False)

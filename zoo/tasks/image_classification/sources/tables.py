@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.listing import NAMED, SUFFIXES, listed
-from zoo.data.rows import Columns, Rows
+from zoo.data.rows import Rows
 from zoo.data.tables import read_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -20,7 +21,7 @@ from zoo.tasks.image_classification.sources.folders import ImageSource
 PATH_NAMES = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "images",
     "image_path", "image_name", "image_file", "image_filename", "image_id", "img", "img_path",
-    "img_name", "image", "photo", "name", "id",
+    "img_name", "picture", "photo", "name", "id",
 )  # fmt: skip
 URL = re.compile(r"\w{2,}://")
 
@@ -51,10 +52,10 @@ def read_table(
     where = str(source) if isinstance(source, str | Path) else "table"
     found = ImageSource(where, [])
     images = EncodedImages()
-    rows = read_rows(
-        source, text=path, label=label, names=PATH_NAMES, kind="path", trained=trained,
-        convert=images.take,
-    )  # fmt: skip
+    request = ColumnRequest(
+        path, label, input_names=PATH_NAMES, kind="path", trained=trained, convert=images.take
+    )
+    rows = read_rows(source, request)
     found.rows = _located(_images_of(rows, images, found), folder, drop_missing, found.findings)
     return found
 
@@ -66,7 +67,7 @@ def _images_of(tables: Iterator[Rows], images: EncodedImages, found: ImageSource
         ZooError: other rows hold paths.
     """
     for rows in tables:
-        paths = any(name and not name.startswith(MARK) for name in rows.texts)
+        paths = any(name and not name.startswith(MARK) for name in rows.inputs)
         if len(images) and paths:
             raise ZooError(
                 f"{rows.file}: some rows hold images themselves, others paths. Give one kind."
@@ -82,21 +83,21 @@ def _located(
     missing: list[str] = []
     where, advice = "", ""
     for rows in tables:
-        paths = [folder / name for name in rows.texts]  # an absolute one stays what it is
+        paths = [folder / name for name in rows.inputs]  # an absolute one stays what it is
         there = [
             name.startswith(MARK) or (bool(name.strip()) and path.is_file())
-            for name, path in zip(rows.texts, paths, strict=True)
+            for name, path in zip(rows.inputs, paths, strict=True)
         ]
         found = [
             name[1:] if name.startswith(MARK) else str(path)
-            for name, path in zip(rows.texts, paths, strict=True)
+            for name, path in zip(rows.inputs, paths, strict=True)
         ]
         for number in (each for each, kept in enumerate(there) if not kept):
-            name, label = rows.texts[number], (rows.labels or [""])[number] or ""
+            name, label = rows.inputs[number], (rows.labels or [""])[number] or ""
             where, advice = where or rows.file, advice or _advice(folder, name, label)
             said = f"'{name}'" if name.strip() else "an empty path"
             missing.append(f"row {rows.first + number} {said}")
-        yield from _pieces(dataclasses.replace(rows, texts=found), there)
+        yield from _pieces(dataclasses.replace(rows, inputs=found), there)
     if not missing:
         return
     more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
@@ -120,7 +121,7 @@ def _pieces(rows: Rows, there: list[bool]) -> Iterator[Rows]:
             yield dataclasses.replace(
                 rows,
                 first=rows.first + start,
-                texts=rows.texts[start:end],
+                inputs=rows.inputs[start:end],
                 labels=None if rows.labels is None else rows.labels[start:end],
                 parts=None if rows.parts is None else rows.parts[start:end],
             )
