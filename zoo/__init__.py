@@ -27,17 +27,15 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    value: Any
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
-    elif name == "__all__":
-        value = sorted([*_HOMES, *_schemas()])
-    elif not name.startswith("_") and name in _schemas():
-        value = importlib.import_module("zoo.builders").make_builder(_schemas()[name])
-    else:
-        raise AttributeError(f"module 'zoo' has no attribute '{name}'")
-    globals()[name] = value
-    return value
+        globals()[name] = value
+        return value
+    if name == "__all__":
+        return sorted([*_HOMES, *_schemas()])
+    if not name.startswith("_") and name in _schemas():
+        return importlib.import_module("zoo.builders").make_builder(_schemas()[name])
+    raise AttributeError(f"module 'zoo' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
