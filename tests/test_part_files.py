@@ -6,9 +6,9 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo import ZooError
-from zoo.data.part_files import part_sources, scored_source
-from zoo.data.tables import row_pieces
-from zoo.tasks.language_modeling.lines import line_pieces
+from zoo.data.parts import part_sources, scored_source
+from zoo.data.tables import table_paths
+from zoo.tasks.language_modeling.lines import corpus_paths
 
 
 def corpus_files(folder, *names):
@@ -19,7 +19,7 @@ def corpus_files(folder, *names):
     return folder
 
 
-def parts(source, pieces=line_pieces, validation=None, test=None):
+def parts(source, pieces=corpus_paths, validation=None, test=None):
     """Return the names of the files of each part."""
     found = part_sources(source, validation, test, pieces, [])
     return {
@@ -86,14 +86,14 @@ def test_other_data_that_are_given_come_first(tmp_path) -> None:
     folder = corpus_files(tmp_path / "a", "train.txt", "valid.txt", "test.txt", "unlabelled.txt")
     other = corpus_files(tmp_path / "b", "train.txt", "test.txt")
     findings = []
-    found = part_sources(folder, None, other, line_pieces, findings)
+    found = part_sources(folder, None, other, corpus_paths, findings)
     assert [path.parent.name for path in found["test"]] == ["b"]
     assert [path.name for path in found["validation"]] == ["valid.txt"]
     assert "Not read: 'test', 'unlabelled'" in findings[0].what
     assert "the test part is read, not 'train'" in findings[1].what
-    assert [path.name for path in scored_source(folder, line_pieces, [])] == ["test.txt"]
+    assert [path.name for path in scored_source(folder, corpus_paths, [])] == ["test.txt"]
     with pytest.raises(ZooError, match="but is given as the validation data"):
-        part_sources(folder / "train.txt", other, None, line_pieces, [])
+        part_sources(folder / "train.txt", other, None, corpus_paths, [])
 
 
 def write_texts(folder, rows):
@@ -105,13 +105,13 @@ def write_texts(folder, rows):
 def test_class_folders_in_folders_of_parts(tmp_path) -> None:
     for number, name in enumerate(("train", "test")):
         write_texts(tmp_path / name, sentences(4, seed=number))
-    assert parts(tmp_path, row_pieces) == {"train": ["train"], "test": ["test"]}
+    assert parts(tmp_path, table_paths) == {"train": ["train"], "test": ["test"]}
     (tmp_path / "test").rename(tmp_path / "eval")
     with pytest.raises(ZooError, match=r"zoo train MODEL \S+train --test \S+eval`"):
-        parts(tmp_path, row_pieces)
+        parts(tmp_path, table_paths)
     # A class may be called test: its texts lie in it.
     write_texts(tmp_path / "classes", [("a", "test"), ("b", "drive")])
-    assert parts(tmp_path / "classes", row_pieces) == {"train": tmp_path / "classes"}
+    assert parts(tmp_path / "classes", table_paths) == {"train": tmp_path / "classes"}
 
 
 def test_commands_read_each_part_of_tables(trained, zoo_command, tmp_path) -> None:

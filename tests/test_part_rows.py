@@ -13,7 +13,7 @@ from image_parts import write_folder
 
 import zoo
 from zoo import ZooError
-from zoo.data.part_column import rows_of_parts
+from zoo.data.parts import rows_of_parts
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.text_classification.data import load_data

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from zoo.data.listing import SUFFIXES
+from zoo.data.paths import IMAGES
 from zoo.errors import ZooError, did_you_mean
 
 # The first of each is taken even if the table has others; of the others only one may be there.
@@ -153,7 +153,7 @@ def summarize(name: str, values: Iterable[Any]) -> ColumnSummary:
     if any(isinstance(value, list | tuple | dict) for value in values):
         return ColumnSummary("nested", fields=tuple(fields))
     if not values or not all(_is_number(value) for value in values):
-        endings = (str(value).strip().lower().endswith(SUFFIXES) for value in values)
+        endings = (str(value).strip().lower().endswith(IMAGES) for value in values)
         return ColumnSummary(
             "text", holds_name=name in values, images=bool(values) and all(endings)
         )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.data.columns import are_real_numbers, quoted
-from zoo.data.listing import SUFFIXES, UNREAD
+from zoo.data.paths import IMAGES, UNREAD_IMAGES
 from zoo.data.store import Store
 from zoo.finding import Finding
 
@@ -35,7 +35,7 @@ def image_paths(store: Store, rows: np.ndarray) -> list[Finding]:
 def paths_in(where: str, texts: Sequence[str]) -> list[Finding]:
     """Return a finding when the first of some texts are the paths of images."""
     texts = texts[:PROBED]
-    endings = (*SUFFIXES, *UNREAD)
+    endings = (*IMAGES, *UNREAD_IMAGES)
     paths = [t for t in texts if len(t) < LONGEST_PATH and t.strip().lower().endswith(endings)]
     if not texts or len(paths) < 0.9 * len(texts):
         return []

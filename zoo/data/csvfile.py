@@ -13,8 +13,8 @@ import pyarrow.csv as arrow_csv
 
 from zoo.data.columns import FIRST_VALUES, ColumnRequest, choose_columns, quoted, summarize
 from zoo.data.csvfaults import are_escaped, backslashes, fault, outer_quotes, swallowed
-from zoo.data.encodings import check_encoding
-from zoo.data.part_column import part_text
+from zoo.data.parts import part_text
+from zoo.data.paths import check_encoding
 from zoo.data.rows import Rows, join_columns, to_label
 from zoo.errors import ZooError
 

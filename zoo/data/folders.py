@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.columns import quoted
-from zoo.data.encodings import check_encoding
-from zoo.data.endings import TABLES, TEXTS, table_kind
-from zoo.data.listing import check_names, hidden, listed, looks_like_image, readable
-from zoo.data.part_files import Pieces
-from zoo.data.parts import part_of
+from zoo.data.parts import SourcePaths, part_of
+from zoo.data.paths import (
+    TABLES,
+    TEXTS,
+    check_encoding,
+    check_names,
+    is_hidden,
+    list_folder,
+    looks_like_image,
+    readable,
+    table_kind,
+)
 from zoo.data.rows import Rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -56,7 +63,7 @@ def contents(path: Path) -> Contents:
     Raises:
         ZooError: it cannot be read.
     """
-    shown = [(each, is_folder) for each, is_folder in listed(path) if not _hidden(each)]
+    shown = [(each, is_folder) for each, is_folder in list_folder(path) if not _hidden(each)]
     return Contents(
         path,
         [each for each, is_folder in shown if not is_folder],
@@ -105,18 +112,18 @@ def read_folder(
             findings = ()
 
 
-def folder_pieces(path: Path) -> Pieces:
+def folder_paths(path: Path) -> SourcePaths:
     """Return the tables in a folder; else its folders, if some have tables or classes of their own.
 
     A class folder may be called `test`: it has texts in it, and no folders.
     """
     here = contents(path)
     if here.tables:
-        return Pieces(readable(path), here.tables, path)
+        return SourcePaths(readable(path), here.tables, path)
     inner = {each: contents(each) for each in here.folders}
     parts = [each for each, some in inner.items() if part_of(each.name) and _holds_data(some)]
     classes = [each for each, some in inner.items() if each not in parts and some.texts]
-    return Pieces(readable(path), [*parts, *classes] if parts else (), path)
+    return SourcePaths(readable(path), [*parts, *classes] if parts else (), path)
 
 
 def what_it_holds(path: Path) -> str:
@@ -261,4 +268,4 @@ def _count(files: int) -> str:
 
 
 def _hidden(path: Path) -> bool:
-    return hidden(path) or path.name.startswith("_")
+    return is_hidden(path) or path.name.startswith("_")

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from zoo.data.columns import FIRST_VALUES, ColumnRequest, Columns, choose_columns, summarize
-from zoo.data.encodings import check_encoding
-from zoo.data.part_column import part_text
+from zoo.data.parts import part_text
+from zoo.data.paths import check_encoding
 from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
 from zoo.errors import ZooError
 

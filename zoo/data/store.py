@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.columns import Columns, regression_hint
-from zoo.data.part_column import MOST_VALUES, rows_of_parts
+from zoo.data.parts import MOST_VALUES, rows_of_parts
 from zoo.data.rows import Rows, replace_surrogates
 from zoo.data.spool import Spool
 from zoo.errors import ZooError

@@ -19,13 +19,7 @@ from zoo.data.checks import columns_read, suspect_rows
 from zoo.data.columns import ColumnRequest, Columns, quoted
 from zoo.data.content_checks import paths_in
 from zoo.data.csvfile import read_csv
-from zoo.data.encodings import check_encoding
-from zoo.data.endings import COMPRESSIONS as COMPRESSIONS
-from zoo.data.endings import TABLES as TABLES
-from zoo.data.endings import is_archive
-from zoo.data.endings import open_file as open_file
-from zoo.data.endings import table_kind as table_kind
-from zoo.data.folders import folder_pieces, read_folder
+from zoo.data.folders import folder_paths, read_folder
 from zoo.data.in_memory import (
     read_arrow,
     read_hugging_face,
@@ -35,8 +29,18 @@ from zoo.data.in_memory import (
 )
 from zoo.data.jsonfile import lines, read_json_lines
 from zoo.data.label_arrays import WEIGHTS
-from zoo.data.listing import check_names, exists, looks_like_image
-from zoo.data.part_files import Pieces
+from zoo.data.parts import SourcePaths
+from zoo.data.paths import (
+    COMPRESSIONS,
+    TABLES,
+    check_encoding,
+    check_names,
+    exists,
+    is_archive,
+    looks_like_image,
+    open_file,
+    table_kind,
+)
 from zoo.data.rows import BATCH_ROWS, Rows, replace_surrogates
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -125,19 +129,19 @@ def read_texts(
             raise ZooError(f"{path}: cannot be read: {error}.") from error
 
 
-def row_pieces(source: Any) -> Pieces:
-    """Return the files and folders of a source of rows, for `zoo.data.part_files`.
+def table_paths(source: Any) -> SourcePaths:
+    """Return the files and folders of a source of rows, for `zoo.data.parts`.
 
     Raises:
         ZooError: one of them is not there.
     """
     given = [source] if isinstance(source, str | Path) else source
     if not _are_paths(given):
-        return Pieces("the data")
+        return SourcePaths("the data")
     paths = [path for part in given for path in matching(Path(part))]
     if len(paths) > 1:
-        return Pieces.of_list(paths)
-    return folder_pieces(paths[0]) if paths[0].is_dir() else Pieces(str(paths[0]))
+        return SourcePaths.of_list(paths)
+    return folder_paths(paths[0]) if paths[0].is_dir() else SourcePaths(str(paths[0]))
 
 
 def _of_dict(source: dict[Any, Any]) -> str:

@@ -25,8 +25,7 @@ from zoo.data.classes import (
 from zoo.data.columns import Columns, quoted
 from zoo.data.epochs import EpochCursor
 from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
-from zoo.data.part_rows import given_parts
-from zoo.data.parts import PARTS
+from zoo.data.parts import PARTS, given_parts
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError, check_seed, unknown

@@ -9,7 +9,7 @@ from zoo.data.checks import columns_read
 from zoo.data.classes import classified, labelled_rows
 from zoo.data.columns import Columns
 from zoo.data.labels import whole_labels
-from zoo.data.part_rows import SCORED, rows_of_part, scored_part
+from zoo.data.parts import SCORED, rows_of_part, scored_part
 from zoo.data.store import Store
 from zoo.errors import ZooError
 from zoo.finding import Finding

@@ -13,16 +13,15 @@ import tensorflow as tf
 from zoo.data.checks import columns_read
 from zoo.data.columns import Columns
 from zoo.data.epochs import EpochCursor
-from zoo.data.part_files import part_sources
-from zoo.data.parts import PARTS
+from zoo.data.parts import PARTS, part_sources
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.lines import (
     content_digest,
     corpus_columns,
+    corpus_paths,
     is_in_memory,
-    line_pieces,
     lines_between,
     read_lines,
 )
@@ -123,7 +122,7 @@ def load_corpus(
 
     Args:
         source: text file, list of files, folder, array of texts, or table in memory. Files whose
-            names say that they are parts (`zoo.data.part_files`), and rows of which a column says
+            names say that they are parts (`zoo.data.parts`), and rows of which a column says
             it, are these parts, where no others are given.
         settings: the preset's data block.
         vocabulary_size: number of token ids at the most.
@@ -159,7 +158,7 @@ def _read(
     findings: list[Finding],
 ) -> Corpus:
     source, validation, test = (_again(given.get(name)) for name in PARTS)
-    sources = part_sources(source, validation, test, line_pieces, findings)
+    sources = part_sources(source, validation, test, corpus_paths, findings)
     table, columns = corpus_columns(sources["train"], text=text)
     findings += columns_read(table, columns)
     parts = _set_apart(sources, text, settings.validation_fraction, fraction)

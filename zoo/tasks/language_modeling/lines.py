@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.endings import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending
-from zoo.data.endings import table_kind as kind_of_table
-from zoo.data.part_files import Pieces
+from zoo.data.parts import SourcePaths
+from zoo.data.paths import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending
+from zoo.data.paths import table_kind as kind_of_table
 from zoo.data.tables import matching, read_rows, read_texts
 from zoo.errors import ZooError
 
@@ -50,18 +50,18 @@ def text_files(source: Any) -> list[Path]:
     return found
 
 
-def line_pieces(source: Any) -> Pieces:
-    """Return the files of a corpus, for `zoo.data.part_files`.
+def corpus_paths(source: Any) -> SourcePaths:
+    """Return the files of a corpus, for `zoo.data.parts`.
 
     Raises:
         ZooError: there is none.
     """
     if is_in_memory(source):
-        return Pieces("the corpus")
+        return SourcePaths("the corpus")
     files = text_files(source)
     if isinstance(source, str | Path) and Path(source).is_dir():
-        return Pieces(str(source), files, Path(source))
-    return Pieces.of_list(files)
+        return SourcePaths(str(source), files, Path(source))
+    return SourcePaths.of_list(files)
 
 
 def corpus_columns(

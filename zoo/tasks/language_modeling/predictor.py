@@ -18,7 +18,7 @@ import tensorflow as tf
 from zoo.data.checks import columns_read
 from zoo.data.columns import Columns
 from zoo.data.inputs import text_batches
-from zoo.data.part_files import scored_source
+from zoo.data.parts import scored_source
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states
@@ -27,7 +27,7 @@ from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.lines import (
     content_digest,
     corpus_columns,
-    line_pieces,
+    corpus_paths,
     read_lines,
 )
 from zoo.tasks.language_modeling.tables import kept_table
@@ -135,7 +135,7 @@ class TrainedLanguageModel:
         findings = [] if findings is None else findings
         with contextlib.ExitStack() as kept:
             data = kept_table(data, text, trained, findings, kept)
-            data = scored_source(data, line_pieces, findings)
+            data = scored_source(data, corpus_paths, findings)
             table, columns = corpus_columns(data, text=text, trained=trained)
             findings += columns_read(table, columns, trained=trained)
             digest = f"{content_digest(data)} {columns.inputs if columns else None}"

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.endings import table_kind
 from zoo.data.inputs import is_table
-from zoo.data.part_rows import SCORED, given_parts, rows_of_part
+from zoo.data.parts import SCORED, given_parts, rows_of_part
+from zoo.data.paths import table_kind
 from zoo.data.store import Store
 from zoo.data.tables import read_rows
 from zoo.finding import Finding
-from zoo.tasks.language_modeling.lines import corpus_columns, is_in_memory, line_pieces
+from zoo.tasks.language_modeling.lines import corpus_columns, corpus_paths, is_in_memory
 
 
 class Texts:
@@ -82,12 +82,12 @@ def _stored(
 ) -> Store | None:
     """Return the rows of a table in memory, or of files with a column that may say parts."""
     if not is_table(source):
-        if is_in_memory(source) or not all(map(table_kind, line_pieces(source).paths)):
+        if is_in_memory(source) or not all(map(table_kind, corpus_paths(source).paths)):
             return None
         columns = corpus_columns(source, text=text, trained=trained)[1]
         if columns is None or columns.part is None:
             return None
-        source = list(line_pieces(source).paths)
+        source = list(corpus_paths(source).paths)
     return kept.enter_context(
         Store(read_rows(source, ColumnRequest(text, labelled=False, trained=trained)))
     )

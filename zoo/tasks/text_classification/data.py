@@ -25,12 +25,10 @@ from zoo.data.classes import (
 from zoo.data.columns import ColumnRequest, Columns, regression_hint
 from zoo.data.epochs import EpochCursor
 from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
-from zoo.data.part_files import part_sources, scored_source
-from zoo.data.part_rows import SCORED, given_parts, rows_of_part
-from zoo.data.parts import PARTS
+from zoo.data.parts import PARTS, SCORED, given_parts, part_sources, rows_of_part, scored_source
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
-from zoo.data.tables import read_rows, row_pieces
+from zoo.data.tables import read_rows, table_paths
 from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
 from zoo.tasks.text_classification.batches import batches
@@ -166,7 +164,7 @@ def load_data(
     stores: dict[str, Store] = {}
     findings: list[Finding] = []
     try:
-        sources = part_sources(source, validation, test, row_pieces, findings)
+        sources = part_sources(source, validation, test, table_paths, findings)
         for name, each in sources.items():
             stores[name] = Store(read_rows(each, ColumnRequest(text, label)))
         for name, store in stores.items():
@@ -223,7 +221,7 @@ def load_split(
         ZooError: the data cannot be read, or hold a label that is not among the classes.
     """
     findings = [] if findings is None else findings
-    source = scored_source(source, row_pieces, findings)
+    source = scored_source(source, table_paths, findings)
     store = Store(read_rows(source, ColumnRequest(text, label, trained=trained)))
     try:
         whole_labels(store, findings, classes)

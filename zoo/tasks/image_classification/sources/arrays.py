@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.label_arrays import class_labels
-from zoo.data.listing import NAMED
+from zoo.data.paths import NAMED
 from zoo.data.rows import BATCH_ROWS, Rows, convert_values, to_label
 from zoo.errors import ZooError
 from zoo.finding import Finding

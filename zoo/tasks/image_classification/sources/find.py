@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from zoo.data.columns import Columns
-from zoo.data.endings import is_archive, table_kind
 from zoo.data.label_arrays import WEIGHTS
-from zoo.data.listing import NAMED, exists, holds_image, looks_like_image
+from zoo.data.paths import NAMED, exists, holds_image, is_archive, looks_like_image, table_kind
 from zoo.errors import ZooError
 from zoo.tasks.image_classification.sources.arrays import read_arrays, read_npz
 from zoo.tasks.image_classification.sources.folders import Folder, ImageSource
@@ -32,7 +31,7 @@ def find_images(
 
     Args:
         source: a folder of class folders, or of the parts `train`, `val`, `test` with class folders
-            in them; a table of paths and labels (a file of `zoo.data.tables.TABLES`, a list or
+            in them; a table of paths and labels (a file of `zoo.data.paths.TABLES`, a list or
             pattern of some in one folder, or one that speaks Arrow); an .npz file;
             `(images, labels)` or `(paths, labels)`; two pairs of images and labels, for training
             and test; or a `tf.data.Dataset` of (image, label).

@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.columns import quoted
-from zoo.data.listing import (
+from zoo.data.parts import PARTS, part_of
+from zoo.data.paths import (
+    IMAGES,
     NAMED,
-    SUFFIXES,
-    UNREAD,
+    TABLES,
+    UNREAD_IMAGES,
     Walk,
     check_names,
-    hidden,
     holds_image,
+    is_hidden,
     is_image,
-    listed,
+    list_folder,
+    table_kind,
 )
-from zoo.data.parts import PARTS, part_of
 from zoo.data.rows import BATCH_ROWS, Rows
-from zoo.data.tables import TABLES, table_kind
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.image_classification.sources.arrays import Pixels
@@ -145,8 +146,10 @@ class Folder:
 
     def _check_flat(self, folder: Path, named: dict[Path, str]) -> None:
         """Refuse a part whose images lie in it without classes, as tests of contests do."""
-        entries = listed(folder)
-        images = [e for e, is_folder in entries if not is_folder and not hidden(e) and is_image(e)]
+        entries = list_folder(folder)
+        images = [
+            e for e, is_folder in entries if not is_folder and not is_hidden(e) and is_image(e)
+        ]
         if images and not any(each.name in METADATA for each, _ in entries):
             kept = {each: part for each, part in named.items() if each != folder}
             raise ZooError(
@@ -175,7 +178,7 @@ class Folder:
     def _classes(self, folder: Path, name: str = "train") -> ImageSource:
         """Return the images of the class folders in a folder, or of the table beside them."""
         classes, ignored = _subfolders(folder)
-        files = [e for e, is_folder in listed(folder) if not is_folder and not hidden(e)]
+        files = [e for e, is_folder in list_folder(folder) if not is_folder and not is_hidden(e)]
         tables = [each for each in files if each.name.lower() in METADATA]
         if tables and len(classes) < 2:
             return self.read_table(tables[0])
@@ -195,7 +198,7 @@ class Folder:
 
 
 def _no_classes(folder: Path, files: list[Path], loose: list[Path]) -> str:
-    unread = Counter(e.suffix.lower() for e in files if e.suffix.lower() in UNREAD)
+    unread = Counter(e.suffix.lower() for e in files if e.suffix.lower() in UNREAD_IMAGES)
     what = "is empty: it holds no class folders"
     if loose:
         what = f"holds {_counted(len(loose))}, but no class folders"
@@ -277,10 +280,10 @@ def _class_rows(
 def _without(folder: Path, empty: dict[Path, Counter[str]], all_of_them: bool) -> str:
     """Return the error for class folders without images, with what is there instead."""
     held = sum(empty.values(), Counter[str]())
-    unread = Counter({ending: count for ending, count in held.items() if ending in UNREAD})
+    unread = Counter({ending: count for ending, count in held.items() if ending in UNREAD_IMAGES})
     names = ", ".join(str(each) for each in list(empty)[:NAMED])
     what = "class folders" if len(empty) > 1 else "a class folder"
-    what = f"{names}: {what} without images ({', '.join(SUFFIXES)})"
+    what = f"{names}: {what} without images ({', '.join(IMAGES)})"
     if unread:
         return (
             f"{what}, but with {_endings(unread)}: not read. Convert "
@@ -299,19 +302,19 @@ def _passed_over(folder: Path, others: Counter[str], loose: list[Path]) -> Findi
     count = others.total() + len(loose)
     verb = "file is" if count == 1 else "files are"
     what = f"{folder}: {count:,} {verb} passed over: {', '.join(said)}."
-    images = [ending for ending in others if ending in UNREAD]
+    images = [ending for ending in others if ending in UNREAD_IMAGES]
     hint = f"Convert {', '.join(images)} to PNG. " if images else ""
     level: Any = "warning" if loose or images else "info"
     evidence = {"count": count, "endings": dict(others)}
-    return Finding(level, what, evidence, f"{hint}Images are {', '.join(SUFFIXES)}.")
+    return Finding(level, what, evidence, f"{hint}Images are {', '.join(IMAGES)}.")
 
 
 def _subfolders(folder: Path) -> tuple[list[Path], list[Finding]]:
     """Return the folders in a folder, and what there is to say of those that are no data."""
-    folders = [each for each, is_folder in listed(folder) if is_folder]
-    names = [each.name for each in folders if hidden(each)]
+    folders = [each for each, is_folder in list_folder(folder) if is_folder]
+    names = [each.name for each in folders if is_hidden(each)]
     here = folder.resolve()
-    links = [each for each in folders if not hidden(each) and each.is_symlink()]
+    links = [each for each in folders if not is_hidden(each) and each.is_symlink()]
     around = [each for each in links if here.is_relative_to(each.resolve())]
     said = []
     if names:
@@ -321,7 +324,7 @@ def _subfolders(folder: Path) -> tuple[list[Path], list[Finding]]:
     if around:
         what = f"links to the folder that they are in are no classes: {_names(around)}."
         said.append(Finding("warning", what, {"count": len(around)}))
-    return [each for each in folders if not hidden(each) and each not in around], said
+    return [each for each in folders if not is_hidden(each) and each not in around], said
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -329,7 +332,7 @@ def _class_folders(folder: Path) -> list[Path]:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    return [e for e, is_folder in listed(folder) if not is_folder and not hidden(e)]
+    return [e for e, is_folder in list_folder(folder) if not is_folder and not is_hidden(e)]
 
 
 def _endings(counts: Counter[str]) -> str:

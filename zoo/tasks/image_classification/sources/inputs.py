@@ -13,8 +13,8 @@ from PIL import Image
 from zoo.data.checks import columns_read
 from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.inputs import is_table
-from zoo.data.listing import SUFFIXES, Walk, is_image
-from zoo.data.tables import read_rows, table_kind
+from zoo.data.paths import IMAGES, Walk, is_image, table_kind
+from zoo.data.tables import read_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.image_classification.image import AnySource
@@ -175,7 +175,7 @@ def _path(path: Path, tables: _Tables) -> Iterator[Given]:
     if path.is_dir():
         found = [each for each in Walk().files(path) if is_image(each)]
         if not found:
-            problem = f"holds no images ({', '.join(SUFFIXES)})"
+            problem = f"holds no images ({', '.join(IMAGES)})"
             yield Given(str(path), path, problem=problem)
         yield from (Given(str(each), each) for each in found)
     elif not path.exists():

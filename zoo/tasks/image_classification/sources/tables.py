@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.listing import NAMED, SUFFIXES, listed
+from zoo.data.paths import IMAGES, NAMED, list_folder
 from zoo.data.rows import Rows
 from zoo.data.tables import read_rows
 from zoo.errors import ZooError
@@ -152,14 +152,14 @@ def _candidates(folder: Path, name: str, label: str) -> Iterator[str]:
     tails = ["/".join(parts[start:]) for start in range(1, len(parts))]  # of another machine
     for each in [plain, f"{label}/{plain}", *tails]:
         yield each
-        for ending in SUFFIXES:
+        for ending in IMAGES:
             yield each + ending
             yield each + ending.upper()
     if Path(plain).is_file():
         yield str(Path(plain).resolve())  # relative to the working directory
     for depth in ("*", "*/*"):
         for place in sorted(folder.glob(f"{depth}/")):
-            for ending in ("", *SUFFIXES):
+            for ending in ("", *IMAGES):
                 yield str((place / (plain + ending)).relative_to(folder))
 
 
@@ -167,7 +167,7 @@ def _in_any_case(folder: Path, name: str) -> str:
     """Return what is there of the same letters, small or capital; or an empty string."""
     place = folder
     for part in Path(name).parts:
-        entries = listed(place) if place.is_dir() else []
+        entries = list_folder(place) if place.is_dir() else []
         alike = [each for each, _ in entries if each.name.lower() == part.lower()]
         if not alike:
             return ""

@@ -1,29 +1,89 @@
-"""Files and folders of images: which are images, which are litter, each real folder once."""
+"""Files and folders: kinds of files by ending and first bytes, folders listed, names checked."""
 
 from __future__ import annotations
 
+import codecs
+import lzma
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import pyarrow as pa
 
 from zoo.errors import ZooError
 
 LONGEST_SHOWN = 200  # characters of a path that is none
 NAMED = 5  # files that a message names
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".xz": "xz"}
+TEXTS = (".txt", ".text")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+# Images by their ending that no decoder of `zoo.tasks.image_classification.image.FORMATS` reads.
+UNREAD_IMAGES = (
+    ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".tga", ".psd", ".svg", ".dng",
+    ".cr2", ".nef", ".arw", ".ppm", ".pgm", ".pbm", ".dcm",
+)  # fmt: skip
+# Endings of what browsers and programs save, whatever it holds: the content decides.
+OPEN_ENDINGS = (
+    "", ".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".dib", ".img", ".bin",
+)  # fmt: skip
+BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes of the second header of a bitmap
 # What systems and programs leave in folders: thumbnails, waste baskets, settings of a folder.
 LITTER = {
     "@eadir", "$recycle.bin", "lost+found", "system volume information", "thumbs.db",
     "ehthumbs.db", "desktop.ini",
 }  # fmt: skip
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-# Images by their ending that no decoder of `zoo.tasks.image_classification.image.FORMATS` reads.
-UNREAD = (
-    ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".tga", ".psd", ".svg", ".dng",
-    ".cr2", ".nef", ".arw", ".ppm", ".pgm", ".pbm", ".dcm",
-)  # fmt: skip
-# Endings of what browsers and programs save, whatever it holds: the content decides.
-LOOSE = ("", ".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".dib", ".img", ".bin")
-BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes of the second header of a bitmap
+# Byte order marks. UTF-32 first: its mark begins as that of UTF-16 does.
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+def table_kind(path: Path) -> str | None:
+    """Return the ending that says what a file is, without its compression; None if unknown."""
+    ending = plain_ending(path)
+    return ending if ending in TABLES else None
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a packed folder."""
+    return plain_ending(path) in ARCHIVES
+
+
+def plain_ending(path: Path) -> str:
+    """Return the last ending of a name in small letters, without its compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def open_file(path: Path) -> pa.NativeFile:
+    """Return an open file, unpacked if its name ends as one of `COMPRESSIONS`.
+
+    Raises:
+        ZooError: its name is not UTF-8.
+    """
+    check_names([path])
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    if compression == "xz":
+        return pa.PythonFile(lzma.open(path), mode="r")
+    return pa.input_stream(str(path), compression=compression)
+
+
+def check_encoding(path: Path, start: bytes) -> None:
+    """Refuse a file that begins with the mark of another encoding.
+
+    Raises:
+        ZooError: names the encoding.
+    """
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            raise ZooError(f"{path}: is not UTF-8 but {name}. Save the file as UTF-8.")
 
 
 def is_image(path: Path) -> bool:
@@ -33,32 +93,31 @@ def is_image(path: Path) -> bool:
     `.tif` that holds a JPEG. A file that ends as an image is one, whatever it holds.
     """
     ending = path.suffix.lower()
-    if ending in SUFFIXES:
+    if ending in IMAGES:
         return True
-    open_ended = ending in LOOSE or ending in UNREAD or ending.startswith(SUFFIXES)
-    return open_ended and _begins_as_image(path)
+    undecided = ending in OPEN_ENDINGS or ending in UNREAD_IMAGES or ending.startswith(IMAGES)
+    return undecided and _begins_as_image(path)
 
 
 def looks_like_image(path: Path) -> bool:
     """Whether a file is an image, even of a kind that is not read."""
-    return path.suffix.lower() in UNREAD or is_image(path)
+    return path.suffix.lower() in UNREAD_IMAGES or is_image(path)
 
 
-def listed(folder: Path) -> list[tuple[Path, bool]]:
-    """Return what is in a folder, in order, each with whether it is a folder; links are followed.
+def list_folder(folder: Path) -> list[tuple[Path, bool]]:
+    """Return the paths in a folder, in order, and whether each is a folder; links are followed.
 
     Raises:
         ZooError: it cannot be read.
     """
     try:
         with os.scandir(folder) as entries:
-            found = sorted((Path(entry.path), _is_folder(entry)) for entry in entries)
+            return sorted((Path(entry.path), _is_folder(entry)) for entry in entries)
     except OSError as error:
         raise ZooError(f"{readable(folder)}: cannot be read: {error.strerror}.") from error
-    return found
 
 
-def hidden(path: Path) -> bool:
+def is_hidden(path: Path) -> bool:
     """Whether a file or folder is no data: hidden, or litter of a system."""
     return path.name.startswith((".", "__")) or path.name.strip("\r").lower() in LITTER
 
@@ -74,7 +133,7 @@ class Walk:
     """
 
     def __init__(self, entered: Iterable[Path] = ()):
-        self._entered = {_identity(each) for each in entered}
+        self._entered = {_identity(folder) for folder in entered}
         self.again: list[Path] = []
 
     def files(self, folder: Path) -> Iterator[Path]:
@@ -84,20 +143,20 @@ class Walk:
             ZooError: a folder cannot be read.
         """
         self._entered.add(_identity(folder))
-        for each, is_folder in listed(folder):
-            if hidden(each):
+        for path, is_folder in list_folder(folder):
+            if is_hidden(path):
                 continue
             if not is_folder:
-                yield each
-            elif _identity(each) in self._entered:
-                self.again.append(each)
+                yield path
+            elif _identity(path) in self._entered:
+                self.again.append(path)
             else:
-                yield from self.files(each)
+                yield from self.files(path)
 
 
 def holds_image(folder: Path) -> bool:
     """Whether there is an image in a folder or below, even of a kind that is not read."""
-    return any(looks_like_image(each) for each in Walk().files(folder))
+    return any(map(looks_like_image, Walk().files(folder)))
 
 
 def check_names(paths: Iterable[Path]) -> None:
@@ -109,11 +168,11 @@ def check_names(paths: Iterable[Path]) -> None:
     bad = [readable(path) for path in paths if readable(path) != str(path)]
     if bad:
         more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
-        said = "its name is not UTF-8. Rename it."
+        fault = "its name is not UTF-8. Rename it."
         if len(bad) > 1:
-            said = "their names are not UTF-8. Rename them."
-        names = ", ".join(f"'{each}'" for each in bad[:NAMED])
-        raise ZooError(f"{names}{more}: {said}")
+            fault = "their names are not UTF-8. Rename them."
+        names = ", ".join(f"'{name}'" for name in bad[:NAMED])
+        raise ZooError(f"{names}{more}: {fault}")
 
 
 def exists(path: Path) -> bool:
@@ -145,10 +204,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _identity(folder: Path) -> tuple[int, int]:
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError as error:
         raise ZooError(f"{readable(folder)}: cannot be read: {error.strerror}.") from error
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _begins_as_image(path: Path) -> bool:
