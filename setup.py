@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo" / "__init__.py").read_text("utf-8"))[1]
 MODELS = sorted(path.name for path in (ROOT / "presets").iterdir() if path.is_dir())
 
-# A test builds the source distribution, with the setuptools that pyproject.toml asks for.
-TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2", "polars>=1", "setuptools>=77"]
+TEST = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "pandas>=2", "polars>=1"]
+TEST += ["setuptools>=77"]  # a test builds the source distribution, as pyproject.toml asks
 BENCH = ["torch>=2.6", "psutil>=6"]
 
 setup(

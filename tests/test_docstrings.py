@@ -1,0 +1,98 @@
+"""Docstrings: their examples run, and every argument of a call with three or more is explained."""
+
+import dataclasses
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import pydantic
+import pytest
+
+import zoo
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(zoo.__path__, "zoo.")
+    if not module.name.startswith(("zoo._presets", "zoo.__main__"))
+)
+# Rooms whose docstrings are still being written.
+UNFINISHED = (
+    "data", "errors", "files", "layers", "models", "preset", "runs", "scores", "tasks", "training",
+)  # fmt: skip
+
+
+def defined_in(module: ModuleType) -> list[tuple[str, Any]]:
+    return [
+        (name, value)
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", None) == module.__name__
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {"zoo": zoo, "keras": keras, "np": np}
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for example in finder.find(importlib.import_module(name), name, extraglobs=names):
+        written: list[str] = []
+        runner.run(example, out=written.append)
+        assert not runner.failures, "".join(written)
+
+
+def calls() -> Iterator[tuple[str, Any]]:
+    """Every public function, class and method of the package, by its full name.
+
+    A method that a base class explains is left out, as are the commands, whose options have their
+    help, and schemas, whose fields have their description.
+    """
+    for module in map(importlib.import_module, MODULES):
+        for name, value in defined_in(module):
+            if name.startswith("_") or module.__name__ == "zoo.cli":
+                continue
+            if inspect.isfunction(value):
+                yield f"{module.__name__}.{name}", value
+            elif inspect.isclass(value) and not issubclass(value, pydantic.BaseModel):
+                own = "__init__" in vars(value) or dataclasses.is_dataclass(value)
+                if own or hasattr(value, "_fields"):
+                    yield f"{module.__name__}.{name}", value
+                for method, function in inspect.getmembers(value, inspect.isfunction):
+                    inherited = any(hasattr(base, method) for base in value.__mro__[1:])
+                    if method in vars(value) and not method.startswith("_") and not inherited:
+                        yield f"{module.__name__}.{name}.{method}", function
+
+
+def unexplained(call: Any) -> list[str]:
+    """Return the arguments of a call that its docstring does not name in Args or Attributes."""
+    arguments = [
+        name
+        for name, argument in inspect.signature(call).parameters.items()
+        if name != "self" and not name.startswith("_") and argument.kind != argument.VAR_KEYWORD
+    ]
+    if len(arguments) < 3:
+        return []
+    text = inspect.cleandoc(call.__doc__ or "")
+    section = re.search(r"^(?:Args|Attributes):\n((?:[ ]+.*\n?|\n)*)", text, flags=re.MULTILINE)
+    heads = re.findall(r"^ +([\w*`, ]+):", section[1] if section else "", flags=re.MULTILINE)
+    named = set(re.findall(r"\w+", " ".join(heads)))
+    return [name for name in arguments if name not in named]
+
+
+def test_arguments_are_explained() -> None:
+    missing = {name: unexplained(call) for name, call in calls()}
+    assert not {
+        name: arguments
+        for name, arguments in missing.items()
+        if arguments and name.split(".")[1] not in UNFINISHED
+    }
