@@ -12,7 +12,6 @@ from zoo.preset.loading import load_preset
 from zoo.preset.measured import values_digest
 
 FOLDER = Path(__file__).parent / "results"
-DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 def load(name: str) -> list[dict[str, Any]]:
@@ -33,7 +32,7 @@ def save(name: str, entry: dict[str, Any], command: str) -> None:
         preset = load_preset(*entry["preset"].split("/"))
         entry["values"] = values_digest(preset.model, preset.values())
     entries = [old for old in load(name) if old["id"] != entry["id"]] + [entry]
-    entries.sort(key=lambda each: each["id"])
+    entries.sort(key=lambda saved: saved["id"])
     write_json(FOLDER / f"{name}.json", {"benchmark": name, "entries": entries})
     print(f"{name}: {entry['id']}: {_short(entry)}", flush=True)
 

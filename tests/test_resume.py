@@ -358,7 +358,10 @@ def test_handlers_are_put_back_and_a_second_signal_does_not_wait() -> None:
 
 @pytest.mark.slow
 def test_thirty_kills() -> None:
-    code = "import json; from benchmarks.resume import killed; print(json.dumps(killed(30, 3, 0)))"
+    code = (
+        "import json; from benchmarks.training.resume import killed\n"
+        "print(json.dumps(killed(30, 3, 0)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         cwd=Path(__file__).parent.parent,

@@ -9,12 +9,13 @@ Options: rounds=7 steps=60
 
 from __future__ import annotations
 
-import statistics
-import time
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from benchmarks.timing import Timings, time_in_turn
 
 SHAPES = {"textcnn": (64, 60), "textrnn": (64, 60), "rcnn": (64, 60), "fasttext": (64, 60)}
 SETTINGS = {
@@ -35,7 +36,6 @@ def measure(rounds: str = "7", steps: str = "60") -> Iterator[dict[str, Any]]:
     import keras
 
     for model, (batch, length) in SHAPES.items():
-        ours = _ours(model)
         network = _ours(model)
         plain = keras.Model(network.inputs, network.outputs)
         plain.compile(
@@ -44,19 +44,19 @@ def measure(rounds: str = "7", steps: str = "60") -> Iterator[dict[str, Any]]:
             metrics=["accuracy"],
             jit_compile=False,
         )
-        found = _in_turn({"zoo": ours, "keras": plain}, model, int(rounds), int(steps))
+        timings = _timed({"zoo": _ours(model), "keras": plain}, model, int(rounds), int(steps))
         yield {
             "id": f"{model}, batch {batch} x {length}",
-            "zoo_milliseconds": 1000 * statistics.median(found["zoo"]),
-            "keras_milliseconds": 1000 * statistics.median(found["keras"]),
-            "times_keras": _ratio(found["zoo"], found["keras"]),
+            "zoo_milliseconds": timings.milliseconds("zoo"),
+            "keras_milliseconds": timings.milliseconds("keras"),
+            "times_keras": timings.times("zoo", "keras"),
         }
     sure = {"same": _ours("textcnn", **{"recipe.deterministic": True}), "any": _ours("textcnn")}
-    found = _in_turn(sure, "textcnn", int(rounds), int(steps))
+    timings = _timed(sure, "textcnn", int(rounds), int(steps))
     yield {
         "id": "textcnn, deterministic",
-        "milliseconds": 1000 * statistics.median(found["same"]),
-        "times_not_deterministic": _ratio(found["same"], found["any"]),
+        "milliseconds": timings.milliseconds("same"),
+        "times_not_deterministic": timings.times("same", "any"),
     }
 
 
@@ -69,8 +69,8 @@ def _ours(model: str, **changes: Any) -> Any:
     return compile_model(MODELS[model](**dict(preset.architecture)), preset)
 
 
-def _in_turn(models: dict[str, Any], shape: str, rounds: int, steps: int) -> dict[str, list[float]]:
-    """Return the seconds a step of each, by round."""
+def _timed(models: dict[str, Any], shape: str, rounds: int, steps: int) -> Timings:
+    """Time epochs of the same batches."""
     import tensorflow as tf
 
     batch, length = SHAPES[shape]
@@ -79,15 +79,8 @@ def _in_turn(models: dict[str, Any], shape: str, rounds: int, steps: int) -> dic
     x = generator.integers(2, ids, (steps * batch, length), "int32")
     y = generator.integers(0, 2, steps * batch).astype("int32")
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch).prefetch(2)
-    seconds: dict[str, list[float]] = {name: [] for name in models}
-    for turn in range(rounds + 1):
-        for name, each in models.items():
-            started = time.perf_counter()
-            each.fit(data, epochs=1, verbose=0)
-            if turn:  # the first compiles, allocates, warms up
-                seconds[name].append((time.perf_counter() - started) / steps)
-    return seconds
-
-
-def _ratio(some: list[float], others: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(some, others, strict=True))
+    epochs = {
+        name: functools.partial(model.fit, data, epochs=1, verbose=0)
+        for name, model in models.items()
+    }
+    return time_in_turn(epochs, rounds, steps=steps)

@@ -9,12 +9,12 @@ AdamW 1e-3. Options: rounds=7 steps=40
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+from benchmarks.timing import time_in_turn
 
 SHAPES = {
     "vocabulary 20k, batch 64 x 60": (20_000, 64, 60),
@@ -32,22 +32,12 @@ def measure(rounds: str = "7", steps: str = "40") -> Iterator[dict[str, Any]]:
             "keras": _keras(vocabulary, x, y, batch),
             "pytorch": _pytorch(vocabulary, x, y, batch),
         }
-        for run in contestants.values():
-            run()  # compiles, allocates, warms up
-        seconds: dict[str, list[float]] = {peer: [] for peer in contestants}
-        for _ in range(int(rounds)):
-            for peer, run in contestants.items():
-                started = time.perf_counter()
-                run()
-                seconds[peer].append((time.perf_counter() - started) / int(steps))
+        timings = time_in_turn(contestants, int(rounds), steps=int(steps))
         entry: dict[str, Any] = {"id": name}
-        for peer, found in seconds.items():
-            entry[f"{peer}_milliseconds"] = 1000 * statistics.median(found)
+        for peer in contestants:
+            entry[f"{peer}_milliseconds"] = timings.milliseconds(peer)
         for peer in ("keras", "pytorch"):
-            ratios = [
-                other / ours for other, ours in zip(seconds[peer], seconds["zoo"], strict=True)
-            ]
-            entry[f"faster_than_{peer}"] = statistics.median(ratios)
+            entry[f"faster_than_{peer}"] = timings.times(peer, "zoo")
         entry["examples_per_second"] = 1000 * batch / entry["zoo_milliseconds"]
         yield entry
 
@@ -141,7 +131,9 @@ def _pytorch(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Calla
             embedded = torch.nn.functional.pad(
                 self.embedding(ids).transpose(1, 2), (border, border)
             )
-            pooled = [torch.relu(each(embedded)).amax(dim=2) for each in self.convolutions]
+            pooled = [
+                torch.relu(convolution(embedded)).amax(dim=2) for convolution in self.convolutions
+            ]
             return self.logits(self.dropout(torch.cat(pooled, dim=1)))
 
     model = TextCNN().train()

@@ -10,7 +10,6 @@ Options: small=50 large=5000 (megabytes) minutes=4 (of training, at the most)
 
 from __future__ import annotations
 
-import gzip
 import os
 import signal
 import subprocess
@@ -21,7 +20,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import DATA
+from benchmarks.datasets import files, open_text
+from benchmarks.training_runs import peak_megabytes, train_command
+
+SMALL = {
+    "recipe.epochs": 1,
+    "data.batch_size": 256,
+    "data.window": 512,
+    "data.validation_fraction": 0.001,
+    "architecture.hidden_dim": 16,
+    "architecture.embedding_dim": 16,
+    "architecture.vocabulary_size": 2000,
+}
 
 STEP = """
 import sys
@@ -72,57 +82,56 @@ def measure(small: str = "50", large: str = "5000", minutes: str = "4") -> Itera
         added[peer] = peak - built
         yield {"id": f"step, {peer}", "peak_megabytes": peak, "built_megabytes": built}
     yield {"id": "step, added by zoo / by keras", "ratio": added["zoo"] / added["keras"]}
-    found = []
+    peaks = []
     for megabytes in (int(small), int(large)):
         with tempfile.TemporaryDirectory() as name:
-            path = _grown(megabytes, Path(name))
-            command = [
-                sys.executable, "-m", "zoo", "train", "lstm_lm", str(path), "--preset", "small",
-                "--out", f"{name}/run", "--set", "recipe.epochs=1", "--set", "data.batch_size=256",
-                "--set", "data.window=512", "--set", "architecture.hidden_dim=16",
-                "--set", "architecture.embedding_dim=16", "--set", "data.validation_fraction=0.001",
-                "--set", "architecture.vocabulary_size=2000",
-            ]  # fmt: skip
-            peak, tokenized = _peak(command, Path(name) / "cache", 60 * float(minutes))
-            found.append(peak)
+            corpus = _repeated_wikitext(megabytes, Path(name))
+            command = train_command(
+                "lstm_lm", corpus, Path(name) / "run", SMALL, "--preset", "small"
+            )
+            cache = Path(name) / "cache"
+            watch = StopAfterTokenizing(cache, 60 * float(minutes))
+            peaks.append(peak_megabytes(command, watch, {"ZOO_CACHE": str(cache)}))
         yield {
             "id": f"corpus, {megabytes} MB",
-            "peak_megabytes": peak,
-            "tokenized_minutes": tokenized / 60,
+            "peak_megabytes": peaks[-1],
+            "tokenized_minutes": watch.tokenizing / 60,
         }
-    yield {"id": "corpus, large / small", "ratio": found[1] / found[0]}
+    yield {"id": "corpus, large / small", "ratio": peaks[1] / peaks[0]}
 
 
-def _peak(command: list[str], cache: Path, seconds: float) -> tuple[float, float]:
-    """Train, at the most for some seconds after the corpus is tokenized.
+class StopAfterTokenizing:
+    """Stops a training some time after its corpus is tokenized.
 
-    Return the peak resident megabytes of the process, and its seconds before the training.
+    Args:
+        cache: the zoo's cache, where the tokens are written.
+        seconds: of training.
+
+    Attributes:
+        tokenizing: seconds until the tokens were written.
     """
-    started = time.time()
-    ready: list[float] = []
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            command, stdout=said, stderr=said, env=os.environ | {"ZOO_CACHE": str(cache)}
-        )
+
+    def __init__(self, cache: Path, seconds: float):
+        self.cache, self.seconds = cache, seconds
+        self.tokenizing = 0.0
+
+    def __call__(self, process: subprocess.Popen[bytes]) -> None:
+        """Watch a process until it ends, and ask it to stop once."""
+        started = time.time()
         asked = False
         while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            ready = [path.stat().st_mtime for path in cache.glob("tokens/*.json")]
-            if ready and not asked and time.time() - max(ready) > seconds:
+            written = [path.stat().st_mtime for path in self.cache.glob("tokens/*.json")]
+            if written:
+                self.tokenizing = max(written) - started
+            if written and not asked and time.time() - max(written) > self.seconds:
                 process.send_signal(signal.SIGTERM)
                 asked = True
             time.sleep(1.0)
-        _, status, usage = os.wait4(process.pid, 0)
-        said.seek(0)
-        text = said.read()
-        if status and not (asked and "interrupted in epoch" in text):
-            raise SystemExit(f"failed: {' '.join(command[-4:])}\n{text[-2000:]}")
-    return usage.ru_maxrss / 1024, max(ready) - started
 
 
-def _grown(megabytes: int, folder: Path) -> Path:
-    (source,) = (DATA / "wikitext2").glob("train.txt*")
-    opener = gzip.open if source.suffix == ".gz" else open
-    with opener(source, "rt", encoding="utf-8") as file:
+def _repeated_wikitext(megabytes: int, folder: Path) -> Path:
+    """Write a corpus of that size, every repetition with a number of its own in every line."""
+    with open_text(files("wikitext2", folder)["data"]) as file:
         lines = file.read().splitlines()
     text = "\n".join([*lines, ""]).encode()
     path = folder / "grown.txt"

@@ -9,12 +9,13 @@ in the AWD-LSTM. The zoo also in mixed_bfloat16. Options: rounds=7 steps=4 shape
 from __future__ import annotations
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+from benchmarks.timing import Timings, time_in_turn
 
 # layers, units, embedding, rows, steps of a window
 SHAPES = {
@@ -24,7 +25,7 @@ SHAPES = {
 }
 VOCABULARY = 10_000
 CLIP = 0.25
-SQUARE = 2048  # of the matrices whose product is the yardstick
+SQUARE = 2048  # of the matrices whose product is the rate to compare with
 Step = Callable[[], Any]
 
 
@@ -41,29 +42,22 @@ def measure(
             "keras": _keras(shape),
             "pytorch": _pytorch(shape),
         }
-        seconds: dict[str, list[float]] = {peer: [] for peer in contestants}
-        for number in range(int(rounds) + 1):
-            for peer, step in contestants.items():
-                started = time.perf_counter()
-                for _ in range(int(steps)):
-                    step()
-                if number:  # the first round compiles, allocates and warms up
-                    seconds[peer].append((time.perf_counter() - started) / int(steps))
-        yield _entry(name, seconds, rate)
+        timings = time_in_turn(contestants, int(rounds), calls=int(steps))
+        yield _entry(name, timings, rate)
 
 
-def _entry(name: str, seconds: dict[str, list[float]], rate: float) -> dict[str, Any]:
+def _entry(name: str, timings: Timings, rate: float) -> dict[str, Any]:
     _, _, _, rows, time_steps = SHAPES[name]
     entry: dict[str, Any] = {"id": name}
-    for peer, found in seconds.items():
-        entry[f"{peer}_milliseconds"] = 1000 * statistics.median(found)
-        entry[f"{peer}_fastest_milliseconds"] = 1000 * min(found)
+    for peer, seconds in timings.seconds.items():
+        entry[f"{peer}_milliseconds"] = timings.milliseconds(peer)
+        entry[f"{peer}_fastest_milliseconds"] = 1000 * min(seconds)
     for ours in ("zoo", "zoo_bfloat16"):
         for peer in ("keras", "pytorch"):
-            ratios = [b / a for a, b in zip(seconds[ours], seconds[peer], strict=True)]
-            entry[f"{ours}_faster_than_{peer}"] = statistics.median(ratios)
-    best = min(seconds["pytorch"])
-    entry["zoo_faster_than_pytorch_at_its_best"] = best / statistics.median(seconds["zoo"])
+            entry[f"{ours}_faster_than_{peer}"] = timings.times(peer, ours)
+    entry["zoo_faster_than_pytorch_at_its_best"] = (
+        entry["pytorch_fastest_milliseconds"] / entry["zoo_milliseconds"]
+    )
     entry["tokens_per_second"] = 1000 * rows * time_steps / entry["zoo_milliseconds"]
     entry["matrix_gigaflops"] = rate
     spent = _operations(name) / entry["zoo_milliseconds"] / 1e6
@@ -85,12 +79,12 @@ def _matrix_rate() -> float:
     import tensorflow as tf
 
     square = tf.random.normal((SQUARE, SQUARE))
-    found = []
+    seconds = []
     for _ in range(20):
         started = time.perf_counter()
         tf.matmul(square, square).numpy()
-        found.append(time.perf_counter() - started)
-    return 2 * SQUARE**3 / min(found) / 1e9
+        seconds.append(time.perf_counter() - started)
+    return 2 * SQUARE**3 / min(seconds) / 1e9
 
 
 def _ids(rows: int, time_steps: int) -> np.ndarray:
@@ -152,7 +146,7 @@ def _pytorch(shape: tuple[int, ...]) -> Step:
     bias = torch.nn.Parameter(torch.zeros(VOCABULARY))
     widths = [embedding, *[units] * (layers - 1), embedding]
     lstms = [torch.nn.LSTM(a, b) for a, b in itertools.pairwise(widths)]
-    parameters = [*table.parameters(), bias, *(p for each in lstms for p in each.parameters())]
+    parameters = [*table.parameters(), bias, *(p for lstm in lstms for p in lstm.parameters())]
     optimizer = torch.optim.SGD(parameters, 1.0)
     ids = torch.from_numpy(_ids(rows, time_steps).astype(np.int64).T.copy())
     states: list[Any] = [None] * layers
@@ -161,7 +155,7 @@ def _pytorch(shape: tuple[int, ...]) -> Step:
         features = table(ids)
         for number, lstm in enumerate(lstms):
             features, state = lstm(features, states[number])
-            states[number] = tuple(each.detach() for each in state)
+            states[number] = tuple(tensor.detach() for tensor in state)
         logits = features.reshape(-1, embedding) @ table.weight.t() + bias
         loss = torch.nn.functional.cross_entropy(logits, ids.reshape(-1))
         optimizer.zero_grad(set_to_none=True)

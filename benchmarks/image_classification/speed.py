@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.image_memory import photographs
-from benchmarks.image_peers import pytorch_step
-from benchmarks.images import cifar10
+from benchmarks.datasets import cifar10, photographs
+from benchmarks.image_classification.peers import pytorch_step
+from benchmarks.timing import Timings, time_in_turn
 
 # preset, images of a batch
 NETWORKS = {"resnet20": ("cifar-onecycle", 128), "fast": ("fast-cifar", 500)}
@@ -39,15 +39,7 @@ def measure(
     """Yield one entry a network: milliseconds a step, images a second, ratios; then inputs."""
     for name in filter(None, networks.split(",")):
         contestants = _contestants(name)
-        seconds: dict[str, list[float]] = {peer: [] for peer in contestants}
-        for number in range(int(rounds) + 1):
-            for peer, step in contestants.items():
-                started = time.perf_counter()
-                for _ in range(int(steps)):
-                    step()
-                if number:  # the first round compiles, allocates and warms up
-                    seconds[peer].append((time.perf_counter() - started) / int(steps))
-        yield _entry(name, seconds)
+        yield _entry(name, time_in_turn(contestants, int(rounds), calls=int(steps)))
     for preset in filter(None, inputs.split(",")):
         yield _input(preset)
 
@@ -60,18 +52,18 @@ def _contestants(name: str) -> dict[str, Step]:
     images = generator.integers(0, 256, (batch, 32, 32, 3)).astype("uint8")
     labels = generator.integers(0, 10, batch).astype("int32")
     filters = load_preset("resnet", preset).architecture.filters or FILTERS[name]
-    found: dict[str, Step] = {}
+    steps: dict[str, Step] = {}
     for policy, end in (("float32", ""), ("mixed_bfloat16", "_bfloat16")):
-        found[f"zoo{end}"] = _zoo(preset, policy, images, labels)
-        found[f"keras{end}"] = _keras(preset, policy, images, labels)
+        steps[f"zoo{end}"] = _zoo(preset, policy, images, labels)
+        steps[f"keras{end}"] = _keras(preset, policy, images, labels)
     for layout in ("first", "last"):
-        found[f"pytorch_{layout}"] = pytorch_step(
+        steps[f"pytorch_{layout}"] = pytorch_step(
             name, filters, images, labels, channels_last=layout == "last", bfloat16=False
         )
-    found["pytorch_bfloat16"] = pytorch_step(
+    steps["pytorch_bfloat16"] = pytorch_step(
         name, filters, images, labels, channels_last=True, bfloat16=True
     )
-    return found
+    return steps
 
 
 def _model(preset: str, policy: str) -> Any:
@@ -110,24 +102,18 @@ def _stepping(model: Any, images: np.ndarray, labels: np.ndarray) -> Step:
     return lambda: float(model.train_function(iterator)["loss"])
 
 
-def _entry(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+def _entry(name: str, timings: Timings) -> dict[str, Any]:
     batch = NETWORKS[name][1]
     entry: dict[str, Any] = {"id": name, "batch": batch}
-    for peer, found in seconds.items():
-        entry[f"{peer}_milliseconds"] = 1000 * statistics.median(found)
-        entry[f"{peer}_per_second"] = batch / statistics.median(found)
-    best = [
-        min(both) for both in zip(seconds["pytorch_first"], seconds["pytorch_last"], strict=True)
-    ]
-    pairs = {
-        "zoo_faster_than_keras": (seconds["keras"], seconds["zoo"]),
-        "zoo_faster_than_pytorch": (best, seconds["zoo"]),
-        "zoo_bfloat16_faster_than_keras": (seconds["keras_bfloat16"], seconds["zoo_bfloat16"]),
-        "zoo_bfloat16_faster_than_pytorch": (seconds["pytorch_bfloat16"], seconds["zoo_bfloat16"]),
-    }
-    for ratio, (theirs, ours) in pairs.items():
-        found = [other / own for other, own in zip(theirs, ours, strict=True)]
-        entry[ratio] = statistics.median(found)
+    for peer in timings.seconds:
+        entry[f"{peer}_milliseconds"] = timings.milliseconds(peer)
+        entry[f"{peer}_per_second"] = 1000 * batch / timings.milliseconds(peer)
+    layouts = zip(timings.seconds["pytorch_first"], timings.seconds["pytorch_last"], strict=True)
+    timings.seconds["pytorch"] = [min(both) for both in layouts]
+    for end in ("", "_bfloat16"):
+        for peer in ("keras", "pytorch"):
+            ratio = timings.times(f"{peer}{end}", f"zoo{end}")
+            entry[f"zoo{end}_faster_than_{peer}"] = ratio
     return entry
 
 
@@ -142,8 +128,7 @@ def _input(name: str) -> dict[str, Any]:
         if name == "fast-cifar":
             source = cifar10(Path(folder))
         else:
-            source = Path(folder) / "photographs"
-            photographs(source, PHOTOGRAPHS)
+            source = photographs(Path(folder) / "photographs", PHOTOGRAPHS)
         size = preset.architecture.image_size
         with load_images(source, settings=preset.data, image_size=size) as data:
             rates = []

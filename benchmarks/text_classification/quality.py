@@ -5,13 +5,12 @@ Options: model=textcnn preset=default data=trec,mr,... seeds=0,1,2
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import FLOORS, files
+from benchmarks.training_runs import train_once
 
 
 def measure(
@@ -23,26 +22,14 @@ def measure(
     """Train the preset as it is on every set and seed; yield one entry each."""
     for seed in seeds.split(","):
         for name in data.split(","):
-            yield one(model, preset, name, int(seed))
+            yield scores(model, preset, name, int(seed))
 
 
-def one(model: str, preset: str, name: str, seed: int) -> dict[str, Any]:
+def scores(model: str, preset: str, name: str, seed: int) -> dict[str, Any]:
     """Train once; return the scores on the test part."""
-    import zoo
-
-    folder = Path(tempfile.mkdtemp(prefix="zoo-benchmark-"))
-    try:
-        run = zoo.train(
-            model,
-            preset=preset,
-            out=folder / "run",
-            seed=seed,
-            verbose=False,
-            **files(name, folder),
-        )
-        metrics = run.metrics
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    parts = functools.partial(files, name)
+    metrics, _ = train_once(model, parts, preset=preset, seed=seed)
+    training = metrics["training"]
     return {
         "id": f"{model}/{preset} {name} seed {seed}",
         "preset": f"{model}/{preset}",
@@ -53,10 +40,10 @@ def one(model: str, preset: str, name: str, seed: int) -> dict[str, Any]:
         "validation": metrics["validation"]["accuracy"],
         "linear": metrics["baseline"]["test"]["accuracy"],
         "floor": FLOORS[name],
-        "best_epoch": metrics["training"]["best_epoch"],
-        "epochs": metrics["training"]["epochs"],
-        "parameters": metrics["training"]["parameters"],
-        "examples_per_second": metrics["training"]["examples_per_second"],
-        "input_wait_share": metrics["training"]["input_wait_share"],
+        "best_epoch": training["best_epoch"],
+        "epochs": training["epochs"],
+        "parameters": training["parameters"],
+        "examples_per_second": training["examples_per_second"],
+        "input_wait_share": training["input_wait_share"],
         "minutes": metrics["seconds"] / 60,
     }

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-# A training of some seconds whose checkpoints take about half of the time, so that kills fall into
+from benchmarks.training_runs import ZOO, history
+
+# A run of some seconds whose checkpoints take about half of the time, so that kills fall into
 # them; it writes down what it is doing, for the count of where they fell.
 CHILD = """
 import os, sys
 import zoo
-from zoo.tasks import classification
+from zoo.tasks.text_classification import task
 from zoo.tasks.text_classification.predictor import TextClassifier
 from zoo.training.checkpoints import callback
 from zoo.training.checkpoints.files import CheckpointFiles
@@ -46,7 +48,7 @@ def within(owner, name, during, after=None):
     setattr(owner, name, wrapped)
 
 phase("start")
-within(classification, "load_data", "loading")
+within(task, "load_data", "loading")
 within(callback.Checkpoints, "on_epoch_begin", "training", "training")
 within(callback.Checkpoints, "on_test_begin", "validation", "validation")
 within(CheckpointFiles, "save", "checkpoint")
@@ -61,15 +63,14 @@ SECONDS = 4.0  # after the first checkpoint, in which most kills fall
 
 
 def measure(kills: str = "30", runs: str = "3", seed: str = "0") -> Iterator[dict[str, Any]]:
-    """Yield the outcome of the kills, and the share of a usual training spent on checkpoints."""
+    """Yield the outcome of the kills, and the share of a usual run spent on checkpoints."""
     if int(kills):
         yield {"id": f"{kills} kills", **killed(int(kills), int(runs), int(seed))}
     with tempfile.TemporaryDirectory() as name:
         run = Path(name) / "run"
         subprocess.run(
-            [sys.executable, "-m", "zoo", "train", "textcnn", "--out", str(run)],
-            check=True, capture_output=True,
-        )  # fmt: skip
+            [*ZOO, "train", "textcnn", "--out", str(run)], check=True, capture_output=True
+        )
         training = json.loads((run / "metrics.json").read_text())["training"]
         seconds, spent = training["seconds"], training["checkpoint_seconds"]
         yield {
@@ -82,7 +83,7 @@ def measure(kills: str = "30", runs: str = "3", seed: str = "0") -> Iterator[dic
 
 
 def killed(kills: int, runs: int, seed: int) -> dict[str, Any]:
-    """Kill trainings, resume them, and compare each with one that was left alone."""
+    """Kill runs, resume them, and compare each with one that was left alone."""
     generator = random.Random(seed)
     where: collections.Counter[str] = collections.Counter()
     equal = left_behind = 0
@@ -90,13 +91,13 @@ def killed(kills: int, runs: int, seed: int) -> dict[str, Any]:
         folder = Path(name)
         data = _rows(folder / "rows.csv", generator)
         for number in range(runs):
-            whole, run = folder / f"whole{number}", folder / f"run{number}"
-            _finish(data, whole, number)
+            undisturbed, run = folder / f"undisturbed{number}", folder / f"run{number}"
+            _finish(data, undisturbed, number)
             for _ in range(kills // runs):
                 where[_kill(data, run, number, generator)] += 1
             _finish(data, run, number)
-            equal += _weights_equal(whole, run) and _history(whole) == _history(run)
-            left_behind += len(_left_behind(whole, run))
+            equal += _weights_equal(undisturbed, run) and _history(undisturbed) == _history(run)
+            left_behind += len(_left_behind(undisturbed, run))
     return {
         "kills": sum(where.values()),
         "where": dict(where.most_common()),
@@ -116,7 +117,7 @@ def _finish(data: Path, run: Path, number: int) -> None:
 
 
 def _kill(data: Path, run: Path, number: int, generator: random.Random) -> str:
-    """Start or resume a training and kill it; return what it was doing."""
+    """Start or resume a run and kill it; return what it was doing."""
     phases = run.with_suffix(".phase")
     phases.unlink(missing_ok=True)
     process = subprocess.Popen(
@@ -130,8 +131,8 @@ def _kill(data: Path, run: Path, number: int, generator: random.Random) -> str:
     time.sleep(generator.uniform(0.0, SECONDS * (3 if anywhere else 1)))
     process.kill()
     ended = process.wait() == 0
-    found = phases.read_text().strip() if phases.is_file() else "start"
-    return "after its end" if ended else found
+    phase = phases.read_text().strip() if phases.is_file() else "start"
+    return "after its end" if ended else phase
 
 
 def _rows(path: Path, generator: random.Random) -> Path:
@@ -154,12 +155,11 @@ def _weights_equal(one: Path, other: Path) -> bool:
 
 
 def _history(run: Path) -> list[dict[str, str]]:
-    with (run / "history.csv").open(encoding="utf-8", newline="") as file:
-        return [{**line, "seconds": ""} for line in csv.DictReader(file)]
+    return [{**epoch, "seconds": ""} for epoch in history(run)]
 
 
-def _left_behind(whole: Path, run: Path) -> list[Path]:
+def _left_behind(undisturbed: Path, run: Path) -> list[Path]:
     """Return what the killed run's folder, or the folder around it, has that it should not."""
-    expected = {path.relative_to(whole) for path in whole.rglob("*")}
-    found = [path for path in run.rglob("*") if path.relative_to(run) not in expected]
-    return found + [path for path in run.parent.iterdir() if path.name.startswith(".")]
+    expected = {path.relative_to(undisturbed) for path in undisturbed.rglob("*")}
+    unexpected = [path for path in run.rglob("*") if path.relative_to(run) not in expected]
+    return unexpected + [path for path in run.parent.iterdir() if path.name.startswith(".")]

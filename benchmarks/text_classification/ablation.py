@@ -6,13 +6,12 @@ Options: data=trec,mr,sst2,subj seeds=0 changes=all
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import files
+from benchmarks.training_runs import train_once
 
 CHANGES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -39,33 +38,24 @@ def measure(
     for change in CHANGES if changes == "all" else changes.split(","):
         for name in data.split(","):
             for seed in seeds.split(","):
-                yield one(change, name, int(seed))
+                yield validation_scores(change, name, int(seed))
 
 
-def one(change: str, name: str, seed: int) -> dict[str, Any]:
+def validation_scores(change: str, name: str, seed: int) -> dict[str, Any]:
     """Train once, without looking at the test part."""
-    import csv
 
-    import zoo
+    def parts(folder: Path) -> dict[str, str]:
+        return {part: path for part, path in files(name, folder).items() if part != "test"}
 
-    folder = Path(tempfile.mkdtemp(prefix="zoo-benchmark-"))
-    try:
-        parts = {key: path for key, path in files(name, folder).items() if key != "test"}
-        run = zoo.train(
-            "textcnn", set=CHANGES[change], out=folder / "run", seed=seed, verbose=False, **parts
-        )
-        with (run.path / "history.csv").open() as file:
-            history = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
-        metrics = run.metrics
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    metrics, epochs = train_once("textcnn", parts, seed=seed, changes=CHANGES[change])
+    accuracy = [float(epoch["val_accuracy"]) for epoch in epochs]
     return {
         "id": f"{change} {name} seed {seed}",
         "change": change,
         "data": name,
         "seed": seed,
-        "validation": max(history),
-        "last_three_epochs": sum(history[-3:]) / len(history[-3:]),
+        "validation": max(accuracy),
+        "last_three_epochs": sum(accuracy[-3:]) / len(accuracy[-3:]),
         "linear": metrics["baseline"]["validation"]["accuracy"],
         "minutes": metrics["seconds"] / 60,
     }

@@ -1,4 +1,4 @@
-"""Which epoch to keep: rules for `recipe.best`, by what the weights they pick are worth.
+"""Which epoch to keep: rules for `recipe.monitor`, by what the weights they pick are worth.
 
 Training data are cut into a part to train on and one that no rule sees, the judge; the test split
 is not read. Of the first, the preset's `validation_fraction` validates. After every epoch the
@@ -11,8 +11,6 @@ model=textcnn preset=default
 
 from __future__ import annotations
 
-import csv
-import gzip
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets import FLOORS, files
+from benchmarks.datasets import FLOORS, files, read_csv
 
 Curve = Sequence[float]
 
@@ -74,7 +72,7 @@ def _first(curves: dict[str, Curve]) -> int:
 
 def _tie_to_loss(curves: dict[str, Curve]) -> int:
     pairs = zip(curves["accuracy"], curves["loss"], range(len(curves["loss"])), strict=True)
-    return min(pairs, key=lambda each: (-round(each[0], 6), each[1], each[2]))[2]
+    return min(pairs, key=lambda epoch: (-round(epoch[0], 6), epoch[1], epoch[2]))[2]
 
 
 def _loss(curves: dict[str, Curve]) -> int:
@@ -110,13 +108,10 @@ def _most_equal(accuracy: Curve, rows: int) -> int:
 def _parts(name: str, seed: int, rows: int, judged: int) -> tuple[Any, Any]:
     """Return `(texts, labels)` to train on and to judge by, of the training part alone."""
     with tempfile.TemporaryDirectory(prefix="zoo-benchmark-") as folder:
-        path = Path(files(name, Path(folder))["data"])
-        opener = gzip.open if path.suffix == ".gz" else open
-        csv.field_size_limit(1 << 26)
-        with opener(path, "rt", encoding="utf-8", newline="") as file:
-            read = list(csv.DictReader(file))
-    # A text that is in both parts would be learned by heart.
-    seen = list({row["text"]: row["label"] for row in read}.items())
+        header, *read = read_csv(files(name, Path(folder))["data"])
+    text, label = header.index("text"), header.index("label")
+    # A text in both parts would be memorised.
+    seen = list({row[text]: row[label] for row in read}.items())
     order = np.random.default_rng(seed).permutation(len(seen))
     judge, rest = order[: min(judged, len(seen) // 3)], order[min(judged, len(seen) // 3) :]
     chosen = _with_all_classes(rest[: rows or None], rest, [label for _, label in seen])
@@ -128,12 +123,12 @@ def _parts(name: str, seed: int, rows: int, judged: int) -> tuple[Any, Any]:
 
 def _with_all_classes(part: np.ndarray, rest: np.ndarray, labels: list[str]) -> np.ndarray:
     """Return a part with two rows of every class, so that each can be trained and validated."""
-    found = list(part)
+    chosen = list(part)
     for label in sorted(set(labels)):
         missing = 2 - sum(labels[index] == label for index in part)
         more = [index for index in rest[len(part) :] if labels[index] == label]
-        found += more[: max(missing, 0)]
-    return np.array(found)
+        chosen += more[: max(missing, 0)]
+    return np.array(chosen)
 
 
 def _curves(

@@ -4,17 +4,15 @@ Both train with `zoo train textcnn`, the workers through `zoo launch`, which giv
 cores. Scores: of the defaults against one process that takes the halves of a batch one after the
 other; against one that takes it whole without dropout, since there masks are others, under SGD, and
 under the default's AdamW, which makes a full step of a gradient that is nothing but rounding, so
-that two trainings that round otherwise part in time. Speed: defaults, one after the other in each
+that two runs that round otherwise part in time. Speed: defaults, one after the other in each
 round, from the median epoch after the first, which builds the graphs and tokenizes. Options:
 rounds=3 (0 for the scores alone) epochs=6
 """
 
 from __future__ import annotations
 
-import csv
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets import files
+from benchmarks.training_runs import ZOO, history, train_command
 from zoo.files import read_json
 
 DRY = {
@@ -75,8 +74,7 @@ def _speed(folder: Path, data: str, rounds: int, epochs: str) -> dict[str, Any]:
         for workers in rates:
             out = folder / f"{data}-{number}-{workers}"
             run = _train(out, parts, workers, short)
-            with (run / "history.csv").open(encoding="utf-8", newline="") as file:
-                seconds = [float(line["seconds"]) for line in csv.DictReader(file)]
+            seconds = [float(epoch["seconds"]) for epoch in history(run)]
             rows = read_json(run / "metrics.json")["training"]["train_examples"]
             rates[workers].append(rows / statistics.median(np.diff(seconds)))
     ratios = [two / one for one, two in zip(rates[1], rates[WORKERS], strict=True)]
@@ -90,14 +88,9 @@ def _speed(folder: Path, data: str, rounds: int, epochs: str) -> dict[str, Any]:
 
 
 def _train(out: Path, parts: dict[str, str], workers: int, changes: dict[str, Any]) -> Path:
-    command = [sys.executable, "-m", "zoo", "train", "textcnn", parts["data"], "--out", str(out)]
-    for part in ("validation", "test"):
-        if part in parts:
-            command += [f"--{part}", parts[part]]
-    for key, value in changes.items():
-        command += ["--set", f"{key}={value}"]
+    others = [word for part in parts if part != "data" for word in (f"--{part}", parts[part])]
+    command = train_command("textcnn", parts["data"], out, changes, *others)
     if workers > 1:
-        launch = [sys.executable, "-m", "zoo", "launch", "--workers", str(workers), "--"]
-        command = launch + command
+        command = [*ZOO, "launch", "--workers", str(workers), "--", *command]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=1200)
     return out

@@ -1,0 +1,59 @@
+"""Test perplexity of the lstm_lm presets on PTB, WikiText-2 and tiny Shakespeare.
+
+Options: preset=default data=ptb seeds=0; presets are parted by `;`, and may be `VARIANTS`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.datasets import folder_of
+from benchmarks.training_runs import train_once
+
+# Presets with a change, for what a choice is worth: tying alone, which Press and Wolf have between
+# zaremba-small and press-wolf-small, and what half precision costs.
+VARIANTS = {
+    "zaremba-small, tied": {"architecture.tied": True},
+    "zaremba-small, bfloat16": {"recipe.dtype_policy": "mixed_bfloat16"},
+    "default, float32": {"recipe.dtype_policy": "float32"},
+}
+
+
+def measure(
+    preset: str = "default", data: str = "ptb", seeds: str = "0"
+) -> Iterator[dict[str, Any]]:
+    """Yield one entry a preset, set and seed."""
+    for variant in preset.split(";"):
+        for name in data.split(","):
+            for seed in seeds.split(","):
+                yield scores(variant, name, int(seed))
+
+
+def scores(variant: str, data: str, seed: int) -> dict[str, Any]:
+    """Train a preset, or a variant of one, once; return the scores on the test part."""
+    preset, _, change = variant.partition(",")
+    metrics, _ = train_once(
+        "lstm_lm",
+        lambda _: {"data": str(folder_of(data))},
+        preset=preset,
+        seed=seed,
+        changes=VARIANTS[variant] if change else {},
+    )
+    training = metrics["training"]
+    return {
+        "id": f"lstm_lm/{variant} {data} {seed}",
+        "preset": f"lstm_lm/{variant}",
+        "data": data,
+        "seed": seed,
+        "perplexity": metrics["test"]["perplexity"],
+        "loss": metrics["test"]["loss"],
+        "validation_perplexity": metrics["validation"]["perplexity"],
+        "bigrams": metrics["baseline"]["test"]["perplexity"],
+        "epochs": training["epochs"],
+        "best_epoch": training["best_epoch"],
+        "parameters": training["parameters"],
+        "tokens_per_second": training["examples_per_second"],
+        "training_minutes": training["seconds"] / 60,
+        "minutes": metrics["seconds"] / 60,
+    }
