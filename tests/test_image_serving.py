@@ -4,17 +4,22 @@ import io
 import struct
 
 import numpy as np
+import PIL
 import pytest
 import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from zoo.tasks.image_classification.image import CenterCrop, center_part
-from zoo.tasks.image_classification.serving import crop as image_center
+from zoo.tasks.image_classification.serving import crop
 from zoo.tasks.image_classification.serving import headers as image_headers
 from zoo.tasks.image_classification.serving.gif import first_image
 from zoo.tasks.image_classification.serving.graph import read_images
 
 GENERATOR = np.random.default_rng(0)
+# Of 255. Pillow 13 resizes the rows of tall images first, as the graph does; older ones never do.
+MOST = 0 if int(PIL.__version__.split(".")[0]) >= 13 else 1
 
 
 def pixels(height, width):
@@ -49,21 +54,22 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("size", [8, 24, 97])
-@pytest.mark.parametrize("fraction", [1.0, 0.875])
-def test_the_middle_square_is_that_of_training(size, fraction) -> None:
-    graph = tf.function(
-        lambda image: image_center.center_part(image, size, fraction),
-        input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)],
-    )
-    errors = []
-    for sides in ((1, 1), (1, 50), (24, 24), (33, 47), (97, 97), (255, 333), (777, 1001)):
-        image = pixels(*sides)
-        served = graph(image).numpy()
-        assert served.shape == (size, size, 3) and not (served % 1).any()
-        errors.append(np.abs(served - center_part(Image.fromarray(image), size, fraction)))
-    assert max(each.max() for each in errors) <= 2
-    assert np.mean([each.mean() for each in errors]) < 0.05
+SIDES = st.integers(1, 9) | st.integers(10, 99) | st.integers(100, 400)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(SIDES, SIDES, st.integers(1, 64), st.sampled_from([1.0, 0.875, 0.5]) | st.floats(0.01, 1.0))
+@example(1, 1, 24, 1.0)
+@example(1, 1500, 24, 1.0)
+@example(1500, 1, 24, 1.0)
+@example(24, 24, 24, 1.0)
+@example(1001, 777, 97, 0.875)  # averaged before it is resized
+def test_the_center_crop_is_that_of_training(height, width, size, fraction) -> None:
+    image = pixels(height, width)
+    served = crop.center_crop(tf.constant(image), size, fraction).numpy()
+    assert served.shape == (size, size, 3)
+    difference = np.abs(served - center_part(Image.fromarray(image), size, fraction)).max()
+    assert difference <= MOST
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -72,7 +78,7 @@ def test_files_are_shown_to_the_network_as_in_training(name, tmp_path) -> None:
     path.write_bytes(FILES[name])
     center = CenterCrop(16, 0.9)
     served = read_images(tf.constant([FILES[name]]), center).numpy()[0]
-    np.testing.assert_allclose(served, center(path).astype(float), atol=2)
+    np.testing.assert_allclose(served, center(path).astype(float), atol=MOST)
 
 
 @pytest.mark.parametrize("scale", [255, 4095, 65535])
@@ -84,7 +90,7 @@ def test_grey_of_16_bits_has_the_scale_of_training(scale, tmp_path) -> None:
     expected = center(path).astype(float)
     assert expected.max() > 150
     served = read_images(tf.constant([path.read_bytes()]), center).numpy()[0]
-    np.testing.assert_allclose(served, expected, atol=2)
+    np.testing.assert_allclose(served, expected, atol=MOST)
     # What is beyond the scale is white.
     white = content(Image.fromarray(np.full((9, 9), 65535, np.uint16)), "PNG")
     assert (read_images(tf.constant([white]), center).numpy() == 255).all()

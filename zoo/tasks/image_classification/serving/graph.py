@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from zoo.tasks.image_classification.image import CenterCrop
-from zoo.tasks.image_classification.serving.crop import center_part
+from zoo.tasks.image_classification.serving.crop import center_crop
 from zoo.tasks.image_classification.serving.decode import decode_image
 from zoo.tasks.image_classification.serving.headers import problem
 
@@ -25,7 +25,7 @@ def read_images(contents: tf.Tensor, center: CenterCrop) -> tf.Tensor:
 
     def decode(content: tf.Tensor) -> tf.Tensor:
         image = decode_image(content, size, center.deep_scale)
-        return center_part(image, size, center.fraction)
+        return center_crop(image, size, center.fraction)
 
     problems = tf.map_fn(problem, contents)
     with tf.control_dependencies([_check(problems)]):
