@@ -14,6 +14,7 @@ from zoo.environment import training_code
 from zoo.preset.loading import load_preset
 from zoo.preset.measured import values_digest
 from zoo.preset.override import values_of
+from zoo.preset.renamed import rename_document
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +53,7 @@ def _values_at(commit: str, name: str) -> str | None:
     )  # fmt: skip
     if shown.returncode:
         return None
-    then = values_of(YAML(typ="safe", pure=True).load(io.StringIO(shown.stdout)))
+    document = YAML(typ="safe", pure=True).load(io.StringIO(shown.stdout))
+    then = values_of(rename_document(document)[0])
     today = load_preset(*name.split("/"))
     return values_digest(today.model, {**today.values(), **then})

@@ -100,7 +100,7 @@ def test_smoothed_accuracy_is_the_mean_of_three_epochs() -> None:
 
 
 def test_the_last_scores_are_gone_on_with() -> None:
-    model = compiled(**{"recipe.best": "smoothed-accuracy"})
+    model = compiled(**{"recipe.monitor": "smoothed-accuracy"})
     kept = recipe_callbacks(model, model.recipe, validated=True)[0][0]
     for epoch, accuracy in enumerate((0.5, 0.9)):
         kept.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
@@ -172,7 +172,7 @@ def test_plateau_needs_the_recipes_schedule() -> None:
 
 
 def test_validation_sees_the_averages_and_training_goes_on_without() -> None:
-    model = compiled(**{"recipe.ema": 0.9, "recipe.best": "loss"})
+    model = compiled(**{"recipe.ema": 0.9, "recipe.monitor": "loss"})
     notes = Weights()
     model.fit(X, Y, epochs=3, verbose=0, validation_data=(X, Y), callbacks=[notes])
     for seen, end, trained in zip(notes.seen, notes.ends, notes.steps[2::3], strict=True):
@@ -210,7 +210,7 @@ def test_a_checkpoint_of_keras_has_the_weights_that_were_validated(tmp_path: Pat
 
 
 def test_early_stopping_restores_the_weights_that_were_validated() -> None:
-    model = compiled(**{"recipe.ema": 0.9, "recipe.best": "accuracy"})
+    model = compiled(**{"recipe.ema": 0.9, "recipe.monitor": "accuracy"})
     stop = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="max", patience=1, restore_best_weights=True
     )

@@ -176,7 +176,9 @@ def test_without_training_nothing_is_dropped_and_states_are_carried():
 
 
 def test_penalties_are_mean_squares_of_output_and_change():
-    stack = LSTMStack((4,), output_dropout=0.5, activation_penalty=2.0, change_penalty=3.0)
+    stack = LSTMStack(
+        (4,), output_dropout=0.5, activation_penalty=2.0, temporal_activation_penalty=3.0
+    )
     inputs = tf.constant(randoms(6, 2, 3))
     dropped = stack(inputs, training=True)[0].numpy()
     penalties = [float(each) for each in stack.losses]

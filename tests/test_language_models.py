@@ -175,7 +175,7 @@ def test_what_language_models_do_not_have_is_told(arguments, message, corpus, tm
         ("zaremba-large", {}, None),
         ("char", {}, None),
         ("default", {"architecture.embedding_range": 0.5}, "A03"),
-        ("default", {"recipe.global_clipnorm": None, "recipe.unclipped": True}, "A03"),
+        ("default", {"recipe.global_clipnorm": None, "recipe.allow_unclipped": True}, "A03"),
         ("default", {"architecture.embedding_range": 0.5, "architecture.tied": False}, None),
         ("awd-ptb", {"recipe.optimizer.learning_rate": 40.0}, "A40"),
         ("awd-ptb", {"data.window": 200}, "A40"),

@@ -19,7 +19,7 @@ SMALL = {
     "projection_l2": None, "embedding_range": 0.1, "kernel_range": None, "forget_bias": 1.0,
     "embedding_dropout": 0.1, "input_dropout": 0.4, "hidden_dropout": 0.3, "output_dropout": 0.2,
     "weight_dropout": 0.5, "locked_dropout": True, "dropout_scale": 1.0,
-    "activation_penalty": 2.0, "change_penalty": 1.0,
+    "activation_penalty": 2.0, "temporal_activation_penalty": 1.0,
 }  # fmt: skip
 VARIANTS = [
     {},

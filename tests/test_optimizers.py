@@ -37,7 +37,7 @@ def recipe(name: str, **changes) -> Recipe:
         "loss": {"name": "cross-entropy"},
         "global_clipnorm": None,
         "ema": None,
-        "best": "loss",
+        "monitor": "loss",
         "patience_epochs": None,
     }
     return Recipe.model_validate(document)

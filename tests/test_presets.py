@@ -342,7 +342,7 @@ PAPERS = {
     "textcnn/thucnews": {
         "architecture.kernel_sizes": [2, 3, 4], "architecture.filters": 256,
         "data.tokenizer": "characters", "data.max_length": 32, "data.batch_size": 128,
-        "recipe.optimizer.learning_rate": 1e-3, "recipe.best": "loss",
+        "recipe.optimizer.learning_rate": 1e-3, "recipe.monitor": "loss",
     },
     "textrnn/thucnews": {
         "architecture.num_layers": 2, "architecture.hidden_dim": 128,
@@ -370,7 +370,7 @@ PAPERS = {
         "architecture.embedding_dim": 400, "architecture.output_dropout": 0.4,
         "architecture.hidden_dropout": 0.25, "architecture.input_dropout": 0.4,
         "architecture.embedding_dropout": 0.1, "architecture.weight_dropout": 0.5,
-        "architecture.activation_penalty": 2.0, "architecture.change_penalty": 1.0,
+        "architecture.activation_penalty": 2.0, "architecture.temporal_activation_penalty": 1.0,
         "data.window": 70, "data.batch_size": 20, "data.random_window": True,
         "recipe.epochs": 500, "recipe.optimizer.learning_rate": 30.0,
         "recipe.optimizer.weight_decay": 1.2e-6, "recipe.global_clipnorm": 0.25,
@@ -460,9 +460,9 @@ def test_sums_over_time_are_converted_to_means(size: str) -> None:
 
 
 def test_a_recurrent_network_is_clipped_unless_said_twice() -> None:
-    with pytest.raises(ZooError, match=r"ends in NaN.*A02.*recipe\.unclipped"):
+    with pytest.raises(ZooError, match=r"ends in NaN.*A02.*recipe\.allow_unclipped"):
         load_preset("lstm_lm", "default", {"recipe.global_clipnorm": None})
-    twice = {"recipe.global_clipnorm": None, "recipe.unclipped": True}
+    twice = {"recipe.global_clipnorm": None, "recipe.allow_unclipped": True}
     assert load_preset("lstm_lm", "default", twice).recipe.global_clipnorm is None
 
 

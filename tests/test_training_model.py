@@ -26,7 +26,7 @@ MOVING = {
     "recipe.schedule.warmup_fraction": 0.2,
     "recipe.global_clipnorm": 1.0,
     "recipe.ema": 0.9,
-    "recipe.best": "accuracy",
+    "recipe.monitor": "accuracy",
 }
 
 
@@ -162,7 +162,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 @pytest.mark.parametrize("best", ["loss", "accuracy", "macro_f1"])
 def test_every_score_that_may_pick_the_best_epoch(best: str) -> None:
-    model = compiled(**{"recipe.best": best})
+    model = compiled(**{"recipe.monitor": best})
     logs = model.fit(X, Y, validation_data=(X, Y), verbose=0).history
     pick = np.argmin if best == "loss" else np.argmax
     assert model.best_epoch == 1 + pick(logs[f"val_{best}"])
@@ -369,7 +369,7 @@ def test_the_seed_of_layers_without_one_is_put_back() -> None:
 
 
 def test_metrics_are_built_as_the_first_step_would() -> None:
-    model, other = (compiled(**{"recipe.best": "macro_f1"}) for _ in range(2))
+    model, other = (compiled(**{"recipe.monitor": "macro_f1"}) for _ in range(2))
     model.build_metrics()
     other.train_on_batch(X[:16], Y[:16])
     shapes = [[tuple(each.shape) for each in one.metrics_variables] for one in (model, other)]

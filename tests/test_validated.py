@@ -34,12 +34,12 @@ def test_a_run_says_so(trained) -> None:
 def test_smoothed_accuracy_picks_the_epoch_of_very_few_rows() -> None:
     preset = load_preset("textcnn")
     small, said = with_best(preset, 50, ())
-    assert small.recipe.best == "smoothed-accuracy"
+    assert small.recipe.monitor == "smoothed-accuracy"
     assert said[0].what.startswith(
-        "recipe.best accuracy -> smoothed-accuracy: of 50 rows of validation one is 2 points"
+        "recipe.monitor accuracy -> smoothed-accuracy: of 50 rows of validation one is 2 points"
     )
     assert with_best(preset, 100, ()) == (preset, [])
-    assert with_best(preset, 50, ("recipe.best",)) == (preset, [])
+    assert with_best(preset, 50, ("recipe.monitor",)) == (preset, [])
 
 
 def test_a_run_on_few_rows_keeps_the_best_of_three_epochs(trained) -> None:
@@ -50,5 +50,5 @@ def test_a_run_on_few_rows_keeps_the_best_of_three_epochs(trained) -> None:
     loss = [float(row["val_loss"]) for row in rows]
     best = min(range(6), key=lambda n: (-round(means[n], 4), loss[n]))
     assert trained.metrics["training"]["best_epoch"] == best + 1
-    assert trained.preset.recipe.best == "accuracy"
-    assert any(each.what.startswith("recipe.best accuracy -> ") for each in trained.findings)
+    assert trained.preset.recipe.monitor == "accuracy"
+    assert any(each.what.startswith("recipe.monitor accuracy -> ") for each in trained.findings)

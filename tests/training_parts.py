@@ -16,7 +16,7 @@ QUIET = {
     "recipe.schedule.warmup_fraction": 0.0,
     "recipe.loss.label_smoothing": 0.0,
     "recipe.ema": None,
-    "recipe.best": "loss",
+    "recipe.monitor": "loss",
     "data.batch_size": 16,
 }
 

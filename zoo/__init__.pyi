@@ -250,7 +250,7 @@ def lstm_lm(
     locked_dropout: bool | None = None,
     dropout_scale: float | None = None,
     activation_penalty: float | None = None,
-    change_penalty: float | None = None,
+    temporal_activation_penalty: float | None = None,
 ) -> TrainingModel:
     """LSTM language model with tied embeddings and the dropouts of the AWD-LSTM.
 
@@ -277,7 +277,8 @@ def lstm_lm(
         locked_dropout: whether a mask is the same at all steps of a window, or drawn at each.
         dropout_scale: factor of the five rates.
         activation_penalty: factor of the last output's mean square in the loss (AR).
-        change_penalty: factor of the mean square of its change in time in the loss (TAR).
+        temporal_activation_penalty: factor of the mean square of its change in time in the loss
+            (TAR).
 
     Returns:
         A compiled `keras.Model`: int32 `(batch, time)` token ids to float32

@@ -12,6 +12,7 @@ import operator
 import re
 import types
 import typing
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from zoo.memory import check_fits
 from zoo.models import MODELS
 from zoo.preset.block import Architecture
 from zoo.preset.loading import Preset, load_preset
+from zoo.preset.renamed import current_key
 from zoo.tasks.language_modeling.model import LanguageModel
 from zoo.training.losses import Accuracy, MacroF1, make_loss
 from zoo.training.model import TrainingModel
@@ -80,14 +82,17 @@ def make_builder(schema: type[Architecture]) -> Callable[..., TrainingModel]:
 
     def builder(preset: str | Path = "default", **architecture: Any) -> TrainingModel:
         for name in architecture:
-            if name not in schema.model_fields:
+            if current_key(f"architecture.{name}").split(".")[1] not in schema.model_fields:
                 raise _unknown_argument(schema.model, name, list(signature.parameters))
         changes = {
             f"architecture.{name}": value
             for name, value in architecture.items()
             if value is not None
         }
-        return build(load_preset(schema.model, preset, changes))
+        loaded = load_preset(schema.model, preset, changes)
+        for notice in loaded.notices:
+            warnings.warn(str(notice), FutureWarning, stacklevel=2)
+        return build(loaded)
 
     builder.__signature__ = signature  # type: ignore[attr-defined]
     builder.__annotations__ = {
@@ -193,7 +198,7 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         model.window = preset.data.window if preset.data.random_window else None
         # Of an array of texts; windows of a corpus have a loss of their own.
         loss, metrics = keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
-    elif recipe.best == "macro_f1":
+    elif recipe.monitor == "macro_f1":
         metrics.append(MacroF1(network.output.shape[-1]))
     optimizer = make_optimizer(recipe, schedule)
     if keras.config.dtype_policy().name == "mixed_float16":

@@ -128,7 +128,8 @@ class LSTMStack(keras.layers.Layer):
             anew at each.
         activation_penalty: factor of the mean square of the last layer's dropped output, added to
             the loss (AR).
-        change_penalty: factor of the mean square of that output's change from step to step (TAR).
+        temporal_activation_penalty: factor of the mean square of that output's change from step to
+            step (TAR).
         kernel_range: as for `WeightDropLSTM`.
         forget_bias: as for `WeightDropLSTM`.
 
@@ -147,7 +148,7 @@ class LSTMStack(keras.layers.Layer):
         weight_dropout: float = 0.0,
         locked: bool = True,
         activation_penalty: float = 0.0,
-        change_penalty: float = 0.0,
+        temporal_activation_penalty: float = 0.0,
         kernel_range: float | None = None,
         forget_bias: float = 1.0,
         **kwargs: Any,
@@ -160,13 +161,13 @@ class LSTMStack(keras.layers.Layer):
             "weight_dropout": weight_dropout,
             "locked": locked,
             "activation_penalty": activation_penalty,
-            "change_penalty": change_penalty,
+            "temporal_activation_penalty": temporal_activation_penalty,
             "kernel_range": kernel_range,
             "forget_bias": forget_bias,
         }
         self.units = tuple(units)
         self.activation_penalty = activation_penalty
-        self.change_penalty = change_penalty
+        self.temporal_activation_penalty = temporal_activation_penalty
         self.lstms = [
             WeightDropLSTM(
                 each,
@@ -213,8 +214,8 @@ class LSTMStack(keras.layers.Layer):
         features = self.dropouts[-1](raw, training=training)
         if training and self.activation_penalty:
             self.add_loss(self.activation_penalty * _mean_square(features))
-        if training and self.change_penalty:
-            self.add_loss(self.change_penalty * _mean_square(raw[1:] - raw[:-1]))
+        if training and self.temporal_activation_penalty:
+            self.add_loss(self.temporal_activation_penalty * _mean_square(raw[1:] - raw[:-1]))
         return features, after
 
     def compute_output_spec(
@@ -228,6 +229,14 @@ class LSTMStack(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
         return {**super().get_config(), "units": self.units, **self._settings}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LSTMStack:
+        """Build the layer of a config; those saved before 2026-11-27 have `change_penalty`."""
+        config = dict(config)
+        if "change_penalty" in config:
+            config["temporal_activation_penalty"] = config.pop("change_penalty")
+        return cls(**config)
 
 
 def _mean_square(values: Any) -> Any:

@@ -29,7 +29,7 @@ def lstm_lm(
     locked_dropout: bool,
     dropout_scale: float,
     activation_penalty: float,
-    change_penalty: float,
+    temporal_activation_penalty: float,
 ) -> keras.Model:
     """Build the network: embedding, LSTMs, and logits of the next token at every position.
 
@@ -53,7 +53,8 @@ def lstm_lm(
         locked_dropout: whether a feature is dropped for a whole window or anew at every step.
         dropout_scale: factor of the five rates above.
         activation_penalty: factor of the last output's mean square in the loss (AR).
-        change_penalty: factor of the mean square of its change in time in the loss (TAR).
+        temporal_activation_penalty: factor of the mean square of its change in time in the loss
+            (TAR).
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, time, vocabulary)` logits, each text
@@ -96,7 +97,7 @@ def lstm_lm(
         **rates,
         locked=locked_dropout,
         activation_penalty=activation_penalty,
-        change_penalty=change_penalty,
+        temporal_activation_penalty=temporal_activation_penalty,
         kernel_range=kernel_range,
         forget_bias=forget_bias,
         name="lstms",

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from zoo.errors import ZooError, did_you_mean, unknown
+from zoo.finding import Finding
 from zoo.plain_yaml import read_sections, read_yaml, yaml_text
 from zoo.preset.block import Block
 from zoo.preset.measured import Measured, values_digest
 from zoo.preset.override import BLOCKS, change, covers, leaves
 from zoo.preset.recipe import Recipe
+from zoo.preset.renamed import rename_document, rename_keys
 from zoo.preset.schema_errors import readable
 from zoo.preset.schemas import architectures, preset_schema, settings_of
 
@@ -70,6 +72,12 @@ class Preset(Block):
     search: dict[str, Search]
     why: dict[str, Why]
     measured: tuple[Measured, ...]
+    _notices: tuple[Finding, ...] = PrivateAttr(())
+
+    @property
+    def notices(self) -> tuple[Finding, ...]:
+        """What was read otherwise than it was written: keys under their old names."""
+        return self._notices
 
     @model_validator(mode="after")
     def _one_remedy_for_imbalance(self) -> Preset:
@@ -111,12 +119,14 @@ class Preset(Block):
         if not changes:
             return self
         document = self.document()
+        changes, notices = rename_keys(changes)
         change(document, changes)
         changed = _validated(document, self.name, "override")
         if self.based_on is None and changed.values() != self.values():
             shipped = Path(self.name).suffix not in (".yaml", ".yml")
             source = f"{self.model}/{self.name}" if shipped else self.name
             changed = changed.model_copy(update={"based_on": source})
+        changed._notices = (*self.notices, *notices)
         return changed
 
     def document(self) -> dict[str, Any]:
@@ -230,6 +240,7 @@ def recipe_from(document: Mapping[str, Any]) -> Recipe:
         ZooError: a key or value is not accepted.
     """
     schema = settings_of("language-modeling" if "nonmono" in document else "text-classification")
+    document = rename_document({"recipe": dict(document)})[0]["recipe"]
     try:
         return schema.Recipe.model_validate(_tuples(document))
     except ValidationError as error:
@@ -275,6 +286,10 @@ def _validated(document: Any, name: str, where: str) -> Preset:
         raise ZooError(f"{where}: {unknown('model', str(model), architectures())}")
     if "name" in document:
         raise ZooError(f"{where}: unknown field 'name'. A preset is named by its file.")
+    try:
+        document, notices = rename_document(document)
+    except ZooError as error:
+        raise ZooError(f"{where}: {error}") from error
     document = dict(_tuples(document), name=name)
     schema = preset_schema(Preset, architectures()[model])
     try:
@@ -291,7 +306,9 @@ def _validated(document: Any, name: str, where: str) -> Preset:
     # A file that was copied and changed still has the scores of what it was copied from.
     digest = values_digest(model, values)
     own = tuple(entry for entry in preset.measured if entry.values == digest)
-    return preset.model_copy(update={"measured": own})
+    preset = preset.model_copy(update={"measured": own})
+    preset._notices = tuple(notices)
+    return preset
 
 
 def _tuples(value: Any) -> Any:

@@ -151,10 +151,10 @@ class Recipe(Block):
         global_clipnorm: largest norm of the whole gradient vector, or null.
         decay_embeddings: whether weight decay also touches embedding tables.
         ema: decay of the moving average of weights that is validated and kept, or null.
-        best: validation score that picks the epoch whose weights are kept; of equal ones the lower
-            loss does. `smoothed-accuracy` is the mean of an epoch's accuracy and the two before:
-            of fewer than 100 rows of validation `zoo.train` takes it in place of `accuracy`, unless
-            that was set.
+        monitor: validation score that picks the epoch whose weights are kept; of equal ones the
+            lower loss does. `smoothed-accuracy` is the mean of an epoch's accuracy and the two
+            before: of fewer than 100 rows of validation `zoo.train` takes it in place of
+            `accuracy`, unless that was set.
         patience_epochs: epochs without a better score before training stops, or null for all.
         micro_batches: pieces a batch is cut into by row, whose gradients are summed before a step:
             the same step in less memory (gradient accumulation). Statistics of a batch, as in
@@ -174,7 +174,7 @@ class Recipe(Block):
     global_clipnorm: Annotated[float, Field(gt=0.0)] | None
     decay_embeddings: bool = False
     ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None
-    best: Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1"]
+    monitor: Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1"]
     patience_epochs: Positive | None
     micro_batches: Positive = 1
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"

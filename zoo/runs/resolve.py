@@ -13,6 +13,7 @@ from zoo.finding import Finding
 from zoo.preset.batch_rule import NORM, norm_for_batch
 from zoo.preset.derived import findings_on
 from zoo.preset.loading import Preset, load_preset
+from zoo.preset.renamed import rename_keys
 from zoo.preset.unread import unread
 from zoo.tasks.request import Request
 from zoo.training.precision import chosen_policy
@@ -48,14 +49,15 @@ def _changed(
     preset: Preset, changes: Mapping[str, Any] | None, replicas: int
 ) -> tuple[Preset, list[Finding]]:
     changed = preset.override(changes or {})
+    changes, _ = rename_keys(changes or {})
     vectors = getattr(changed.data, "vectors", None)
     if vectors:
         changed = changed.override({"data.vectors": str(Path(vectors).absolute())})
     policy, findings = chosen_policy(changed.recipe.dtype_policy, preset.task)
-    findings += findings_on(preset.values(), changed.values(), changes or {})
-    findings += unread(changed.values(), changes or {})
+    findings += [*changed.notices, *findings_on(preset.values(), changed.values(), changes)]
+    findings += unread(changed.values(), changes)
     changed = changed.override({"recipe.dtype_policy": policy})
     small = norm_for_batch(changed.values(), replicas)
-    if small and NORM not in (changes or {}):
+    if small and NORM not in changes:
         return changed.override({NORM: "group"}), [*findings, *small]
     return changed, findings

@@ -38,6 +38,7 @@ from zoo.errors import Interrupted, ZooError, check_seed
 from zoo.files import write_json, write_text
 from zoo.memory import check_fits
 from zoo.preset.loading import Preset
+from zoo.preset.renamed import current_key
 from zoo.runs.fixed import brought_along, check_fixed, with_sizes
 from zoo.runs.folder import CHECKPOINTS, can_resume, checkpoints, outcome, run_folder
 from zoo.runs.job import Job
@@ -130,7 +131,7 @@ def train(
         request = Request(
             data, validation, test, text, label, seed, fraction,
             chosen_classes(classes), drop_missing,
-            tuple(dict.fromkeys(fixed)),
+            tuple(dict.fromkeys(map(current_key, fixed))),
         )  # fmt: skip
         folder = _folder(resolved, out, overwrite, resume)
     # Before any graph is made: a seed set later would unload the tokenizer's model.
@@ -323,7 +324,7 @@ def _trained(job: Job, start: Prepared, data: Any) -> Run:
     }
     findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
     if start.classes:
-        best = sized.recipe.best
+        best = sized.recipe.monitor
         findings += few_validated(len(data.validation), monitor.lines, best, monitor.best_epoch)
     findings.append(job.kind.verdict(metrics))
     write_json(folder / "findings.json", [finding.to_dict() for finding in findings])

@@ -14,7 +14,7 @@ from zoo.preset.loading import Preset
 APART = 4
 ENOUGH = 400  # rows of which four are one point of accuracy
 FEW = 100  # rows of which one is
-BEST, SMOOTHED = "recipe.best", "smoothed-accuracy"
+BEST, SMOOTHED = "recipe.monitor", "smoothed-accuracy"
 
 
 def with_best(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Preset, list[Finding]]:
@@ -29,7 +29,7 @@ def with_best(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Preset
         rows: of the validation part.
         fixed: the keys that were set.
     """
-    if preset.recipe.best != "accuracy" or BEST in fixed or not 0 < rows < FEW:
+    if preset.recipe.monitor != "accuracy" or BEST in fixed or not 0 < rows < FEW:
         return preset, []
     what = (
         f"{BEST} accuracy -> {SMOOTHED}: of {rows:,} rows of validation one is {100 / rows:.2g} "
@@ -47,7 +47,7 @@ def few_validated(
     Args:
         rows: of the validation part.
         lines: of the history, one an epoch.
-        best: `recipe.best`, what picks the epoch.
+        best: `recipe.monitor`, what picks the epoch.
         best_epoch: the epoch whose weights were kept, from 1.
     """
     if not 0 < rows < ENOUGH:

@@ -158,8 +158,8 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     if model.averages is not None:
         first.append(ValidateAverages())
     if validated:
-        smooth = SMOOTH if recipe.best == "smoothed-accuracy" else 1
-        score = "val_accuracy" if smooth > 1 else f"val_{recipe.best}"
+        smooth = SMOOTH if recipe.monitor == "smoothed-accuracy" else 1
+        score = "val_accuracy" if smooth > 1 else f"val_{recipe.monitor}"
         first.append(KeepBest(score, recipe.patience_epochs, smooth))
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule

@@ -12,6 +12,7 @@ import keras_tuner
 from zoo.builders import build
 from zoo.errors import ZooError, check_seed
 from zoo.preset.loading import Preset, Search, load_preset
+from zoo.preset.renamed import rename_keys
 from zoo.training.model import TrainingModel
 
 
@@ -76,7 +77,8 @@ def hypermodel(
     """
     check_seed(seed)
     loaded = load_preset(model, preset, set)
-    space = {key: search for key, search in loaded.search.items() if key not in (set or {})}
+    fixed, _ = rename_keys(set or {})
+    space = {key: search for key, search in loaded.search.items() if key not in fixed}
     if not space:
         left = (
             "every key of its search block is set" if loaded.search else "its search block is empty"

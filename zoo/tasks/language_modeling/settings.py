@@ -34,7 +34,8 @@ class LSTMLMArchitecture(Architecture):
         locked_dropout: whether a mask is the same at all steps of a window, or drawn at each.
         dropout_scale: factor of the five rates.
         activation_penalty: factor of the last output's mean square in the loss (AR).
-        change_penalty: factor of the mean square of its change in time in the loss (TAR).
+        temporal_activation_penalty: factor of the mean square of its change in time in the loss
+            (TAR).
 
     Returns:
         A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
@@ -70,7 +71,7 @@ class LSTMLMArchitecture(Architecture):
     locked_dropout: bool
     dropout_scale: Annotated[float, Field(ge=0.0, le=10.0)]
     activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
-    change_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
+    temporal_activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
 
     @model_validator(mode="after")
     def _some_dropout_is_left(self) -> LSTMLMArchitecture:
@@ -113,15 +114,15 @@ class LanguageRecipe(CommonRecipe):
         nonmono: weights are averaged (plain mean, validated and kept in their place) from the epoch
             on whose validation loss is not below the best of all but the last so many (NT-ASGD,
             Merity 2017); null for never.
-        unclipped: whether training without `global_clipnorm` is meant: a recurrent network that is
-            not clipped ends in NaN sooner or later (A02), so it has to be said twice.
+        allow_unclipped: whether training without `global_clipnorm` is meant: a recurrent network
+            that is not clipped ends in NaN sooner or later (A02), so it has to be said twice.
         prior_bias: whether the bias of the logits starts at the log of each token's share of the
             training text, or at 0.
     """
 
-    best: Literal["loss"] = "loss"
+    monitor: Literal["loss"] = "loss"
     nonmono: Positive | None
-    unclipped: bool
+    allow_unclipped: bool
     prior_bias: bool = False
 
     @model_validator(mode="after")
@@ -132,10 +133,10 @@ class LanguageRecipe(CommonRecipe):
 
     @model_validator(mode="after")
     def _clipped(self) -> LanguageRecipe:
-        if self.global_clipnorm is None and not self.unclipped:
+        if self.global_clipnorm is None and not self.allow_unclipped:
             raise ValueError(
                 "global_clipnorm null: a recurrent network that is not clipped ends in NaN sooner "
-                "or later (A02). If that is meant, set recipe.unclipped to true as well"
+                "or later (A02). If that is meant, set recipe.allow_unclipped to true as well"
             )
         return self
 

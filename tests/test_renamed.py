@@ -1,0 +1,68 @@
+"""Old names of keys are read, and say their new name."""
+
+import pytest
+
+import zoo
+from zoo import ZooError
+from zoo.layers import LSTMStack
+from zoo.preset.renamed import RENAMED
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    """A preset file as it was written before keys were renamed."""
+    text = zoo.load_preset("lstm_lm").to_yaml()
+    for old, new in RENAMED.items():
+        text = text.replace(new, old).replace(new.split(".")[1], old.split(".")[1])
+    assert "best: loss" in text and "unclipped: false" in text and "allow_" not in text
+    path = tmp_path / "preset.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_with_old_names_is_read_and_says_the_new_ones(old_file) -> None:
+    loaded = zoo.load_preset("lstm_lm", old_file)
+    assert loaded.document() == zoo.load_preset("lstm_lm").document()
+    assert [notice.what for notice in loaded.notices] == [
+        f"{old} is called {new} now." for old, new in RENAMED.items()
+    ]
+    assert loaded.override({"recipe.epochs": 2}).notices == loaded.notices
+    assert zoo.load_preset("lstm_lm").notices == ()
+
+
+def test_old_names_in_search_and_set() -> None:
+    changes = {"recipe.best": "loss", "architecture.change_penalty": 1.0}
+    changed = zoo.load_preset("lstm_lm", "default", changes)
+    assert changed.architecture.temporal_activation_penalty == 1.0
+    assert len(changed.notices) == 2
+
+
+def test_a_search_block_with_an_old_name(old_file) -> None:
+    text = old_file.read_text()
+    entry = "  architecture.change_penalty: {values: [0.0, 1.0]}\n"
+    old_file.write_text(text.replace("search:\n", f"search:\n{entry}"))
+    search = zoo.load_preset("lstm_lm", old_file).search
+    assert search["architecture.temporal_activation_penalty"].values == (0.0, 1.0)
+
+
+def test_both_names_at_once_are_refused(old_file) -> None:
+    both = {"recipe.best": "loss", "recipe.monitor": "loss"}
+    with pytest.raises(ZooError, match=r"'recipe\.best' is the old name of 'recipe\.monitor'"):
+        zoo.load_preset("lstm_lm", "default", both)
+    old_file.write_text(old_file.read_text().replace("  best: ", "  monitor: loss\n  best: "))
+    with pytest.raises(ZooError, match=r"preset\.yaml: 'recipe\.best' is the old name"):
+        zoo.load_preset("lstm_lm", old_file)
+
+
+def test_a_builder_takes_the_old_name_and_says_the_new_one() -> None:
+    small = {"vocabulary_size": 50, "hidden_dim": 4, "embedding_dim": 4}
+    with pytest.warns(FutureWarning, match="is called architecture.temporal_activation_penalty"):
+        zoo.lstm_lm(change_penalty=1.0, **small)
+    with pytest.raises(ZooError, match="unknown argument of zoo.textcnn 'change_penalty'"):
+        zoo.textcnn(change_penalty=1.0)
+
+
+def test_a_layer_saved_with_the_old_name_is_built_again() -> None:
+    config = LSTMStack((4,)).get_config() | {"change_penalty": 2.0}
+    del config["temporal_activation_penalty"]
+    assert LSTMStack.from_config(config).temporal_activation_penalty == 2.0
