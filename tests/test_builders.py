@@ -1,6 +1,5 @@
 """The builders: what a family's schema says of it is their signature, docstring and stub."""
 
-import doctest
 import inspect
 import pickle
 import re
@@ -9,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import keras
 import pytest
 from write_stub import PATH, stub
 
@@ -63,14 +61,6 @@ def test_help_begins_with_the_summary_and_inherits_what_is_shared() -> None:
     assert "vocabulary_size: number of token ids; id 0 is padding" in document
     assert "int32 `(batch, time)` token ids to float32" in document
     assert "ZooError: the preset does not exist" in document
-
-
-@models
-def test_the_example_of_the_docstring_runs(model: str) -> None:
-    names = {"zoo": zoo, "keras": keras}
-    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(zoo, model), globs=names)
-    assert len(example.examples) == 1
-    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 @models

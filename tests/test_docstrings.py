@@ -1,5 +1,6 @@
 """Docstrings: their examples run, and every argument of a call with three or more is explained."""
 
+import contextlib
 import dataclasses
 import doctest
 import importlib
@@ -25,7 +26,7 @@ MODULES = sorted(
 )
 # Rooms whose docstrings are still being written.
 UNFINISHED = (
-    "data", "errors", "files", "layers", "models", "preset", "runs", "scores", "tasks", "training",
+    "data", "errors", "files", "preset", "runs", "scores", "tasks", "training",
 )  # fmt: skip
 
 
@@ -73,6 +74,16 @@ def calls() -> Iterator[tuple[str, Any]]:
                         yield f"{module.__name__}.{name}.{method}", function
 
 
+def referred_to(call: Any, name: str) -> Any:
+    """Return what a docstring names: `zoo.textcnn`, or a neighbour in its class or its module."""
+    owner = call.__qualname__.split(".")[0]
+    full = [name] if name.startswith("zoo.") else [f"{call.__module__}.{name}"]
+    for candidate in [*full, f"{call.__module__}.{owner}.{name}"]:
+        with contextlib.suppress(AttributeError):
+            return pkgutil.resolve_name(candidate)
+    return None  # its arguments then count as unexplained
+
+
 def unexplained(call: Any) -> list[str]:
     """Return the arguments of a call that its docstring does not name in Args or Attributes."""
     arguments = [
@@ -83,6 +94,8 @@ def unexplained(call: Any) -> list[str]:
     if len(arguments) < 3:
         return []
     text = inspect.cleandoc(call.__doc__ or "")
+    for reference in re.findall(r"[Aa]rguments are those of\s+`([\w.]+)`", text):
+        text = inspect.cleandoc(referred_to(call, reference).__doc__ or "") + "\n" + text
     section = re.search(r"^(?:Args|Attributes):\n((?:[ ]+.*\n?|\n)*)", text, flags=re.MULTILINE)
     heads = re.findall(r"^ +([\w*`, ]+):", section[1] if section else "", flags=re.MULTILINE)
     named = set(re.findall(r"\w+", " ".join(heads)))

@@ -18,8 +18,8 @@ import zoo
 from zoo import ZooError
 from zoo.layers import Conv2D, PaddedShortcut, PooledConv2D, WhiteningConv2D
 from zoo.layers.kernels import Kernels, use_kernels
-from zoo.models.receptive import receptive_fields
-from zoo.models.resnet import PLANS, resnet
+from zoo.models.receptive_field import receptive_fields
+from zoo.models.resnet import DEPTHS, resnet
 from zoo.preset.schemas import architectures
 from zoo.training.kernels.convolution import convolve, fused_batch_norm
 
@@ -158,10 +158,10 @@ def test_the_loss_starts_at_the_logarithm_of_the_classes(preset):
 @pytest.mark.parametrize("training", [False, True])
 def test_logits_are_those_of_pytorch(depth, training):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    plan = PLANS[depth]
+    config = DEPTHS[depth]
     network = stirred(build(depth=depth, num_classes=10))
     kind = bottleneck if depth == 50 else basic
-    other = torch_resnet(torch, kind, plan.blocks).train(training)
+    other = torch_resnet(torch, kind, config.blocks).train(training)
     copy_weights(torch, network, other)
     x = np.random.default_rng(1).normal(size=(2, 64, 64, 3)).astype("float32")
     with torch.no_grad():

@@ -57,7 +57,7 @@ def textcnn(
         dropout: fraction of the features before the logits dropped, in [0, 1).
         kernel_sizes: n-gram widths in tokens, one convolution each.
         filters: features of each convolution.
-        activation: of the convolutions.
+        activation: of the convolutions, applied to the pooled features.
         kernel_range: convolutions start uniform in [-range, range]; a preset's null is Glorot
             uniform.
         max_norm: largest norm of each class's output weights; a preset's null is no limit.
@@ -212,7 +212,8 @@ def fasttext(
             text, in [0, 1).
         word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
         dropout: fraction of the features before the logits dropped, in [0, 1).
-        ngram_sizes: widths of the hashed n-grams, such as (2, 3); () for none.
+        ngram_sizes: widths of the hashed n-grams from 2 on, such as (2, 3); () for none. Their
+            vectors have `embedding_dim` features, too, and are always trained.
         ngram_buckets: rows of their hash table, 0 for none.
         hidden_dim: units of a ReLU layer before the logits, 0 for none.
 

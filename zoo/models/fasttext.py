@@ -8,7 +8,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.layers import NgramHash, ScaledSum, TokenEmbedding
-from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
+from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 
 def fasttext(
@@ -27,19 +27,7 @@ def fasttext(
 ) -> keras.Model:
     """Build the network: the mean of the vectors of all words and n-grams, linear classifier.
 
-    Args:
-        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown word.
-        num_classes: number of logits.
-        embedding_dim: length of a vector.
-        embedding: `non-static` trains the word vectors, `static` leaves them, `multichannel` adds
-            up one of each. The n-gram vectors are always trained.
-        embedding_range: vectors start uniform in [-range, range].
-        embedding_dropout: fraction of the word vector's features dropped, the same over a text.
-        word_dropout: fraction of words replaced by the unknown word.
-        dropout: fraction of the last features dropped.
-        ngram_sizes: lengths of the n-grams beside the words, from 2 on; () for none.
-        ngram_buckets: rows that the hashed n-grams share; 0 for none.
-        hidden_dim: units of a relu layer between mean and logits; 0 for none.
+    The arguments are those of `zoo.fasttext`, which describes them.
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, num_classes)` logits.
@@ -55,7 +43,7 @@ def fasttext(
             "Single words are always in; leave the 1 out."
         )
     tokens = token_input()
-    vectors = embed(
+    vectors = embed_tokens(
         tokens,
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
@@ -81,4 +69,4 @@ def fasttext(
     features = ScaledSum(1.0, name="mean")(groups, ids)
     if hidden_dim:
         features = keras.layers.Dense(hidden_dim, activation="relu", name="hidden")(features)
-    return keras.Model(tokens, to_logits(features, num_classes, dropout), name="fasttext")
+    return keras.Model(tokens, classification_head(features, num_classes, dropout), name="fasttext")

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers import LSTMStack, VocabularyEmbedding
-from zoo.models.parts import token_input
+from zoo.models.text_parts import token_input
 
 
 def lstm_lm(
@@ -33,28 +33,7 @@ def lstm_lm(
 ) -> keras.Model:
     """Build the network: embedding, LSTMs, and logits of the next token at every position.
 
-    Args:
-        vocabulary_size: number of token ids.
-        embedding_dim: length of a word vector.
-        num_layers: number of LSTMs.
-        hidden_dim: units of an LSTM; tied and without a projection, the last has `embedding_dim`.
-        tied: whether the logits use the table of the word vectors.
-        projection_l2: L2 factor of a linear layer between the last LSTM and the logits (Press and
-            Wolf's projection regularisation; Keras' L2: factor times the sum of squares); None is
-            no such layer.
-        embedding_range: tables start uniform in [-range, range].
-        kernel_range: kernels start uniform in [-range, range]; None is `1 / sqrt(hidden_dim)`.
-        forget_bias: start of the forget gates' biases.
-        embedding_dropout: fraction of the words of the vocabulary dropped whole.
-        input_dropout: fraction of features dropped before the first LSTM.
-        hidden_dropout: fraction dropped between LSTMs.
-        output_dropout: fraction dropped after the last.
-        weight_dropout: fraction of the recurrent kernels' weights dropped.
-        locked_dropout: whether a feature is dropped for a whole window or anew at every step.
-        dropout_scale: factor of the five rates above.
-        activation_penalty: factor of the last output's mean square in the loss (AR).
-        temporal_activation_penalty: factor of the mean square of its change in time in the loss
-            (TAR).
+    The arguments are those of `zoo.lstm_lm`, which describes them.
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, time, vocabulary)` logits, each text
@@ -81,7 +60,7 @@ def lstm_lm(
                 f"{dropout_scale} * {rate} = {rates[name]:.3g}. Lower dropout_scale."
             )
     projected = projection_l2 is not None
-    last = embedding_dim if tied and not projected else hidden_dim
+    last_units = embedding_dim if tied and not projected else hidden_dim
     tokens = token_input()
     embedding = VocabularyEmbedding(
         vocabulary_size,
@@ -93,7 +72,7 @@ def lstm_lm(
         name="embedding",
     )
     stack = LSTMStack(
-        [*[hidden_dim] * (num_layers - 1), last],
+        [*[hidden_dim] * (num_layers - 1), last_units],
         **rates,
         locked=locked_dropout,
         activation_penalty=activation_penalty,
@@ -133,7 +112,9 @@ def with_states(network: keras.Model) -> keras.Model:
         for i, units in enumerate(stack.units)
         for kind in ("hidden", "cell")
     ]
-    features, after = stack(embedding(ops.transpose(tokens)), states=states)
+    features, next_states = stack(embedding(ops.transpose(tokens)), states=states)
     if any(layer.name == "projection" for layer in network.layers):
         features = network.get_layer("projection")(features)
-    return keras.Model([tokens, *states], [features, *after], name=f"{network.name}_with_states")
+    return keras.Model(
+        [tokens, *states], [features, *next_states], name=f"{network.name}_with_states"
+    )

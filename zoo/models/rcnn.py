@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from zoo.layers import MaskedMax
-from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
+from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 CELLS = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -36,20 +36,7 @@ def rcnn(
     vectors as such). The activation comes after the maximum, which for the increasing ones (relu,
     tanh, linear) is the same as before it.
 
-    Args:
-        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown word.
-        num_classes: number of logits.
-        embedding_dim: length of a word vector.
-        embedding: `non-static` trains the vectors, `static` leaves them, `multichannel` adds up
-            one of each.
-        embedding_range: vectors start uniform in [-range, range].
-        embedding_dropout: fraction of the vector's features dropped, the same over a whole text.
-        word_dropout: fraction of words replaced by the unknown word.
-        dropout: fraction of pooled features dropped.
-        cell: recurrent cell; `simple` is the paper's.
-        context_dim: length of either context.
-        hidden_dim: features of a word in its context, and of the pooled text.
-        activation: name of a Keras activation, applied to the pooled features.
+    The arguments are those of `zoo.rcnn`, which describes them.
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, num_classes)` logits.
@@ -58,7 +45,7 @@ def rcnn(
         than the simple one, biases in the recurrence.
     """
     tokens = token_input()
-    vectors = embed(
+    vectors = embed_tokens(
         tokens,
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
@@ -71,7 +58,7 @@ def rcnn(
     before = ops.pad(vectors[:, :-1], [[0, 0], [1, 0], [0, 0]])
     after = ops.pad(vectors[:, 1:], [[0, 0], [0, 1], [0, 0]])
     recurrent = CELLS[cell]
-    # Padding comes after the text: only the direction that starts in it has to be told.
+    # Padding comes after the text: only the backward direction starts in it and needs the mask.
     left = recurrent(context_dim, return_sequences=True, name="left_context")(before)
     right = recurrent(context_dim, return_sequences=True, go_backwards=True, name="right_context")(
         after, mask=present
@@ -80,4 +67,4 @@ def rcnn(
     words = keras.layers.Dense(hidden_dim, name="word_in_context")(words)
     features = MaskedMax(name="pooling")(words, mask=present)
     features = keras.layers.Activation(activation, name="activation")(features)
-    return keras.Model(tokens, to_logits(features, num_classes, dropout), name="rcnn")
+    return keras.Model(tokens, classification_head(features, num_classes, dropout), name="rcnn")

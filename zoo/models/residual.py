@@ -18,9 +18,9 @@ GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
 
 @dataclasses.dataclass(frozen=True)
 class BlockConfig:
-    """How the convolutions of a network are normalised, activated, cut short and scaled.
+    """Norm, activation, shortcuts and squeeze-and-excitation of a network's blocks.
 
-    The arguments are those of `zoo.models.resnet.resnet`.
+    The arguments are those of `zoo.resnet`, which describes them.
     """
 
     norm: Norm
@@ -44,7 +44,17 @@ class BlockConfig:
     ) -> Any:
         """Convolve with `size // 2` zeros on each side, whatever the stride, as PyTorch does.
 
-        `pooled` takes the maximum over each two by two pixels afterwards.
+        Args:
+            x: `(batch, height, width, channels)`.
+            filters: channels of the output.
+            size: height and width of the kernel, in pixels.
+            name: of the layer.
+            stride: of the kernel, in pixels.
+            initializer: of the kernel.
+            pooled: whether 2 x 2 max pooling follows.
+
+        Returns:
+            `(batch, height, width, filters)`, smaller by the stride, and by 2 if pooled.
         """
         padding = "same"
         if stride > 1 and size > 1:
@@ -62,7 +72,13 @@ class BlockConfig:
         )(x)
 
     def normalise(self, x: Any, name: str, zero: bool = False) -> Any:
-        """Normalise; `zero` starts the scale at zero."""
+        """Normalise.
+
+        Args:
+            x: `(batch, height, width, channels)`.
+            name: of the layer.
+            zero: whether the scale starts at zero instead of one.
+        """
         gamma = "zeros" if zero else "ones"
         if self.norm == "none":
             return x
@@ -88,20 +104,33 @@ class BlockConfig:
             )(x)
         return keras.layers.Activation(self.activation, name=name)(x)
 
-    def unit(self, x: Any, filters: int, size: int, name: str, stride: int = 1) -> Any:
-        """Convolve, normalise, activate (A131)."""
+    def conv_norm_act(self, x: Any, filters: int, size: int, name: str, stride: int = 1) -> Any:
+        """Convolve, normalise, activate (A131); the arguments are those of `convolve`."""
         x = self.convolve(x, filters, size, f"{name}_conv", stride)
         return self.activate(self.normalise(x, f"{name}_norm"), f"{name}_{self.activation}")
 
-    def last(self, x: Any, filters: int, size: int, name: str) -> Any:
-        """Convolve and normalise, at zero if the block starts as the identity (A115)."""
+    def conv_norm(self, x: Any, filters: int, size: int, name: str) -> Any:
+        """Convolve and normalise, a branch's last layers; the arguments are those of `convolve`.
+
+        They start at zero if a block starts as the identity (A115).
+        """
         unscaled = self.zero_gamma and self.norm == "none"
-        start = "zeros" if unscaled else "he_normal"
-        x = self.convolve(x, filters, size, f"{name}_conv", initializer=start)
+        initializer = "zeros" if unscaled else "he_normal"
+        x = self.convolve(x, filters, size, f"{name}_conv", initializer=initializer)
         return self.normalise(x, f"{name}_norm", zero=self.zero_gamma)
 
-    def cut_short(self, x: Any, filters: int, stride: int, name: str) -> Any:
-        """Bring what a block began with to the shape it ends with."""
+    def project_shortcut(self, x: Any, filters: int, stride: int, name: str) -> Any:
+        """Bring a block's input to the shape of its output, by a projection or by padding.
+
+        Args:
+            x: `(batch, height, width, channels)`.
+            filters: channels of the block's output.
+            stride: of the block.
+            name: of the block.
+
+        Returns:
+            `(batch, height / stride, width / stride, filters)`.
+        """
         if stride == 1 and x.shape[-1] == filters:
             return x
         if self.shortcut == "padding" and x.shape[-1] <= filters:
@@ -113,48 +142,65 @@ class BlockConfig:
         return self.normalise(x, f"{name}_shortcut_norm")
 
     def excite(self, x: Any, name: str) -> Any:
-        """Weigh channels by what is in the whole map (Hu 2018, https://arxiv.org/abs/1709.01507)."""
+        """Scale channels by a gate on their means (Hu 2018, https://arxiv.org/abs/1709.01507)."""
         if not self.squeeze_excitation:
             return x
         filters = x.shape[-1]
         squeezed = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-        narrow = max(1, round(filters * self.squeeze_excitation))
-        reduced = keras.layers.Dense(narrow, "relu", name=f"{name}_reduce")(squeezed)
+        units = max(1, round(filters * self.squeeze_excitation))
+        reduced = keras.layers.Dense(units, "relu", name=f"{name}_reduce")(squeezed)
         weights = keras.layers.Dense(filters, "sigmoid", name=f"{name}_expand")(reduced)
         return keras.layers.Multiply(name=f"{name}_excite")([x, weights])
 
 
 def basic_block(
-    x: Any, style: BlockConfig, filters: int, stride: int, dropped: float, name: str
+    x: Any, config: BlockConfig, filters: int, stride: int, drop_rate: float, name: str
 ) -> Any:
-    """Two 3 x 3 convolutions beside a shortcut (He 2015)."""
-    y = style.unit(x, filters, 3, f"{name}_1", stride)
-    y = style.last(y, filters, 3, f"{name}_2")
-    return joined(x, y, style, stride, dropped, name)
+    """Two 3 x 3 convolutions beside a shortcut (He 2015).
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        config: of the block's layers.
+        filters: of its 3 x 3 convolutions.
+        stride: of the first of them.
+        drop_rate: fraction of examples that the branch is dropped in, in [0, 1).
+        name: of the block.
+
+    Returns:
+        `(batch, height / stride, width / stride, filters)`.
+    """
+    y = config.conv_norm_act(x, filters, 3, f"{name}_1", stride)
+    y = config.conv_norm(y, filters, 3, f"{name}_2")
+    return _add_shortcut(x, y, config, stride, drop_rate, name)
 
 
 def bottleneck_block(
-    x: Any, style: BlockConfig, filters: int, stride: int, dropped: float, name: str
+    x: Any, config: BlockConfig, filters: int, stride: int, drop_rate: float, name: str
 ) -> Any:
-    """1 x 1, 3 x 3 with the stride (v1.5, variant B), 1 x 1 to four times the filters."""
-    y = style.unit(x, filters, 1, f"{name}_1")
-    y = style.unit(y, filters, 3, f"{name}_2", stride)
-    y = style.last(y, 4 * filters, 1, f"{name}_3")
-    return joined(x, y, style, stride, dropped, name)
+    """1 x 1, 3 x 3 with the stride (v1.5, variant B), 1 x 1 to four times the filters.
+
+    The arguments are those of `basic_block`.
+    """
+    y = config.conv_norm_act(x, filters, 1, f"{name}_1")
+    y = config.conv_norm_act(y, filters, 3, f"{name}_2", stride)
+    y = config.conv_norm(y, 4 * filters, 1, f"{name}_3")
+    return _add_shortcut(x, y, config, stride, drop_rate, name)
 
 
-def joined(x: Any, y: Any, style: BlockConfig, stride: int, dropped: float, name: str) -> Any:
-    """Add a block's branch, dropped in a fraction of the examples, to its shortcut."""
-    y = style.excite(y, name)
-    if dropped:  # stochastic depth (Huang 2016, https://arxiv.org/abs/1603.09382)
-        y = keras.layers.Dropout(dropped, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(y)
-    shortcut = style.cut_short(x, y.shape[-1], stride, name)
-    return style.activate(keras.layers.Add(name=f"{name}_add")([shortcut, y]), f"{name}_out")
+def _add_shortcut(
+    x: Any, y: Any, config: BlockConfig, stride: int, drop_rate: float, name: str
+) -> Any:
+    """Add a block's branch `y`, dropped in a fraction of the examples, to the shortcut of `x`."""
+    y = config.excite(y, name)
+    if drop_rate:  # stochastic depth (Huang 2016, https://arxiv.org/abs/1603.09382)
+        y = keras.layers.Dropout(drop_rate, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(y)
+    shortcut = config.project_shortcut(x, y.shape[-1], stride, name)
+    return config.activate(keras.layers.Add(name=f"{name}_add")([shortcut, y]), f"{name}_out")
 
 
 def residual_stages(
     x: Any,
-    style: BlockConfig,
+    config: BlockConfig,
     blocks: Sequence[int],
     filters: Sequence[int],
     block: Callable[..., Any],
@@ -162,38 +208,53 @@ def residual_stages(
 ) -> Any:
     """Stack the stages of a residual network; each but the first halves the map.
 
-    The share of examples that a block is dropped in rises from 0 to `stochastic_depth`.
+    Args:
+        x: output of the stem, `(batch, height, width, channels)`.
+        config: of the blocks.
+        blocks: number of blocks of each stage.
+        filters: of each stage.
+        block: `basic_block` or `bottleneck_block`.
+        stochastic_depth: fraction of examples that the last block is dropped in, in [0, 1); it
+            rises linearly from 0 at the first.
+
+    Returns:
+        The last map.
     """
     depth, done = sum(blocks), 0
     for stage, (count, width) in enumerate(zip(blocks, filters, strict=True), start=1):
         for number in range(1, count + 1):
             stride = 2 if stage > 1 and number == 1 else 1
-            dropped = stochastic_depth * done / max(depth - 1, 1)
-            x = block(x, style, width, stride, dropped, f"stage{stage}_block{number}")
+            drop_rate = stochastic_depth * done / max(depth - 1, 1)
+            x = block(x, config, width, stride, drop_rate, f"stage{stage}_block{number}")
             done += 1
     return x
 
 
-def fast_stages(x: Any, style: BlockConfig, filters: Sequence[int], residual: bool) -> Any:
+def fast_stages(x: Any, config: BlockConfig, filters: Sequence[int], residual: bool) -> Any:
     """Stack the stages of the fast networks: convolve, pool, normalise, activate, then once more.
 
     Args:
-        x: what the stem gives.
-        style: of the parts.
+        x: output of the stem, `(batch, height, width, channels)`.
+        config: of the layers.
         filters: of each stage.
         residual: whether the first and the last stage end with a residual block of two
             convolutions and the others with nothing (ResNet-9), or each with one convolution
             (airbench), whose kernels start as a partial identity.
+
+    Returns:
+        The last map.
     """
     for stage, width in enumerate(filters, start=1):
         name = f"stage{stage}"
-        start = "he_normal" if residual else PartialIdentity()
-        x = style.convolve(x, width, 3, f"{name}_1_conv", initializer=start, pooled=True)
-        x = style.activate(style.normalise(x, f"{name}_1_norm"), f"{name}_1_{style.activation}")
+        initializer = "he_normal" if residual else PartialIdentity()
+        x = config.convolve(x, width, 3, f"{name}_1_conv", initializer=initializer, pooled=True)
+        x = config.activate(config.normalise(x, f"{name}_1_norm"), f"{name}_1_{config.activation}")
         if not residual:
-            x = style.convolve(x, width, 3, f"{name}_2_conv", initializer=PartialIdentity())
-            x = style.activate(style.normalise(x, f"{name}_2_norm"), f"{name}_out")
+            x = config.convolve(x, width, 3, f"{name}_2_conv", initializer=PartialIdentity())
+            x = config.activate(config.normalise(x, f"{name}_2_norm"), f"{name}_out")
         elif stage in (1, len(filters)):
-            y = style.unit(style.unit(x, width, 3, f"{name}_2"), width, 3, f"{name}_3")
+            y = config.conv_norm_act(
+                config.conv_norm_act(x, width, 3, f"{name}_2"), width, 3, f"{name}_3"
+            )
             x = ops.add(x, y)
     return x

@@ -25,14 +25,25 @@ SMALLEST_FAST = 16  # pixels; the maps of the fast networks are halved three tim
 
 @dataclasses.dataclass(frozen=True)
 class DepthConfig:
-    """What a depth stands for: blocks and filters of each stage, and the block; None is fast."""
+    """What a depth stands for.
+
+    Args:
+        blocks: number of blocks of each stage.
+        filters: of each stage.
+        block: function that builds a block; None for the fast networks, which have none.
+    """
 
     blocks: tuple[int, ...]
     filters: tuple[int, ...]
     block: Callable[..., Any] | None
 
+    @property
+    def stem_filters(self) -> int:
+        """Filters of the first stage; half of them before the fast networks."""
+        return self.filters[0] if self.block is not None else max(self.filters[0] // 2, 1)
 
-PLANS = {
+
+DEPTHS = {
     8: DepthConfig((), (64, 256, 256), None),
     9: DepthConfig((), (128, 256, 512), None),
     18: DepthConfig((2, 2, 2, 2), (64, 128, 256, 512), basic_block),
@@ -70,32 +81,7 @@ def resnet(
 ) -> keras.Model:
     """Build the network: stem, stages of convolutions, pooling over the map, linear classifier.
 
-    Args:
-        image_size: height and width of the images it is for, in pixels; it takes others, too.
-        num_classes: number of logits.
-        pixel_mean: of red, green and blue over the training images, in [0, 255].
-        pixel_std: their standard deviations.
-        depth: 18, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench) or
-            9 (ResNet-9), the fast ones.
-        filters: of each stage; None is what the depth has in its paper.
-        variant: `b` (v1.5: a bottleneck's stride is in its 3 x 3), `c` (and a stem of three 3 x 3)
-            or `d` (and average pooling in the shortcuts).
-        stem: `imagenet` quarters height and width, `cifar` keeps them, `whitening` is a 2 x 2
-            convolution of fixed weights; `auto` is `cifar` below 64 pixels, else `imagenet`.
-        shortcut: where a block changes the shape, a 1 x 1 `projection`, or `padding` with zeros.
-        norm: `batch`, `group` (of 32 channels), `layer` or `none`.
-        norm_momentum: share of the old moving statistics of batch norm that a step keeps.
-        norm_epsilon: added to variances.
-        activation: `relu`, `prelu`, `swish` or `gelu`.
-        zero_gamma: whether each residual block starts as the identity (Goyal 2017).
-        squeeze_excitation: width of the excitation as a share of the filters; 0 is none.
-        stochastic_depth: fraction of examples that the last block is dropped in; 0 is none.
-        dropout: fraction of the pooled features dropped.
-        pooling: `average` or `max` over the last map.
-        head_std: the classifier's weights start normal with this deviation.
-        logit_scale: factor of the logits.
-        flip_average: whether, outside of training, logits are the mean of those of the image and
-            of its mirror image.
+    The arguments are those of `zoo.resnet`, which describes them.
 
     Returns:
         `(batch, height, width, 3)` pixels in [0, 255] of any dtype to float32
@@ -108,13 +94,13 @@ def resnet(
     Source: He 2015, https://arxiv.org/abs/1512.03385; He 2018, https://arxiv.org/abs/1812.01187
         (variants); Jordan 2024, https://arxiv.org/abs/2404.00498 (depth 8).
     """
-    plan = _plan(depth, filters)
-    if plan.block is None and image_size < SMALLEST_FAST:
+    depth_config = _depth_config(depth, filters)
+    if depth_config.block is None and image_size < SMALLEST_FAST:
         raise ZooError(
             f"resnet: images of {image_size} pixels are too small for depth {depth}, which needs "
             f"at least {SMALLEST_FAST}. Use depth 20, or enlarge them."
         )
-    style = BlockConfig(
+    block_config = BlockConfig(
         norm, norm_momentum, norm_epsilon, activation, variant, shortcut, zero_gamma,
         squeeze_excitation,
     )  # fmt: skip
@@ -126,30 +112,37 @@ def resnet(
         dtype="float32",
         name="normalised_pixels",
     )(x)
-    x = _stem(x, style, _stem_name(stem, image_size), _stem_filters(plan))
-    if plan.block is None:
-        x = fast_stages(x, style, plan.filters, residual=depth == 9)
+    x = _stem(x, block_config, _stem_name(stem, image_size), depth_config.stem_filters)
+    if depth_config.block is None:
+        x = fast_stages(x, block_config, depth_config.filters, residual=depth == 9)
     else:
-        x = residual_stages(x, style, plan.blocks, plan.filters, plan.block, stochastic_depth)
+        x = residual_stages(
+            x,
+            block_config,
+            depth_config.blocks,
+            depth_config.filters,
+            depth_config.block,
+            stochastic_depth,
+        )
     logits = _head(x, num_classes, pooling, dropout, head_std, logit_scale)
     if flip_average:
         logits = MeanOfViews(dtype="float32", name="mean_of_views")(logits)
     return keras.Model(images, logits, name="resnet")
 
 
-def _plan(depth: int, filters: Sequence[int] | None) -> DepthConfig:
-    if depth not in PLANS:
-        accepted = ", ".join(str(each) for each in sorted(PLANS))
+def _depth_config(depth: int, filters: Sequence[int] | None) -> DepthConfig:
+    if depth not in DEPTHS:
+        accepted = ", ".join(map(str, sorted(DEPTHS)))
         raise ZooError(f"resnet: there is no depth {depth}. Accepted: {accepted}.")
-    plan = PLANS[depth]
+    config = DEPTHS[depth]
     if filters is None:
-        return plan
-    if len(filters) != len(plan.filters):
+        return config
+    if len(filters) != len(config.filters):
         raise ZooError(
-            f"resnet: depth {depth} has {len(plan.filters)} stages. Received: filters of "
+            f"resnet: depth {depth} has {len(config.filters)} stages. Received: filters of "
             f"{len(filters)}."
         )
-    return dataclasses.replace(plan, filters=tuple(filters))
+    return dataclasses.replace(config, filters=tuple(filters))
 
 
 def _stem_name(stem: str, image_size: int) -> str:
@@ -158,23 +151,18 @@ def _stem_name(stem: str, image_size: int) -> str:
     return "cifar" if image_size < SMALL else "imagenet"
 
 
-def _stem_filters(plan: DepthConfig) -> int:
-    """Return those of the first stage, before a fast network half of them."""
-    return plan.filters[0] if plan.block is not None else max(plan.filters[0] // 2, 1)
-
-
-def _stem(x: Any, style: BlockConfig, name: str, filters: int) -> Any:
+def _stem(x: Any, config: BlockConfig, name: str, filters: int) -> Any:
     if name == "whitening":
         x = WhiteningConv2D(2, 3, name="whitening")(x)
-        return style.activate(x, f"stem_{style.activation}")
+        return config.activate(x, f"stem_{config.activation}")
     if name == "cifar":
-        return style.unit(x, filters, 3, "stem")
-    if style.variant == "b":
-        x = style.unit(x, filters, 7, "stem", 2)
+        return config.conv_norm_act(x, filters, 3, "stem")
+    if config.variant == "b":
+        x = config.conv_norm_act(x, filters, 7, "stem", 2)
     else:
-        x = style.unit(x, filters // 2, 3, "stem_1", 2)
-        x = style.unit(x, filters // 2, 3, "stem_2")
-        x = style.unit(x, filters, 3, "stem_3")
+        x = config.conv_norm_act(x, filters // 2, 3, "stem_1", 2)
+        x = config.conv_norm_act(x, filters // 2, 3, "stem_2")
+        x = config.conv_norm_act(x, filters, 3, "stem_3")
     # Zeros, which no activation here is far below, on each side as in PyTorch.
     x = keras.layers.ZeroPadding2D(1, name="stem_border")(x)
     return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)

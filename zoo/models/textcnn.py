@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from zoo.layers import NgramHash, NgramWeights, PathMix, ScaledSum, WordFilters
-from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
+from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 
 def textcnn(
@@ -38,27 +38,7 @@ def textcnn(
     The text stands between `max(kernel_sizes) - 1` zeros on either side, as in Kim's code, so that
     one of a single word is long enough, and a window of zeros counts (`zoo.layers.WordFilters`).
 
-    Args:
-        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown word.
-        num_classes: number of logits.
-        embedding_dim: length of a word vector.
-        embedding: `non-static` trains the vectors, `static` leaves them, `multichannel` adds up
-            one of each.
-        embedding_range: vectors start uniform in [-range, range].
-        embedding_dropout: fraction of the vector's features dropped, the same over a whole text.
-        word_dropout: fraction of words replaced by the unknown word.
-        dropout: fraction of pooled features dropped.
-        kernel_sizes: widths of the filters in tokens.
-        filters: number of filters of each width.
-        activation: name of a Keras activation, applied to the pooled features.
-        kernel_range: filters start uniform in [-range, range]; None is Glorot's uniform.
-        max_norm: largest norm of a class's weights; None leaves them free.
-        ngram_sizes: n-grams of a linear classifier whose logits are added; () for none.
-        ngram_buckets: rows that hashed n-grams share; 0 for none.
-        ngram_dropout: fraction of the n-grams dropped.
-        ngram_share: weight of the n-grams' logits in the sum, in [0, 1]; one half is a plain sum.
-        path_dropout: fraction of training examples that see the filters alone, and as many the
-            n-grams alone.
+    The arguments are those of `zoo.textcnn`, which describes them.
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, num_classes)` logits.
@@ -69,7 +49,7 @@ def textcnn(
     tokens = token_input()
     # Kim's border of zeros, on the ids: that is cheaper than on the vectors.
     border = max(kernel_sizes) - 1
-    vectors = embed(
+    vectors = embed_tokens(
         ops.pad(tokens, [[0, 0], [border, border]]),
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
@@ -78,15 +58,19 @@ def textcnn(
         embedding_dropout=embedding_dropout,
         word_dropout=word_dropout,
     )
-    start = keras.initializers.RandomUniform(-kernel_range, kernel_range) if kernel_range else None
+    uniform = (
+        keras.initializers.RandomUniform(-kernel_range, kernel_range) if kernel_range else None
+    )
     features = WordFilters(
         filters,
         kernel_sizes,
         activation=activation,
-        kernel_initializer=start or "glorot_uniform",
+        kernel_initializer=uniform or "glorot_uniform",
         name="filters",
     )(vectors)
-    logits = to_logits(features, num_classes, dropout, max_norm=max_norm, use_bias=not ngram_sizes)
+    logits = classification_head(
+        features, num_classes, dropout, max_norm=max_norm, use_bias=not ngram_sizes
+    )
     if ngram_sizes:
         linear = _ngram_logits(
             tokens, vocabulary_size, num_classes, ngram_sizes, ngram_buckets, ngram_dropout

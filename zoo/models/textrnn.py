@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from zoo.layers import AttentionPooling, MaskedMax
-from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
+from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 
 def textrnn(
@@ -28,20 +28,7 @@ def textrnn(
 ) -> keras.Model:
     """Build the network: bidirectional LSTMs, pooled over time, linear classifier.
 
-    Args:
-        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown word.
-        num_classes: number of logits.
-        embedding_dim: length of a word vector.
-        embedding: `non-static` trains the vectors, `static` leaves them, `multichannel` adds up
-            one of each.
-        embedding_range: vectors start uniform in [-range, range].
-        embedding_dropout: fraction of the vector's features dropped, the same over a whole text.
-        word_dropout: fraction of words replaced by the unknown word.
-        dropout: fraction of features dropped, between the LSTMs and before the classifier.
-        num_layers: number of bidirectional LSTMs.
-        hidden_dim: units of an LSTM in one direction.
-        pooling: `max` over the words; `last` state of either direction; `attention` (Zhou 2016).
-        head_dim: units of a relu layer between pooling and logits; 0 for none.
+    The arguments are those of `zoo.textrnn`, which describes them.
 
     Returns:
         int32 `(batch, time)` token ids to float32 `(batch, num_classes)` logits.
@@ -50,7 +37,7 @@ def textrnn(
         directions stay side by side instead of being added up.
     """
     tokens = token_input()
-    sequence = embed(
+    sequence = embed_tokens(
         tokens,
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
@@ -63,9 +50,9 @@ def textrnn(
     for i in range(num_layers):
         if i and dropout:
             sequence = keras.layers.Dropout(dropout, name=f"dropout_{i}")(sequence)
-        whole = i + 1 < num_layers or pooling != "last"
+        return_sequences = i + 1 < num_layers or pooling != "last"
         sequence = keras.layers.Bidirectional(
-            keras.layers.LSTM(hidden_dim, return_sequences=whole), name=f"lstm_{i}"
+            keras.layers.LSTM(hidden_dim, return_sequences=return_sequences), name=f"lstm_{i}"
         )(sequence, mask=present)
     if pooling == "max":
         sequence = MaskedMax(name="pooling")(sequence, mask=present)
@@ -73,4 +60,4 @@ def textrnn(
         sequence = AttentionPooling(name="pooling")(sequence, mask=present)
     if head_dim:
         sequence = keras.layers.Dense(head_dim, activation="relu", name="head")(sequence)
-    return keras.Model(tokens, to_logits(sequence, num_classes, dropout), name="textrnn")
+    return keras.Model(tokens, classification_head(sequence, num_classes, dropout), name="textrnn")

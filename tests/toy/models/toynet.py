@@ -3,7 +3,7 @@
 import keras
 
 from zoo.layers import ScaledSum
-from zoo.models.parts import EmbeddingMode, embed, to_logits, token_input
+from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 
 def toynet(
@@ -19,7 +19,7 @@ def toynet(
     hidden_dim: int,
 ) -> keras.Model:
     tokens = token_input()
-    vectors = embed(
+    vectors = embed_tokens(
         tokens,
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
@@ -30,4 +30,4 @@ def toynet(
     )
     features = ScaledSum(name="mean")([vectors], [tokens])
     features = keras.layers.Dense(hidden_dim, activation="relu", name="hidden")(features)
-    return keras.Model(tokens, to_logits(features, num_classes, dropout), name="toynet")
+    return keras.Model(tokens, classification_head(features, num_classes, dropout), name="toynet")

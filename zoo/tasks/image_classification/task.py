@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.finding import Finding
-from zoo.models.receptive import receptive_fields
+from zoo.models.receptive_field import receptive_fields
 from zoo.preset.loading import Preset
 from zoo.tasks.classifiers import against_baseline, scored
 from zoo.tasks.image_classification.baseline import fit_image_baseline

@@ -52,7 +52,7 @@ class TextCNNArchitecture(TextArchitecture):
     Args:
         kernel_sizes: n-gram widths in tokens, one convolution each.
         filters: features of each convolution.
-        activation: of the convolutions.
+        activation: of the convolutions, applied to the pooled features.
         kernel_range: convolutions start uniform in [-range, range]; a preset's null is Glorot
             uniform.
         max_norm: largest norm of each class's output weights; a preset's null is no limit.
@@ -142,7 +142,8 @@ class FastTextArchitecture(TextArchitecture):
     """Mean of token and hashed n-gram vectors, then a linear layer.
 
     Args:
-        ngram_sizes: widths of the hashed n-grams, such as (2, 3); () for none.
+        ngram_sizes: widths of the hashed n-grams from 2 on, such as (2, 3); () for none. Their
+            vectors have `embedding_dim` features, too, and are always trained.
         ngram_buckets: rows of their hash table, 0 for none.
         hidden_dim: units of a ReLU layer before the logits, 0 for none.
 

@@ -13,12 +13,12 @@ from zoo.layers import PooledConv2D
 
 @dataclasses.dataclass(frozen=True)
 class ReceptiveField:
-    """What the features at the end of a stage see.
+    """The receptive field of the features at the end of a stage.
 
     Args:
         name: of the stage.
         field: height and width of the part of the image that one feature depends on, in pixels.
-        stride: pixels between two features side by side.
+        stride: pixels between neighbouring features.
     """
 
     name: str
@@ -29,34 +29,33 @@ class ReceptiveField:
 def receptive_fields(network: keras.Model) -> list[ReceptiveField]:
     """Return the receptive field at the end of the stem and of each stage, first to last.
 
-    Along the longest path; what a whole map is squeezed to, as in squeeze-and-excitation, is left
-    out.
+    Along the longest path; global pooling, as in squeeze-and-excitation, is left out.
 
     Args:
         network: made by `zoo.models.resnet.resnet`, or loaded from a file.
 
     Source: Araujo 2019, https://distill.pub/2019/computing-receptive-fields, equation 2.
     """
-    seen: dict[str, tuple[int, int]] = {}
+    fields: dict[str, tuple[int, int]] = {}
     stages: dict[str, tuple[int, int]] = {}
     for layer in network.layers:
         if isinstance(layer, keras.layers.InputLayer):
-            seen[layer.name] = (1, 1)
+            fields[layer.name] = (1, 1)
             continue
-        found = [seen[name] for name in _before(layer) if name in seen]
-        if not found or _is_global(layer):
+        inputs = [fields[name] for name in _input_layers(layer) if name in fields]
+        if not inputs or _is_global(layer):
             continue
-        field, stride = max(found)
+        field, stride = max(inputs)
         size, step = _window(layer)
-        seen[layer.name] = (field + (size - 1) * stride, stride * step)
+        fields[layer.name] = (field + (size - 1) * stride, stride * step)
         stage = re.match(r"stem|whitening|stage\d+", layer.name)
         if stage:
             name = "stem" if stage[0] == "whitening" else stage[0]
-            stages[name] = max(stages.get(name, (0, 0)), seen[layer.name])
+            stages[name] = max(stages.get(name, (0, 0)), fields[layer.name])
     return [ReceptiveField(name, *sizes) for name, sizes in stages.items()]
 
 
-def _before(layer: Any) -> list[str]:
+def _input_layers(layer: Any) -> list[str]:
     """Return the names of the layers whose outputs a layer takes."""
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
     return [tensor._keras_history.operation.name for tensor in inputs]

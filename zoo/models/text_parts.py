@@ -1,4 +1,4 @@
-"""What the text classifiers share: the way in (ids to vectors) and the way out (logits)."""
+"""What the text classifiers share: token input, embedding and classification head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def token_input() -> Any:
     return keras.Input((None,), dtype="int32", name="tokens")
 
 
-def embed(
+def embed_tokens(
     tokens: Any,
     *,
     vocabulary_size: int,
@@ -26,12 +26,23 @@ def embed(
     embedding_dropout: float,
     word_dropout: float,
 ) -> Any:
-    """Turn int32 `(batch, time)` ids into `(batch, time, embedding_dim)` vectors, zero at padding.
+    """Embed token ids; padding has the zero vector.
 
-    `multichannel` adds up the vectors of a trained table and of one that stays (Kim 2014, section
-    2.1, adds what a filter finds in either; a filter is linear, so the vectors may be added first).
-    Both start equal. `embedding_dropout` drops features of the whole text, one draw a text (Gal &
-    Ghahramani 2016).
+    `multichannel` adds up the vectors of a trained and of a static table (Kim 2014, section 2.1,
+    adds the responses of a filter to either; a filter is linear, so the vectors may be added
+    first). Both start equal. `embedding_dropout` has one mask a text (Gal & Ghahramani 2016).
+
+    Args:
+        tokens: int32 `(batch, time)` token ids.
+        vocabulary_size: number of token ids.
+        embedding_dim: features of a token.
+        embedding: `non-static` trains the table, `static` does not, `multichannel` has both.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of the features dropped, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+
+    Returns:
+        `(batch, time, embedding_dim)`.
     """
     words = WordDropout(word_dropout, name="word_dropout")(tokens) if word_dropout else tokens
     # One initializer called twice draws the same numbers twice: the two tables start equal.
@@ -44,14 +55,14 @@ def embed(
         name="embedding",
     )(words)
     if embedding == "multichannel":
-        kept = TokenEmbedding(
+        static = TokenEmbedding(
             vocabulary_size,
             embedding_dim,
             embeddings_initializer=start,
             trainable=False,
             name="embedding_static",
         )(words)
-        vectors = keras.layers.Add(name="channels")([vectors, kept])
+        vectors = keras.layers.Add(name="channels")([vectors, static])
     if embedding_dropout:
         vectors = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(
             vectors
@@ -59,7 +70,7 @@ def embed(
     return vectors
 
 
-def to_logits(
+def classification_head(
     features: Any,
     num_classes: int,
     dropout: float,
@@ -67,14 +78,17 @@ def to_logits(
     max_norm: float | None = None,
     use_bias: bool = True,
 ) -> Any:
-    """Turn `(batch, features)` into float32 `(batch, num_classes)` logits.
+    """Classify by a linear layer after dropout.
 
     Args:
-        features: what the network found in the text.
+        features: `(batch, features)` of the text.
         num_classes: number of logits.
         dropout: fraction of the features dropped in training, in [0, 1).
-        max_norm: longest a class's column of the kernel may become; None leaves it free.
+        max_norm: largest norm of a class's column of the kernel; None is no limit.
         use_bias: whether each class has a bias.
+
+    Returns:
+        float32 `(batch, num_classes)` logits.
     """
     if dropout:
         features = keras.layers.Dropout(dropout, name="dropout")(features)
