@@ -14,9 +14,9 @@ from zoo.data.rows import Rows
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.data.tables import read_rows
-from zoo.tasks.inspection import inspect_data
 from zoo.tasks.text_classification import batches as pipeline
 from zoo.tasks.text_classification.data import bundled, load_data, load_split
+from zoo.tasks.text_classification.inspection import inspect_texts
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
 
@@ -439,7 +439,8 @@ def test_a_split_for_scoring(tmp_path) -> None:
 def test_a_look_at_data(tmp_path) -> None:
     rows = [*sentences(60), *((f"more {n} " + "x" * 500, "good") for n in range(20))]
     path = write_csv(tmp_path / "a.csv", rows)
-    summary, findings = inspect_data(path, settings=SETTINGS, vocabulary_size=200)
+    seen = inspect_texts(path, settings=SETTINGS, vocabulary_size=200)
+    summary, findings = seen.summary, seen.findings
     assert summary["rows"] == 80
     assert list(summary["classes"].items()) == [("good", 50), ("bad", 30)]
     assert list(summary["lengths"]) == ["median", "90 %", "99 %", "longest"]

@@ -87,7 +87,7 @@ def test_a_new_run_takes_the_place_of_the_old_one_when_it_is_there(tmp_path) -> 
 def test_the_old_run_is_back_when_the_new_one_comes_to_nothing(error, tmp_path) -> None:
     run = written(tmp_path / "run", RUN)
     with pytest.raises(error), claimed(run, overwrite=True):
-        written(run, {"preset.yaml": "new", "checkpoints/start/start.json": "{}"})
+        written(run, {"preset.yaml": "new", "checkpoints/prepared/prepared.json": "{}"})
         raise error
     assert files(run) == RUN
 

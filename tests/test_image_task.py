@@ -129,23 +129,23 @@ def test_a_run_is_gone_on_with_to_the_same_weights(tmp_path):
         Image.fromarray(pixels("red", 77)).save(source / "red" / "new.png")
         (tmp_path / "a" / "metrics.json").unlink()
         repeat = tmp_path / "a"
-        start = {"preset": "default", "classes": ["blue", "red"], "baseline": {}, "decided": {}}
-        (repeat / "checkpoints" / "start").mkdir(parents=True)
-        (repeat / "checkpoints" / "start" / "start.json").write_text(json.dumps(start))
+        start = {"preset": "default", "classes": ["blue", "red"], "baseline": {}, "facts": {}}
+        (repeat / "checkpoints" / "prepared").mkdir(parents=True)
+        (repeat / "checkpoints" / "prepared" / "prepared.json").write_text(json.dumps(start))
         zoo.train("resnet", source, set=changes, out=repeat, verbose=False, resume=True)
 
 
 def test_small_batches_take_group_norm(tmp_path):
-    changes = {"data.batch_size": 24}
-    preset, findings, _ = resolve("resnet", "default", changes, replicas=2)
+    default, changes = zoo.load_preset("resnet"), {"data.batch_size": 24}
+    preset, findings = resolve(default, changes, replicas=2)
     assert preset.architecture.norm == "group"
     (said,) = [str(each) for each in findings if "A132" in each.what]
     assert "would see 12 examples" in said
-    assert resolve("resnet", "default", changes)[0].architecture.norm == "batch"
+    assert resolve(default, changes)[0].architecture.norm == "batch"
     pieces = changes | {"recipe.micro_batches": 2}
-    assert resolve("resnet", "default", pieces)[0].architecture.norm == "group"
+    assert resolve(default, pieces)[0].architecture.norm == "group"
     chosen = changes | {"architecture.norm": "batch"}
-    assert resolve("resnet", "default", chosen, replicas=2)[0].architecture.norm == "batch"
+    assert resolve(default, chosen, replicas=2)[0].architecture.norm == "batch"
 
 
 def test_two_devices(tmp_path):

@@ -507,9 +507,9 @@ def test_the_view_of_scoring(tmp_path):
     view = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
     sizes = [image_batches(images, view, num_classes=2, seed=seed) for seed in (None, 0)]
     assert [each.element_spec[0].shape[1] for each in sizes] == [32, 24]
-    ((images, _),) = list(sizes[0])
+    ((batch, _),) = list(sizes[0])
     expected = CenterCrop(32, 0.875)(images.sources([0])[0])
-    np.testing.assert_array_equal(images[0], expected)
+    np.testing.assert_array_equal(batch[0], expected)
     with pytest.raises(ZooError, match="unknown to training: 'red'"):
         load_labelled_images(tmp_path, classes=["blue"])
     assert isinstance(images, ImageSplit)

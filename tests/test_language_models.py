@@ -183,7 +183,7 @@ def test_what_language_models_do_not_have_is_told(arguments, message, corpus, tm
     ],
 )
 def test_guides_guards(preset, changes, advice) -> None:
-    found = load_task("language-modeling").judged(load_preset("lstm_lm", preset, changes))
+    found = load_task("language-modeling").check_preset(load_preset("lstm_lm", preset, changes))
     assert [advice in each.what for each in found] == ([True] if advice else [])
     assert all(each.level == "warning" for each in found)
 

@@ -91,13 +91,12 @@ def test_a_cpu_gains_nothing() -> None:
     assert (policy, finding.level) == ("mixed_float16", "warning")
 
 
-@pytest.mark.parametrize("task", ["image-classification", "language-modeling"])
-def test_a_processor_gains_where_it_knows_bfloat16(task: str, monkeypatch) -> None:
+def test_a_processor_gains_where_it_knows_bfloat16(monkeypatch) -> None:
     monkeypatch.setattr("zoo.training.precision._cpu_has_bfloat16", lambda: True)
-    assert best_policy(task) == "mixed_bfloat16"
-    assert chosen_policy("mixed_bfloat16", task)[1] == []
-    assert best_policy("text-classification") == "float32"
+    assert best_policy(sparse=False) == "mixed_bfloat16"
+    assert chosen_policy("mixed_bfloat16", sparse=False)[1] == []
+    assert best_policy(sparse=True) == "float32"
     monkeypatch.setattr("zoo.training.precision._cpu_has_bfloat16", lambda: False)
-    assert chosen_policy("auto", task)[0] == "float32"
-    (finding,) = chosen_policy("mixed_bfloat16", task)[1]
+    assert chosen_policy("auto", sparse=False)[0] == "float32"
+    (finding,) = chosen_policy("mixed_bfloat16", sparse=False)[1]
     assert finding.level == "warning"

@@ -117,10 +117,11 @@ def test_a_run_is_repeated_from_its_preset_file(reviews, tmp_path, monkeypatch) 
 
 
 def test_paths_and_commands_of_a_run_hold_from_everywhere(tmp_path, monkeypatch) -> None:
-    from zoo.tasks.request import Request, resolve
+    from zoo.runs.resolve import resolve
+    from zoo.tasks.request import Request
 
     monkeypatch.chdir(tmp_path)
-    vectors = resolve("textcnn", "default", {"data.vectors": "v.txt"})[0].data.vectors
+    vectors = resolve(zoo.load_preset("textcnn"), {"data.vectors": "v.txt"})[0].data.vectors
     assert vectors == str(tmp_path / "v.txt")
     request = Request(
         "a.csv", tmp_path / "b.csv", ["c.csv", "d"], None, None, 0, 1.0, None, False

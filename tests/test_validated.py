@@ -3,7 +3,8 @@
 import csv
 
 from zoo.preset.loading import load_preset
-from zoo.runs.validated import few_validated, with_best
+from zoo.runs.resolve import with_monitor
+from zoo.tasks.classifiers import few_validated
 
 LINES = [{"val_accuracy": each, "val_loss": 1.0} for each in (0.9, 0.95, 0.95, 0.85)]
 
@@ -33,13 +34,13 @@ def test_a_run_says_so(trained) -> None:
 
 def test_smoothed_accuracy_picks_the_epoch_of_very_few_rows() -> None:
     preset = load_preset("textcnn")
-    small, said = with_best(preset, 50, ())
+    small, said = with_monitor(preset, 50, ())
     assert small.recipe.monitor == "smoothed-accuracy"
     assert said[0].what.startswith(
         "recipe.monitor accuracy -> smoothed-accuracy: of 50 rows of validation one is 2 points"
     )
-    assert with_best(preset, 100, ()) == (preset, [])
-    assert with_best(preset, 50, ("recipe.monitor",)) == (preset, [])
+    assert with_monitor(preset, 100, ()) == (preset, [])
+    assert with_monitor(preset, 50, ("recipe.monitor",)) == (preset, [])
 
 
 def test_a_run_on_few_rows_keeps_the_best_of_three_epochs(trained) -> None:

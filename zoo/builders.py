@@ -25,8 +25,7 @@ from zoo.models import MODELS
 from zoo.preset.block import Architecture
 from zoo.preset.loading import Preset, load_preset
 from zoo.preset.renamed import current_key
-from zoo.tasks.language_modeling.model import LanguageModel
-from zoo.training.losses import Accuracy, MacroF1, make_loss
+from zoo.tasks.task import load_task
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
 from zoo.training.precision import dtype_policy
@@ -166,7 +165,7 @@ def build(preset: Preset) -> TrainingModel:
         ZooError: the values do not fit together, or the weights not into the memory.
     """
     check_fits(preset, training=False)
-    with dtype_policy(preset.recipe.dtype_policy, preset.task):
+    with dtype_policy(preset.recipe.dtype_policy, load_task(preset.task).sparse):
         network = MODELS[preset.model](**dict(preset.architecture))
         return compile_model(network, preset)
 
@@ -183,27 +182,18 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
             `(batch, time, vocabulary)`; its weights are shared.
         preset: what the recipe and the batch size are taken from.
     """
-    recipe = preset.recipe
-    language = preset.task == "language-modeling"
-    kind = LanguageModel if language else TrainingModel
-    model: TrainingModel = kind(network.inputs[0], network.outputs[0], name=network.name)
+    recipe, task = preset.recipe, load_task(preset.task)
+    model = task.training_model(network, preset)
     model.recipe = recipe
     model.batch_size = preset.data.batch_size
     schedule = RecipeSchedule(
         recipe.optimizer.learning_rate, recipe.schedule.model_dump(mode="json")
     )
-    loss: Any = make_loss(recipe.loss)
-    metrics: Any = [Accuracy(name="accuracy")]
-    if isinstance(model, LanguageModel):
-        model.window = preset.data.window if preset.data.random_window else None
-        # Of an array of texts; windows of a corpus have a loss of their own.
-        loss, metrics = keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
-    elif recipe.monitor == "macro_f1":
-        metrics.append(MacroF1(network.output.shape[-1]))
     optimizer = make_optimizer(recipe, schedule)
     if keras.config.dtype_policy().name == "mixed_float16":
         # Keras would wrap it, too, but not when a saved model is compiled again.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    loss, metrics = task.loss_and_metrics(network, preset)
     model.compile(
         optimizer=optimizer,
         loss=loss,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo import display as show
-from zoo.errors import ZooError, unknown
+from zoo import display
+from zoo.errors import unknown
 from zoo.finding import Finding
 from zoo.options import (
     EXIT_CODES,
@@ -110,9 +109,9 @@ def train(
     if not is_chief(strategy_for(devices)):
         return
     if as_json:
-        _print_json(show.train_document(run))
+        _print_json(display.train_document(run))
     else:
-        show.train_summary(run)
+        display.train_summary(run)
 
 
 @app.command(
@@ -145,18 +144,16 @@ def evaluate(
     from zoo.runs.run import load_run
 
     findings: list[Finding] = []
-    metrics = load_run(run).evaluate(
+    loaded = load_run(run)
+    metrics = loaded.evaluate(
         one_or_all(data), text=text, label=label, drop_missing=drop_missing, findings=findings
     )
     if as_json:
         said = [finding.to_dict() for finding in findings]
         _print_json({"run": str(run), "metrics": metrics, "findings": said})
         return
-    show.remarks(findings)
-    if "perplexity" in metrics:
-        show.perplexity_line("data", metrics)
-    else:
-        show.scores_table("data", metrics)
+    display.remarks(findings)
+    display.scores("data", metrics, loaded.info)
 
 
 @app.command(epilog=examples("predict"))
@@ -175,16 +172,14 @@ def predict(
     """
     load_tensorflow()
     from zoo.runs.run import load_run
+    from zoo.tasks.task import load_task
 
     loaded = load_run(run)
-    given: Iterable[Any] = [files]
-    if loaded.task == "image-classification" and not files:
-        raise ZooError("predict needs the paths of images, of folders, or of tables of paths.")
-    if loaded.task != "image-classification":
-        given = (standard_input() if each == "-" else Path(each) for each in files or ["-"])
+    inputs = load_task(loaded.task).inputs_to_predict(files or [], standard_input)
     findings: list[Finding] = []
     read = partial(loaded.iter_predictions, text=text, findings=findings, keep_going=True)
-    show.answer_lines(chain.from_iterable(map(read, given)), findings)
+    predictions = chain.from_iterable(map(read, inputs))
+    display.prediction_lines(predictions, findings, loaded.info.items)
 
 
 @app.command(epilog=examples("generate"))
@@ -202,7 +197,7 @@ def generate(
 
     findings: list[Finding] = []
     print(load_run(run).generate(prompt, length, temperature, top_k, seed, findings))
-    show.remarks(findings)
+    display.remarks(findings)
 
 
 @app.command(epilog=examples("export"))
@@ -216,12 +211,7 @@ def export(
 
     loaded = load_run(run)
     written = loaded.export(folder)
-    takes = "takes strings. Load it after import tensorflow_text"
-    if loaded.task == "image-classification":
-        takes = "takes the bytes of image files, its `classify` pixels in [0, 255]"
-    if loaded.task == "language-modeling":
-        takes = "takes token ids and the state, and gives logits and the state after them"
-    print(f"{written}: a SavedModel; its `serve` {takes}.")
+    print(f"{written}: a SavedModel; its `serve` {loaded.info.serves}.")
 
 
 @app.command(epilog=examples("data"))
@@ -240,48 +230,20 @@ def data(
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
     load_tensorflow()
-    from zoo.tasks.image_classification.sources.find import looks_like_images
-    from zoo.tasks.inspection import inspect_corpus, inspect_data, inspect_images
+    from zoo.tasks.request import Request
+    from zoo.tasks.task import load_task, recognised_task
 
     source = one_or_all(path)
-    usual = "resnet/default" if looks_like_images(source) else "textcnn/default"
-    model, _, name = (preset or usual).partition("/")
+    model, _, name = (preset or recognised_task(source).info.default_model).partition("/")
     chosen = load_preset(model, name or "default")
-    if chosen.task == "image-classification":
-        summary, findings = inspect_images(
-            source,
-            settings=chosen.data,
-            image_size=chosen.architecture.image_size,
-            path=text,
-            label=label,
-            drop_missing=drop_missing,
-            sheet=_sheet(Path(path[0])) if image_sheet else None,
-        )
-    elif image_sheet:
-        raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
-    elif chosen.task == "language-modeling":
-        if label is not None or drop_missing:
-            raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
-        summary, findings = inspect_corpus(
-            source,
-            settings=chosen.data,
-            vocabulary_size=chosen.architecture.vocabulary_size,
-            text=text,
-        )
-    else:
-        summary, findings = inspect_data(
-            source,
-            text=text,
-            label=label,
-            settings=chosen.data,
-            vocabulary_size=chosen.architecture.vocabulary_size,
-            drop_missing=drop_missing,
-        )
+    request = Request(source, text=text, label=label, drop_missing=drop_missing)
+    sheet = _sheet(Path(path[0])) if image_sheet else None
+    seen = load_task(chosen.task).inspect(request, chosen, sheet)
     if as_json:
-        _print_json(summary | {"findings": [finding.to_dict() for finding in findings]})
+        _print_json(seen.summary | {"findings": [finding.to_dict() for finding in seen.findings]})
     else:
-        show.data_summary(summary, findings)
-    if any(finding.level == "error" for finding in findings):
+        display.inspection(seen)
+    if any(finding.level == "error" for finding in seen.findings):
         raise typer.Exit(1)  # no training would start
 
 
@@ -298,9 +260,9 @@ def presets(
         return
     found = summaries(model or None)
     if as_json:
-        _print_json([show.summary_document(entry) for entry in found])
+        _print_json([display.summary_document(entry) for entry in found])
     else:
-        show.presets_table(found)
+        display.presets_table(found)
 
 
 @app.command(epilog=examples("explain"))
@@ -319,9 +281,9 @@ def explain(
         chosen = load_preset(model, preset or "default")
     explanations = explain_preset(chosen, key)
     if as_json:
-        _print_json([show.explanation_document(entry) for entry in explanations])
+        _print_json([display.explanation_document(entry) for entry in explanations])
     else:
-        show.explanations(chosen, explanations)
+        display.explanations(chosen, explanations)
 
 
 @app.command(epilog=examples("advice"))
@@ -336,9 +298,9 @@ def advice(
     if as_json:
         _print_json([entry.model_dump(mode="json") for entry in entries])
     elif id:
-        show.advice_entry(entries[0])
+        display.advice_entry(entries[0])
     else:
-        show.advice_table(entries)
+        display.advice_table(entries)
 
 
 @app.command(epilog=examples("runs"))
@@ -351,9 +313,9 @@ def runs(
 
     found = list_runs(folder)
     if as_json:
-        _print_json([{"run": str(run.path), **show.run_line(run)} for run in found])
+        _print_json([{"run": str(run.path), **display.run_line(run)} for run in found])
     else:
-        show.runs_table(found)
+        display.runs_table(found)
 
 
 @app.command(name="help")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shlex
 import sys
@@ -16,11 +15,9 @@ from rich.table import Table
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.loading import Explanation, Preset, Summary
+from zoo.preset.task_info import TaskInfo
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
-METRICS = ("loss", "accuracy", "macro_f1", "weighted_f1")
-LANGUAGE_METRICS = ("loss", "perplexity")
-SHOWN_CLASSES = 50  # of data, the largest
 
 
 def console() -> Console:
@@ -43,26 +40,29 @@ def remarks(findings: Sequence[Finding]) -> None:
         print(f"{finding.level}: {finding}", file=sys.stderr)
 
 
-def answer_lines(answers: Iterable[Mapping[str, Any]], findings: list[Finding]) -> None:
-    """Print predictions as they come, a JSON line each, and what there is to say of their data.
+def prediction_lines(
+    predictions: Iterable[Mapping[str, Any]], findings: list[Finding], items: str
+) -> None:
+    """Print predictions as they come, a JSON line each, and the findings on their data.
 
     Args:
-        answers: the predictions; one of an image that cannot be read has an `error`.
-        findings: where the reading of the data adds what there is to say.
+        predictions: one of an input that cannot be read has an `error`.
+        findings: where the reading of the data adds its own.
+        items: what is predicted, such as images.
 
     Raises:
         ZooError: in the end, if there were errors.
     """
     broken = total = 0
-    for answer in answers:
+    for prediction in predictions:
         remarks(findings)
         findings.clear()
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json.dumps(prediction, ensure_ascii=False), flush=True)
         total += 1
-        broken += "error" in answer
+        broken += "error" in prediction
     if broken:
         why = "its line says why" if broken == 1 else "their lines say why"
-        raise ZooError(f"{broken:,} of {total:,} images cannot be read: {why}.")
+        raise ZooError(f"{broken:,} of {total:,} {items} cannot be read: {why}.")
 
 
 def train_document(run: Any) -> dict[str, Any]:
@@ -86,92 +86,66 @@ def train_summary(run: Any) -> None:
     out = console()
     findings_lines(run.findings[:-1])
     table = Table(title=f"{metrics['model']}/{metrics['preset']}", title_justify="left")
-    language = "perplexity" in metrics["validation"]
-    shown = LANGUAGE_METRICS if language else METRICS
-    baseline = "  bigrams" if language else "  linear"
-    for column in ("", *shown):
+    info = run.info
+    for column in ("", *info.metrics):
         table.add_column(column, justify="left" if not column else "right")
     for part in ("validation", "test"):
-        for name, scored in ((part, metrics[part]), (baseline, metrics["baseline"][part])):
+        for name, scored in (
+            (part, metrics[part]), (f"  {info.baseline}", metrics["baseline"][part])
+        ):  # fmt: skip
             if scored:
-                table.add_row(name, *(_number(metric, scored[metric]) for metric in shown))
+                table.add_row(name, *(_number(metric, scored[metric]) for metric in info.metrics))
     out.print(table)
     training = metrics["training"]
     out.print(
         f"{training['parameters']:,} parameters, best epoch {training['best_epoch']} of "
         f"{training['epochs']}, {training['examples_per_second']:,.0f} "
-        f"{'tokens' if language else 'examples'}/s, "
+        f"{info.unit}/s, "
         f"{metrics['seconds']:.0f} s in all, {100 * training['input_wait_share']:.1f} % of the "
         "training waiting for data"
     )
     findings_lines(run.findings[-1:])
     out.print(f"run: {escape(str(run.path))}", soft_wrap=True)
     folder = escape(shlex.quote(str(run.path)))
-    use = f"generate {folder} PROMPT" if language else f"predict {folder} FILE"
-    out.print(f"next: zoo {use}    zoo export {folder} DIR", soft_wrap=True)
+    command = info.next_command.format(run=folder)
+    out.print(f"next: zoo {command}    zoo export {folder} DIR", soft_wrap=True)
 
 
-def perplexity_line(name: str, metrics: dict[str, Any]) -> None:
-    """Print the scores of a language model."""
-    scored = ", ".join(f"{each} {_number(each, metrics[each])}" for each in LANGUAGE_METRICS)
-    unknown = f"{100 * metrics['unknown_share']:.1f} % unknown"
-    console().print(f"{name}: {metrics['tokens']:,} tokens ({unknown}), {scored}")
+def scores(name: str, metrics: Mapping[str, Any], info: TaskInfo) -> None:
+    """Print the scores on data, overall and of each class where there are classes.
 
-
-def scores_table(name: str, metrics: dict[str, Any]) -> None:
-    """Print overall and per-class scores."""
+    Args:
+        name: of the data.
+        metrics: as `zoo.Run.evaluate` gives them.
+        info: of the run's task.
+    """
     out = console()
-    out.print(
-        f"{name}: {metrics['examples']:,} examples, "
-        + ", ".join(f"{metric} {_number(metric, metrics[metric])}" for metric in METRICS)
-    )
-    table = Table("class", "precision", "recall", "f1", "examples")
-    for label, each in metrics["classes"].items():
-        ratios = (f"{each[key]:.3f}" for key in ("precision", "recall", "f1"))
-        table.add_row(escape(label), *ratios, f"{each['support']:,}")
-    out.print(table)
-
-
-def data_summary(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
-    """Print rows, classes, lengths and sample rows of data, then the findings."""
-    if "vocabulary" in summary:
-        _corpus_summary(summary)
-        findings_lines(findings)
+    unknown = metrics.get("unknown_share")
+    share = "" if unknown is None else f" ({100 * unknown:.1f} % unknown)"
+    numbers = ", ".join(f"{metric} {_number(metric, metrics[metric])}" for metric in info.metrics)
+    out.print(f"{name}: {metrics[info.unit]:,} {info.unit}{share}, {numbers}")
+    if "classes" not in metrics:
         return
-    out = console()
-    classes = summary["classes"]
-    out.print(f"{summary['rows']:,} rows, {len(classes):,} classes")
-    table = Table("class", "rows", "share")
-    for label, count in itertools.islice(classes.items(), SHOWN_CLASSES):
-        table.add_row(escape(str(label)), f"{count:,}", f"{100 * count / summary['rows']:.1f} %")
+    table = Table("class", "precision", "recall", "f1", "examples")
+    for label, of_class in metrics["classes"].items():
+        ratios = (f"{of_class[key]:.3f}" for key in ("precision", "recall", "f1"))
+        table.add_row(escape(label), *ratios, f"{of_class['support']:,}")
     out.print(table)
-    if len(classes) > SHOWN_CLASSES:
-        out.print(f"and {len(classes) - SHOWN_CLASSES:,} smaller classes (all of them: --json)")
-    if "lengths" in summary:
-        lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
-        out.print(f"tokens a text: {lengths}")
-    for row in summary.get("samples", ()):
-        out.print(f"  [cyan]{escape(str(row['label']))}[/] {escape(row['text'][:100])}")
-    findings_lines(findings)
-    if summary.get("sheet"):
-        out.print(f"what training sees: {summary['sheet']}", soft_wrap=True)
 
 
-def _corpus_summary(summary: dict[str, Any]) -> None:
-    """Print the parts of a corpus, its vocabulary and its first lines."""
+def inspection(seen: Any) -> None:
+    """Print what was seen of data, a `zoo.tasks.inspection.Inspection`, then its findings."""
     out = console()
-    table = Table("part", "lines", "tokens", "unknown")
-    for name, part in summary["parts"].items():
-        unknown = f"{100 * part['unknown_share']:.2f} %"
-        table.add_row(name, f"{part['lines']:,}", f"{part['tokens']:,}", unknown)
-    out.print(table)
-    vocabulary = summary["vocabulary"]
-    out.print(
-        f"vocabulary: {vocabulary['size']:,} {vocabulary['tokenizer']}, learned from the training "
-        f"part; the most frequent: {escape(' '.join(vocabulary['first']))}"
-    )
-    for line in summary["samples"]:
-        out.print(f"  {escape(line[:100])}")
+    for part in seen.shown:
+        if hasattr(part, "columns"):
+            table = Table(*part.columns)
+            for row in part.rows:
+                table.add_row(*map(escape, row))
+            out.print(table)
+        else:
+            label = f"[cyan]{escape(part.label)}[/] " if part.label else ""
+            out.print(f"{label}{escape(part.text)}", soft_wrap=True)
+    findings_lines(seen.findings)
 
 
 def summary_document(entry: Summary) -> dict[str, Any]:
@@ -241,15 +215,13 @@ def advice_table(entries: Sequence[Any]) -> None:
 
 def run_line(run: Any) -> dict[str, Any]:
     """Return the figures of a run that a list shows."""
-    metrics = run.metrics
-    part = metrics.get("test") or metrics.get("validation") or {}
-    baseline = metrics["baseline"]["test" if metrics.get("test") else "validation"]
-    metric = "perplexity" if "perplexity" in part else "accuracy"
+    metrics, metric = run.metrics, run.info.primary_metric
+    split = "test" if metrics.get("test") else "validation"
     return {
         "preset": f"{metrics['model']}/{metrics['preset']}",
-        "split": "test" if metrics.get("test") else "validation",
-        metric: part.get(metric),
-        "baseline": baseline[metric],
+        "split": split,
+        metric: (metrics.get(split) or {}).get(metric),
+        "baseline": metrics["baseline"][split][metric],
         "seconds": metrics["seconds"],
     }
 
@@ -258,8 +230,7 @@ def runs_table(runs: Sequence[Any]) -> None:
     """Print one line a run."""
     table = Table("run", "preset", "split", "score", "baseline", "seconds")
     for run in runs:
-        line = run_line(run)
-        metric = "perplexity" if "perplexity" in line else "accuracy"
+        line, metric = run_line(run), run.info.primary_metric
         table.add_row(
             escape(str(run.path)), line["preset"], line["split"],
             f"{metric} {_number(metric, line[metric])}", _number(metric, line["baseline"]),

@@ -18,6 +18,7 @@ from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.models import MODELS
 from zoo.preset.loading import Preset
+from zoo.tasks.task import load_task
 
 # Copies that an optimizer keeps of the weights.
 SLOTS = {"adam": 2, "adamw": 2, "lazy_adamw": 2, "lamb": 2, "adadelta": 2, "rmsprop": 2, "sgd": 1}
@@ -59,7 +60,7 @@ def needed(preset: Preset) -> Need:
     with _without_values():
         network = MODELS[preset.model](**dict(preset.architecture))
         weights = sum(math.prod(each.shape) for each in network.variables)
-        step = _step(network, preset)
+        step = load_task(preset.task).step_bytes(network, preset)
     recipe = preset.recipe
     averaged = recipe.ema is not None or getattr(recipe, "nonmono", None) is not None
     copies = 1 + SLOTS[recipe.optimizer.name]
@@ -132,22 +133,6 @@ def _may_be_large(preset: Preset, training: bool) -> bool:
     tables += 8 * block.get("num_layers", 1) * block.get("hidden_dim", 0) ** 2
     seen = preset.data.batch_size * block.get("image_size", getattr(preset.data, "window", 1)) ** 2
     return tables > SMALL or (training and seen > SMALL_STEP)
-
-
-def _step(network: keras.Model, preset: Preset) -> int:
-    batch = preset.data.batch_size // preset.recipe.micro_batches or 1
-    size = 4 if preset.recipe.dtype_policy == "float32" else 2
-    if preset.task == "image-classification":
-        side = preset.architecture.image_size
-        every = keras.Model(network.inputs, [layer.output for layer in network.layers])
-        shapes = every.compute_output_shape((batch, side, side, 3))
-        return size * sum(math.prod(shape) for shape in shapes)
-    if preset.task == "language-modeling":
-        block = preset.architecture
-        # Gates, states and their gradients.
-        units = 12 * block.num_layers * block.hidden_dim + 4 * block.embedding_dim
-        return size * batch * int(preset.data.window) * int(units)
-    return 0
 
 
 def _sizes(preset: Preset) -> str:

@@ -18,6 +18,16 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class DataBlock(Block):
+    """The data block of a task's presets.
+
+    Attributes:
+        paths: names of values that are paths, which a run keeps as absolute ones.
+    """
+
+    paths: ClassVar[tuple[str, ...]] = ()
+
+
 class Architecture(Block):
     """The architecture block of one family of models: the arguments of its builder.
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import create_model
 
 from zoo.preset.block import Architecture, Block
+from zoo.preset.task_info import TaskInfo
 
 # A task is a package: its `settings` are loaded with a preset, its `task` only when data are.
 TASKS = {
@@ -52,3 +53,14 @@ def preset_schema(base: type[Block], architecture: type[Architecture]) -> Any:
         recipe=(settings.Recipe, ...),
         task=(task, ...),
     )
+
+
+def task_of(model: str) -> str:
+    """Return the name of the task of a family of models."""
+    return architectures()[model].task
+
+
+def info_of(task: str) -> TaskInfo:
+    """Return what is known of a task before any of its libraries is loaded."""
+    info: TaskInfo = settings_of(task).INFO
+    return info

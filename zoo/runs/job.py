@@ -1,43 +1,88 @@
-"""One call of `train`: what it was asked for, and what its parts share."""
+"""One training from its data to its scores, in a folder that is ready."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import random
 import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from zoo.distribute import workers
+from zoo.builders import build
+from zoo.data.epochs import EpochCursor
+from zoo.distribute import check_agreement, distributed, is_chief, told_once, workers
 from zoo.environment import environment
+from zoo.errors import ZooError
+from zoo.files import write_json, write_text
 from zoo.finding import Finding
+from zoo.memory import check_fits
 from zoo.preset.loading import Preset
-from zoo.runs.folder import can_resume
+from zoo.runs.folder import CHECKPOINTS, can_resume, checkpoints, outcome
+from zoo.runs.notes import notes
+from zoo.runs.resolve import Facts, check_classes, resolve, with_facts
+from zoo.runs.resume import check_fingerprint, check_same
+from zoo.runs.run import Run
+from zoo.tasks.prepared import Prepared, load_prepared
 from zoo.tasks.request import Request
-from zoo.tasks.task import Task, load_task
-from zoo.training.interruption import Stop
+from zoo.tasks.task import Data, Task, load_task
+from zoo.training.checkpoints.callback import Checkpoints, Unusable
+from zoo.training.interruption import Stop, Stopped
+from zoo.training.model import TrainingModel
+from zoo.training.monitor import Monitor
+
+PREPARED = f"{CHECKPOINTS}/prepared"
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One call of `train`."""
+    """One call of `train`.
 
-    preset: Preset
-    findings: list[Finding]
+    Args:
+        loaded: the preset as it was written.
+        changes: dotted keys and values that were set in it.
+        request: the data and what is done with them.
+        strategy: the devices.
+        started: `time.perf_counter` at the call.
+        note: why this run.
+        verbose: whether progress is shown on stderr.
+        folder: to work in.
+        stop: what Ctrl-C and SIGTERM ask for.
+    """
+
+    loaded: Preset
+    changes: Mapping[str, Any]
     request: Request
-    folder: Path
+    strategy: tf.distribute.Strategy
     started: float
     note: str
     verbose: bool
-    stop: Stop
-    strategy: tf.distribute.Strategy
+    folder: Path = Path()
+    stop: Stop = dataclasses.field(default_factory=Stop)
 
     @property
-    def kind(self) -> Task:
+    def task(self) -> Task:
         """What the model is for."""
-        return load_task(self.preset.task)
+        return load_task(self.loaded.task)
+
+    def resolve(self, facts: Facts | None = None) -> tuple[Preset, list[Finding]]:
+        """Return the preset that is trained; see `zoo.runs.resolve`."""
+        replicas = self.strategy.num_replicas_in_sync
+        fixed = self.request.fixed
+        return resolve(self.loaded, self.changes, fixed=fixed, replicas=replicas, facts=facts)
+
+    @functools.cached_property
+    def preset(self) -> Preset:
+        """The preset as far as it is known before the data are read."""
+        return self.resolve()[0]
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
@@ -47,7 +92,7 @@ class Job:
 
     @property
     def resume_hint(self) -> str:
-        """What goes on from the checkpoint, or an empty string when there is none."""
+        """The command that resumes from the checkpoint; empty when there is none."""
         if not can_resume(self.folder):
             return ""
         folder = self.folder.absolute()  # the command works wherever it is typed
@@ -56,3 +101,191 @@ class Job:
         if "<" in str(self.request.to_dict()["data"]):
             command = f'zoo.train(..., out="{folder}", resume=True)'
         return f"`{command}` goes on from its last checkpoint."
+
+
+def finished_run(job: Job) -> Run:
+    """Return a run that has nothing to resume.
+
+    Raises:
+        ZooError: it was made with other settings or data, or ended before its time.
+    """
+    folder = job.folder
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # a kill may have left them
+    check_same(folder, job.preset, job.request.to_dict(), job.environment, finished=True)
+    reason = (outcome(folder) or {}).get("stopped")
+    if reason is not None:
+        raise ZooError(
+            f"{folder}: has no checkpoint to go on from; its training ended before its time: "
+            f"{reason} Its best model is kept. To train again, pass --overwrite."
+        )
+    if job.verbose:
+        print(f"{folder}: is finished; there is nothing to resume.", file=sys.stderr)
+    return Run(folder)
+
+
+def run_job(job: Job, resume: bool) -> Run:
+    """Read the data, train, score and write everything down.
+
+    Args:
+        job: what to do, in a folder that is ready.
+        resume: take what was prepared, and the last checkpoint, from the folder.
+
+    Raises:
+        ZooError: see `zoo.train`.
+    """
+    with contextlib.ExitStack() as stack:
+        with told_once(job.strategy):
+            prepared = load_prepared(job.folder / PREPARED) if resume else None
+            if prepared is not None:
+                check_same(job.folder, job.preset, job.request.to_dict(), job.environment)
+            tokenizer = prepared.tokenizer if prepared else None
+            data: Data = job.task.load(job.request, job.preset, tokenizer)
+            stack.enter_context(contextlib.closing(data))
+            if prepared is None:
+                prepared = _prepare(job, data)
+            else:
+                check_fingerprint(job.folder, data.fingerprint)
+        try:
+            return _train_and_score(job, prepared, data)
+        except ZooError as error:
+            raise ZooError(f"{error} {job.resume_hint}".rstrip()) from error
+
+
+def _prepare(job: Job, data: Data) -> Prepared:
+    """Check the data, fit the baseline, and write down what a resumed run needs."""
+    errors = [str(finding) for finding in data.findings if finding.level == "error"]
+    if errors:
+        raise ZooError(" ".join(errors))
+    check_classes(job.preset, job.request.fixed, data.classes)
+    if job.verbose:
+        print(f"baseline: fitting on {len(data.train):,} examples", file=sys.stderr)
+    chief = is_chief(job.strategy)
+    prepared = job.task.prepare_data(data, job.preset, job.request.seed, baseline=chief)
+    recorded = {key: prepared.facts[key] for key in job.task.recorded_facts}
+    written = with_facts(job.preset, job.request.fixed, recorded)
+    write_text(job.folder / "preset.yaml", written.to_yaml())
+    write_json(
+        job.folder / "environment.json",
+        job.environment
+        | {
+            "request": job.request.to_dict(),
+            "columns": data.columns.to_dict() if data.columns else None,
+            "fingerprint": data.fingerprint,
+        },
+    )
+    prepared.save(job.folder / PREPARED)
+    return prepared
+
+
+def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
+    folder, strategy, task = job.folder, job.strategy, job.task
+    preset, findings = job.resolve(Facts(prepared.facts, len(data.validation or ())))
+    findings += [*task.check_preset(preset), *data.findings, *check_fits(preset)]
+    kept = checkpoints(folder)
+    newest, passed_over = kept.newest()
+    check_agreement(
+        strategy,
+        {
+            "code": job.environment["code"],
+            "versions": job.environment["versions"],
+            "model": preset.model,
+            "data": data.fingerprint,
+            "seed": job.request.seed,
+            "checkpoint": newest.get("step") if newest else None,
+            **preset.values(),
+        },
+    )
+    # The same first weights whether the tokenizer was just learned or read.
+    random.seed(job.request.seed)
+    np.random.seed(job.request.seed)
+    with strategy.scope():
+        model = build(preset)
+    findings += task.initialise_weights(model, preset, data, job.request.seed)
+    _write_findings(folder, findings)
+    monitor = Monitor(job.started, folder / "history.csv", len(data.train), job.verbose)
+    alone = strategy.num_replicas_in_sync == 1
+    saved = Checkpoints(
+        kept, EpochCursor(), job.stop, newest, writes=is_chief(strategy), within_epochs=alone
+    )
+    reason, failed = _fit(job, model, data, monitor, saved)
+    if not is_chief(strategy):
+        return Run(folder)
+    metrics = {
+        "model": preset.model,
+        "preset": prepared.preset,
+        **task.evaluate_and_save(_on_one_device(model, preset), preset, data, prepared, folder),
+        "training": monitor.to_dict()
+        | {
+            "parameters": model.count_params(),
+            "train_examples": len(data.train),
+            "checkpoint_seconds": saved.seconds,
+            "interrupted": reason is not None,
+            "stopped": reason,
+        },
+        "seconds": monitor.seconds_in_all,
+    }
+    findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
+    findings += task.findings_on_epochs(data, preset, monitor.lines, monitor.best_epoch)
+    findings.append(task.compare_with_baseline(metrics))
+    _write_findings(folder, findings)
+    write_text(folder / "notes.yaml", notes(job.note, findings[-1]))
+    write_json(folder / "metrics.json", metrics)
+    if reason is None or failed:
+        # A training that failed would fail again from its last checkpoint.
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    if reason is not None:
+        raise ZooError(
+            f"{reason} The best model so far (epoch {monitor.best_epoch}) is kept: "
+            f"`zoo predict {folder}` uses it."
+        )
+    return Run(folder)
+
+
+def _write_findings(folder: Path, findings: list[Finding]) -> None:
+    write_json(folder / "findings.json", [finding.to_dict() for finding in findings])
+
+
+def _on_one_device(model: TrainingModel, preset: Preset) -> TrainingModel:
+    """Return a model with the same weights that no strategy holds, to be scored and saved."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return model
+    single = build(preset)
+    single.set_weights(model.get_weights())
+    return single
+
+
+def _fit(
+    job: Job, model: TrainingModel, data: Data, monitor: Monitor, saved: Checkpoints
+) -> tuple[str | None, bool]:
+    """Train; return why it stopped early, if it did with a best epoch, and whether it failed."""
+    job.stop.waits = True
+    try:
+        model.fit(
+            distributed(job.strategy, functools.partial(data.dataset, "train", saved.cursor)),
+            validation_data=distributed(
+                job.strategy, functools.partial(data.dataset, "validation", None)
+            ),
+            callbacks=[monitor, saved],
+            initial_epoch=saved.initial_epoch,
+            epochs=saved.epochs,
+            verbose=0,
+        )
+    except KeyboardInterrupt as error:
+        reason, failed = f"interrupted in epoch {monitor.epochs + 1}.", False
+        if isinstance(error, Stopped) and error.number == signal.SIGTERM and job.resume_hint:
+            # Whoever sends it does not wait for scores.
+            raise ZooError(reason) from None
+    except Unusable:
+        raise
+    except ZooError as error:
+        reason, failed = str(error), True
+    else:
+        return None, False
+    finally:
+        job.stop.waits = False
+        monitor.close()
+        saved.close()
+    if model.best_epoch is None:
+        nothing = "" if job.resume_hint else "No epoch had ended: nothing is kept."
+        raise ZooError(f"{reason} {nothing}".rstrip())
+    return reason, failed

@@ -1,63 +1,134 @@
-"""From what was asked for to the preset that is trained, with findings on what changed."""
+"""From a preset, what was set, devices and facts of the data to the values that are trained."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset.batch_rule import NORM, norm_for_batch
-from zoo.preset.derived import findings_on
-from zoo.preset.loading import Preset, load_preset
+from zoo.preset.derived import BUCKETS, CLASSES, findings_on
+from zoo.preset.loading import Preset
 from zoo.preset.renamed import rename_keys
 from zoo.preset.unread import unread
-from zoo.tasks.request import Request
+from zoo.tasks.classifiers import FEW
+from zoo.tasks.task import load_task
 from zoo.training.precision import chosen_policy
+
+MONITOR, SMOOTHED = "recipe.monitor", "smoothed-accuracy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the data decide.
+
+    Args:
+        values: of the preset, by dotted key.
+        validation_rows: rows that pick the best epoch.
+    """
+
+    values: Mapping[str, Any]
+    validation_rows: int
 
 
 def resolve(
-    model: str | Path,
-    preset: str | Path,
-    changes: Mapping[str, Any] | None,
+    preset: Preset,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    fixed: Collection[str] = (),
     replicas: int = 1,
-) -> tuple[Preset, list[Finding], tuple[Any, ...] | None]:
-    """Return the preset, findings on the changes, and a run's data.
-
-    The last when `model` is the preset file of a run, else None. `replicas` share each batch.
-    """
-    path = Path(model)
-    if path.suffix not in (".yaml", ".yml"):
-        own = load_preset(str(model), preset)
-        return *_changed(own, changes, replicas), None
-    found = _changed(load_preset(None, path), changes, replicas)
-    beside = path.parent / "environment.json"
-    if not beside.is_file():
-        return *found, None
-    request = read_json(beside).get("request", {})
-    try:
-        names = [field.name for field in dataclasses.fields(Request)]
-        return *found, tuple(({"fixed": ()} | request)[name] for name in names)
-    except (KeyError, TypeError) as error:
-        raise ZooError(f"{beside}: is damaged: it does not hold a run's request.") from error
-
-
-def _changed(
-    preset: Preset, changes: Mapping[str, Any] | None, replicas: int
+    facts: Facts | None = None,
 ) -> tuple[Preset, list[Finding]]:
-    changed = preset.override(changes or {})
+    """Return the preset that is trained, with findings on what follows from what.
+
+    Args:
+        preset: as it was loaded.
+        changes: dotted keys and values that were set.
+        fixed: other keys that were set, in the run that is repeated; neither data nor devices
+            decide a key that was set.
+        replicas: devices that share each batch.
+        facts: what the data decide; None before they are read.
+
+    Raises:
+        ZooError: a key does not exist, or a value is not accepted.
+    """
+    resolved = preset.override(changes or {})
     changes, _ = rename_keys(changes or {})
-    vectors = getattr(changed.data, "vectors", None)
-    if vectors:
-        changed = changed.override({"data.vectors": str(Path(vectors).absolute())})
-    policy, findings = chosen_policy(changed.recipe.dtype_policy, preset.task)
-    findings += [*changed.notices, *findings_on(preset.values(), changed.values(), changes)]
-    findings += unread(changed.values(), changes)
-    changed = changed.override({"recipe.dtype_policy": policy})
-    small = norm_for_batch(changed.values(), replicas)
-    if small and NORM not in changes:
-        return changed.override({NORM: "group"}), [*findings, *small]
-    return changed, findings
+    fixed = {*changes, *fixed}
+    files = {f"data.{name}": getattr(resolved.data, name) for name in resolved.data.paths}
+    absolute = {key: str(Path(file).absolute()) for key, file in files.items() if file}
+    resolved = resolved.override(absolute)
+    policy, findings = chosen_policy(resolved.recipe.dtype_policy, load_task(preset.task).sparse)
+    findings += [*resolved.notices, *findings_on(preset.values(), resolved.values(), changes)]
+    findings += unread(resolved.values(), changes)
+    resolved = resolved.override({"recipe.dtype_policy": policy})
+    small_batch = norm_for_batch(resolved.values(), replicas)
+    if small_batch and NORM not in fixed:
+        resolved = resolved.override({NORM: "group"})
+        findings += small_batch
+    if facts is None:
+        return resolved, findings
+    sized = with_facts(resolved, fixed, facts.values)
+    findings += findings_on(resolved.values(), sized.values(), dict.fromkeys(fixed))
+    monitored, smoothed = with_monitor(sized, facts.validation_rows, fixed)
+    return monitored, findings + smoothed
+
+
+def with_facts(preset: Preset, fixed: Collection[str], values: Mapping[str, Any]) -> Preset:
+    """Return a preset with what the data decide; what was set does not follow it.
+
+    Args:
+        preset: with what was set in it.
+        fixed: the keys that were set.
+        values: dotted key to value.
+    """
+    held = {key: preset.values()[key] for key in (BUCKETS,) if key in fixed}
+    return preset.override({**held, **values})
+
+
+def with_monitor(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Preset, list[Finding]]:
+    """Return a preset whose epoch is picked by smoothed accuracy where one epoch's says little.
+
+    In 13 trainings on 500 rows, 50 of them validated, it picked weights that were better by .33
+    points of accuracy (± .17) than one epoch's accuracy did; the loss, by .20 (± .41)
+    (`python -m benchmarks run selection`).
+
+    Args:
+        preset: that is trained.
+        rows: of the validation part.
+        fixed: the keys that were set.
+    """
+    if preset.recipe.monitor != "accuracy" or MONITOR in fixed or not 0 < rows < FEW:
+        return preset, []
+    what = (
+        f"{MONITOR} accuracy -> {SMOOTHED}: of {rows:,} rows of validation one is {100 / rows:.2g} "
+        "points of accuracy, and the mean of three epochs says more."
+    )
+    finding = Finding("info", what, {"rows": rows}, f"Set {MONITOR} to choose another.")
+    return preset.override({MONITOR: SMOOTHED}), [finding]
+
+
+def check_classes(preset: Preset, fixed: Collection[str], classes: Sequence[Any] | None) -> None:
+    """Refuse a number of classes that is not that of the data.
+
+    Args:
+        preset: with what was set in it.
+        fixed: the keys that were set.
+        classes: those of the data; None where there are none.
+
+    Raises:
+        ZooError: another number was set.
+    """
+    if CLASSES not in fixed or classes is None:
+        return
+    asked = preset.architecture.num_classes
+    if asked != len(classes):
+        some = ", ".join(f"'{name}'" for name in classes[:5]) + (", ..." if classes[5:] else "")
+        raise ZooError(
+            f"{CLASSES}={asked} was set, and the data have {len(classes):,} classes: {some}. "
+            "Leave it out: the data decide it. To keep some of the classes, name them with "
+            "--classes."
+        )

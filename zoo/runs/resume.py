@@ -10,13 +10,11 @@ from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.preset.loading import Preset, load_preset
 from zoo.preset.override import values_of
+from zoo.tasks.request import Request
+from zoo.tasks.task import load_task
 
 # What of the environment changes the numbers; the rest may differ on another machine.
 VERSIONS = ("zoo", "keras", "tensorflow", "tensorflow-text", "sentencepiece", "numpy")
-# What the data decide, and a run's preset.yaml then holds.
-DECIDED = tuple(
-    f"architecture.{name}" for name in ("num_classes", "image_size", "pixel_mean", "pixel_std")
-)
 REQUEST = ("seed", "fraction", "classes", "text", "label", "drop_missing")
 
 
@@ -93,7 +91,7 @@ def _environment(folder: Path) -> dict[str, Any]:
 def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
     document = preset.document()
     found = {"model": document["model"], **values_of(document)}
-    for key in DECIDED:
+    for key in load_task(preset.task).recorded_facts:
         found.pop(key, None)
     # tuples as they come back from JSON
     return found | {
@@ -105,3 +103,18 @@ def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
 def _versions(about: Mapping[str, Any]) -> dict[str, Any]:
     found = {f"the version of {name}": about["versions"][name] for name in VERSIONS}
     return found | {"the code of zoo": about["code"]}
+
+
+def request_beside(preset: Path) -> Request | None:
+    """Return the request of the run whose preset file this is; None of a file elsewhere.
+
+    Raises:
+        ZooError: the run's environment.json is damaged.
+    """
+    path = preset.parent / "environment.json"
+    if not path.is_file():
+        return None
+    try:
+        return Request.from_dict(read_json(path)["request"])
+    except (KeyError, TypeError) as error:
+        raise ZooError(f"{path}: is damaged: it does not hold a run's request.") from error

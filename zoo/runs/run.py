@@ -12,11 +12,12 @@ from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset.loading import Preset, load_preset
+from zoo.preset.schemas import TASKS, info_of, task_of
+from zoo.preset.task_info import TaskInfo
 
 if TYPE_CHECKING:  # TensorFlow is loaded with a run's model, not with its figures
     from zoo.data.columns import Columns
-    from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
-    from zoo.tasks.loading import TrainedModel
+    from zoo.tasks.task import Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,24 +73,29 @@ class Run:
         return self.preset.task
 
     @functools.cached_property
-    def model(self) -> TrainedModel:
+    def info(self) -> TaskInfo:
+        """Names and words of the task, without loading its libraries."""
+        return info_of(task_of(self.metrics["model"]))
+
+    @functools.cached_property
+    def model(self) -> Predictor:
         """The trained network with what belongs to it: tokenizer, labels, vocabulary.
 
         Raises:
             ZooError: a file is missing or damaged.
         """
-        from zoo.tasks.loading import load_trained
+        from zoo.tasks.task import load_task
 
-        return load_trained(self.task, self.path / "model")
+        predictor: Predictor = load_task(self.task).load_predictor(self.path / "model")
+        return predictor
 
-    @property
-    def _language_model(self) -> TrainedLanguageModel:
-        from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
-
-        if not isinstance(self.model, TrainedLanguageModel):
-            raise ZooError(
-                f"{self.path}: is a classifier, no language model. Use predict or evaluate."
-            )
+    def _model_that_can(self, verb: str) -> Any:
+        """Return the model; refuse a verb that its task does not have."""
+        info = info_of(self.task)
+        if verb not in info.verbs:
+            able = next(info_of(task) for task in TASKS if verb in info_of(task).verbs)
+            verbs = " or ".join(info.verbs[:2])
+            raise ZooError(f"{self.path}: is a {info.noun}, no {able.noun}. Use {verbs}.")
         return self.model
 
     def generate(
@@ -105,14 +111,16 @@ class Run:
 
         See `language_modeling.predictor.TrainedLanguageModel.generate`.
         """
-        return self._language_model.generate(prompt, length, temperature, top_k, seed, findings)
+        return self._model_that_can("generate").generate(
+            prompt, length, temperature, top_k, seed, findings
+        )
 
     def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
         """Return the log probability of every token of each text, by a language model.
 
         See `language_modeling.predictor.TrainedLanguageModel.score`.
         """
-        return self._language_model.score(texts)
+        return self._model_that_can("score").score(texts)
 
     def predict(self, data: Any, *, text: str | None = None) -> list[dict[str, Any]]:
         """Return label and probabilities of each text, or of each image.
@@ -149,17 +157,12 @@ class Run:
             keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read, instead
                 of raising.
         """
-        from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
-
-        if isinstance(self.model, TrainedLanguageModel):
-            raise ZooError(
-                f"{self.path}: is a language model, no classifier. Use generate or score."
-            )
+        model = self._model_that_can("predict")
         if isinstance(data, str):
             raise ZooError(
                 "predict takes a list of texts, or of files. Received one string: wrap it in []."
             )
-        yield from self.model.predictions(
+        yield from model.predictions(
             data, text=text, trained=self.columns, findings=findings, keep_going=keep_going
         )
 

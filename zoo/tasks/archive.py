@@ -13,7 +13,6 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-import zoo.tasks.language_modeling.model
 import zoo.training.model  # noqa: F401  (the classes are registered with Keras by the import)
 from zoo.errors import ZooError
 from zoo.files import written_beside

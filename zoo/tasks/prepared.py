@@ -1,4 +1,4 @@
-"""What a run began with, kept until it ends, so that it is gone on with as it was begun."""
+"""What a run prepared before its first step, kept until it ends so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
-from zoo.text.tokenizers import Tokenizer, load_tokenizer
-from zoo.text.vocabulary import Vocabulary, load_vocabulary
+from zoo.text.tokenizers import load_tokenizer
+from zoo.text.vocabulary import load_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What was found before the first step.
+    """What was learned from the data before the first step.
 
     Args:
         preset: name of the preset.
-        classes: in the order of their ids.
-        baseline: the scores of the linear model.
+        classes: in the order of their ids; empty without labels.
+        baseline: scores of the baseline; empty where another worker fits it.
+        facts: values of the preset that the data decide, by dotted key.
         tokenizer: learned from the training part; None of images.
-        decided: dotted keys and values of the preset that the data decided, beside the tokenizer's.
     """
 
     preset: str
     classes: list[Any]
     baseline: dict[str, Any]
-    tokenizer: Any = None  # Tokenizer or Vocabulary
-    decided: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    facts: Mapping[str, Any]
+    tokenizer: Any = None
 
     def save(self, folder: Path) -> None:
         """Write it into a folder.
@@ -39,32 +39,29 @@ class Prepared:
         """
         if self.tokenizer is not None:
             self.tokenizer.save(folder / "tokenizer")
-        names = ("preset", "classes", "baseline", "decided")
-        document = {name: getattr(self, name) for name in names}
-        write_json(folder / "start.json", document)
+        names = ("preset", "classes", "baseline", "facts")
+        write_json(folder / "prepared.json", {name: getattr(self, name) for name in names})
 
 
 def load_prepared(folder: Path) -> Prepared | None:
-    """Return what `Prepared.save` wrote, or None when the run had not begun to train.
+    """Return what `Prepared.save` wrote; None when the run had not begun to train.
 
     Raises:
         ZooError: a file is damaged.
     """
-    path = folder / "start.json"
+    path = folder / "prepared.json"
     if not path.is_file():
         return None
     document = read_json(path)
     try:
-        preset, classes, baseline = (document[name] for name in ("preset", "classes", "baseline"))
+        values = {name: document[name] for name in ("preset", "classes", "baseline", "facts")}
     except (KeyError, TypeError) as error:
         raise ZooError(f"{path}: is damaged. Pass --overwrite to train again.") from error
-    return Prepared(preset, classes, baseline, _tokenizer(folder), document.get("decided", {}))
+    return Prepared(**values, tokenizer=_tokenizer(folder / "tokenizer"))
 
 
-def _tokenizer(folder: Path) -> Tokenizer | Vocabulary | None:
-    found = folder / "tokenizer"
-    if not found.exists():
+def _tokenizer(folder: Path) -> Any:
+    if not folder.exists():
         return None
-    return (
-        load_vocabulary(found) if (found / "vocabulary.json").is_file() else load_tokenizer(found)
-    )
+    vocabulary = (folder / "vocabulary.json").is_file()
+    return load_vocabulary(folder) if vocabulary else load_tokenizer(folder)

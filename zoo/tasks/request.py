@@ -1,8 +1,9 @@
-"""What a training is asked for: its data and what is done with them, and its preset."""
+"""What a training is asked for: its data and what is done with them."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,35 @@ import numpy as np
 
 from zoo.errors import ZooError
 
+SOURCES = ("data", "validation", "test")
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What was asked for; kept in `environment.json`, so that the run can be repeated.
+    """What was asked for; kept in environment.json, so that the run can be repeated.
 
-    `fixed` are the keys of the preset that were set: the data do not decide them.
+    Args:
+        data: path, list of paths, arrays or table to train on.
+        validation: data that pick the best epoch, or None for a part of `data`.
+        test: data scored once at the end, or None.
+        text: name of the column of texts, or of the paths of images; several separated by commas.
+        label: name of the column of labels.
+        seed: of split, initial weights, dropout and order.
+        fraction: share of the training part that is used, in (0, 1].
+        classes: those to keep; None keeps all.
+        drop_missing: leave out rows without a label instead of refusing them.
+        fixed: the keys of the preset that were set: the data do not decide them.
     """
 
     data: Any
-    validation: Any
-    test: Any
-    text: str | None
-    label: str | None
-    seed: int
-    fraction: float
-    classes: tuple[str, ...] | None
-    drop_missing: bool
+    validation: Any = None
+    test: Any = None
+    text: str | None = None
+    label: str | None = None
+    seed: int = 0
+    fraction: float = 1.0
+    classes: tuple[str, ...] | None = None
+    drop_missing: bool = False
     fixed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,9 +47,19 @@ class Request:
         document = dataclasses.asdict(
             dataclasses.replace(self, data=None, validation=None, test=None)
         )
-        for name in ("data", "validation", "test"):
-            document[name] = _described(getattr(self, name))
-        return document
+        return document | {name: _described(getattr(self, name)) for name in SOURCES}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Request:
+        """Return the request of a run's document.
+
+        Raises:
+            KeyError: a key is missing.
+        """
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "fixed"]
+        values = {name: document[name] for name in names}
+        values["classes"] = chosen_classes(values["classes"])
+        return cls(**values, fixed=tuple(document.get("fixed", ())))  # older runs do not say
 
 
 def chosen_classes(classes: Any) -> tuple[str, ...] | None:
@@ -51,7 +74,7 @@ def chosen_classes(classes: Any) -> tuple[str, ...] | None:
 
 
 def _described(data: Any) -> Any:
-    """Return data as JSON types; a path as it is from everywhere, for who repeats the run."""
+    """Return data as JSON types; a path is absolute, so that the run is repeated from anywhere."""
     if data is None:
         return None
     if isinstance(data, str | Path):

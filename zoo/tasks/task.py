@@ -1,38 +1,132 @@
-"""What a task is: everything that differs between kinds of models."""
+"""What a task is: everything that differs between kinds of models, asked by every command."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
+import keras
+
+from zoo.data.rows import Columns
 from zoo.finding import Finding
 from zoo.preset.loading import Preset
 from zoo.preset.schemas import TASKS
+from zoo.preset.task_info import TaskInfo
+from zoo.tasks.inspection import Inspection
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.training.model import TrainingModel
 
 
-class Task(Protocol):
-    """Data, sizes, scores and files of one kind of model.
+class Data(Protocol):
+    """The parts of a data set as training reads them, with the facts they decide."""
 
-    Data have `train` (its length is the examples of an epoch), `findings`, `fingerprint`, `columns`
-    (which of a table were read), `dataset(part, cursor, replica_ids, replicas)` and `close()`.
+    train: Any  # its length is the examples, or tokens, of an epoch
+    validation: Any
+    test: Any
+    findings: list[Finding]
+    fingerprint: str  # tells contents, split and sample apart
+
+    @property
+    def columns(self) -> Columns | None:
+        """Which columns of a table were read; None of other data."""
+
+    @property
+    def classes(self) -> Sequence[Any] | None:
+        """The labels in the order of their ids; None of data without labels."""
+
+    def dataset(self, part: str, cursor: Any, replica_ids: range, replicas: int) -> Any:
+        """Return the batches of a part as a `tf.data.Dataset`.
+
+        Args:
+            part: `train`, `validation` or `test`.
+            cursor: the `zoo.data.epochs.EpochCursor` that says where the next reading begins, or
+                None for the beginning.
+            replica_ids: the replicas that the dataset feeds, in turn for every batch.
+            replicas: number of all replicas.
+        """
+
+    def close(self) -> None:
+        """Remove what the data keep on disk."""
+
+
+class Predictor(Protocol):
+    """A trained network with what belongs to it: it scores, predicts and serves."""
+
+    network: keras.Model
+
+    def predictions(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a prediction of each input; see `zoo.Run.iter_predictions`."""
+
+    def evaluate(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        trained: Columns | None = None,
+        drop_missing: bool = False,
+        findings: list[Finding] | None = None,
+    ) -> dict[str, Any]:
+        """Return the scores on data, with the keys of metrics.json; see `zoo.Run.evaluate`."""
+
+    def export(self, folder: Path) -> Path:
+        """Write a SavedModel into a new folder and return it."""
+
+
+class Task(Protocol):
+    """Data, facts, scores and files of one kind of model.
+
+    Attributes:
+        info: names and words, known before any library is loaded.
+        sparse: whether the time goes into rows of tables and sparse products, which gain nothing
+            from half precision on a CPU.
+        recorded_facts: those of `facts_from_data` that a run's preset.yaml holds; the others, such
+            as the size of a vocabulary, stay upper bounds there.
     """
 
+    info: TaskInfo
+    sparse: bool
+    recorded_facts: tuple[str, ...]
+
     def bundled(self, model: str) -> Path:
-        """Return the path of the data that come with the package."""
+        """Return the path of the data that come with the package for a family of models."""
+
+    def recognises(self, source: Any) -> bool:
+        """Whether data are of this task as far as their names tell."""
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Any:
-        """Return the data of a request; the tokenizer is learned unless it is given.
+        """Return the `Data` of a request; the tokenizer is learned unless it is given.
 
         Raises:
             ZooError: the data cannot be read, or an option is not for this task.
         """
 
-    def begin(self, data: Any, preset: Preset, seed: int, chief: bool) -> Prepared:
-        """Fit the baseline; return what the run begins with.
+    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+        """Look at data as training would read them.
+
+        Args:
+            request: the data, their columns and seed.
+            preset: whose lengths and sizes they are judged by.
+            sheet: file of a sheet of examples as training sees them, or None.
+
+        Raises:
+            ZooError: the data cannot be trained on, an option is not for this task, or there is no
+                sheet of such data.
+        """
+
+    def prepare_data(self, data: Any, preset: Preset, seed: int, baseline: bool) -> Prepared:
+        """Fit the baseline, if asked to; return what a run keeps to be resumed.
 
         The data have no findings of level `error`: with those, no run begins.
 
@@ -40,30 +134,78 @@ class Task(Protocol):
             ZooError: the data cannot be trained on.
         """
 
-    def decided(self, start: Prepared) -> dict[str, Any]:
-        """Return the values that the data decided for good, for the run's `preset.yaml`."""
+    def facts_from_data(self, data: Any) -> dict[str, Any]:
+        """Return the values of the preset that the data decide, by dotted key."""
 
-    def sizes(self, start: Prepared) -> dict[str, Any]:
-        """Return the sizes that the data decided, for the network."""
+    def check_preset(self, preset: Preset) -> list[Finding]:
+        """Return findings on a preset's values before training."""
 
-    def judged(self, preset: Preset) -> list[Finding]:
-        """Return what there is to say of a preset's values before training."""
+    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
+        """Return a network as the model that trains; its weights are shared."""
 
-    def prepare(self, model: TrainingModel, preset: Preset, data: Any, seed: int) -> list[Finding]:
-        """Set weights that do not start at random; return what there is to say of it."""
+    def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
+        """Return loss and metrics as `keras.Model.compile` takes them."""
 
-    def finish(
-        self, model: TrainingModel, preset: Preset, data: Any, start: Prepared, folder: Path
+    def step_bytes(self, network: keras.Model, preset: Preset) -> int:
+        """Return the bytes that a step keeps for its gradients; 0 where inputs vary in length."""
+
+    def initialise_weights(
+        self, model: TrainingModel, preset: Preset, data: Any, seed: int
+    ) -> list[Finding]:
+        """Set weights that do not start at random; return findings on them."""
+
+    def evaluate_and_save(
+        self, model: TrainingModel, preset: Preset, data: Any, prepared: Prepared, folder: Path
     ) -> dict[str, Any]:
-        """Save the trained model in a run's folder; return its scores, `validation`, `test` and
-        `baseline` of metrics.json.
-        """  # noqa: D205
+        """Save the trained model in a run's folder and score it.
 
-    def verdict(self, metrics: dict[str, Any]) -> Finding:
-        """Say what the scores are beside the baseline's."""
+        Returns:
+            The keys `validation`, `test` and `baseline` of metrics.json.
+        """
+
+    def findings_on_epochs(
+        self, data: Any, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
+    ) -> list[Finding]:
+        """Return findings on how far validation tells epochs apart.
+
+        Args:
+            data: that was trained on.
+            preset: the resolved one.
+            history: a mapping an epoch, as history.csv.
+            best: the epoch whose weights were kept, from 1; None without validation.
+        """
+
+    def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
+        """Return what the scores are beside the baseline's."""
+
+    def load_predictor(self, folder: Path) -> Any:
+        """Return the `Predictor` that `evaluate_and_save` left in a folder.
+
+        Raises:
+            ZooError: a file is missing or damaged.
+        """
+
+    def inputs_to_predict(
+        self, files: Sequence[str], standard_input: Callable[[], BinaryIO]
+    ) -> Iterable[Any]:
+        """Return what `zoo predict` reads, as `predictions` takes it.
+
+        Args:
+            files: names from the command line; `-`, or none, is stdin where texts are read.
+            standard_input: opens it.
+
+        Raises:
+            ZooError: nothing was named, and nothing can be read from stdin.
+        """
 
 
 def load_task(name: str) -> Task:
     """Return the task of a name in `zoo.preset.schemas.TASKS`; its libraries are loaded with it."""
-    found: Task = importlib.import_module(f"{TASKS[name]}.task").TASK
-    return found
+    task: Task = importlib.import_module(f"{TASKS[name]}.task").TASK
+    return task
+
+
+def recognised_task(source: Any) -> Task:
+    """Return the task that recognises data; the first takes what no other does."""
+    tasks = [load_task(name) for name in TASKS]
+    return next((task for task in tasks[1:] if task.recognises(source)), tasks[0])

@@ -11,10 +11,8 @@ import tensorflow as tf
 
 from zoo.finding import Finding
 
-SPARSE = "text-classification"  # rows of tables, and products with sparse matrices in float32
 
-
-def best_policy(task: str = SPARSE) -> str:
+def best_policy(sparse: bool = True) -> str:
     """Return the dtype policy that the devices in use gain from.
 
     Tensor cores multiply float16 from compute capability 7.0 on and bfloat16 from 8.0 on; an older
@@ -22,14 +20,15 @@ def best_policy(task: str = SPARSE) -> str:
     products of matrices and convolutions.
 
     Args:
-        task: that of the preset.
+        sparse: whether the time goes into rows of tables and products of sparse matrices, which
+            are float32 whatever the policy.
     """
     capabilities = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         for gpu in tf.config.get_visible_devices("GPU")
     ]
     if not capabilities:
-        return "mixed_bfloat16" if task != SPARSE and _cpu_has_bfloat16() else "float32"
+        return "mixed_bfloat16" if not sparse and _cpu_has_bfloat16() else "float32"
     slowest = min(capabilities)
     if slowest >= (8, 0):
         return "mixed_bfloat16"
@@ -45,14 +44,14 @@ def _cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def chosen_policy(asked: str, task: str = SPARSE) -> tuple[str, list[Finding]]:
+def chosen_policy(asked: str, sparse: bool = True) -> tuple[str, list[Finding]]:
     """Return the dtype policy of a recipe for the devices in use, and what there is to say of it.
 
     Args:
         asked: `recipe.dtype_policy`.
-        task: that of the preset.
+        sparse: as in `best_policy`.
     """
-    best = best_policy(task)
+    best = best_policy(sparse)
     if asked == "auto":
         what = f"recipe.dtype_policy auto: {best}, which the devices in use gain most from."
         return best, [Finding("info", what, {"dtype_policy": best})]
@@ -63,11 +62,11 @@ def chosen_policy(asked: str, task: str = SPARSE) -> tuple[str, list[Finding]]:
 
 
 @contextmanager
-def dtype_policy(name: str, task: str = SPARSE) -> Iterator[None]:
+def dtype_policy(name: str, sparse: bool = True) -> Iterator[None]:
     """Build layers under a policy; `float32` leaves Keras' global policy as it is."""
     before = keras.config.dtype_policy()
     if name != "float32":
-        keras.config.set_dtype_policy(best_policy(task) if name == "auto" else name)
+        keras.config.set_dtype_policy(best_policy(sparse) if name == "auto" else name)
     try:
         yield
     finally:

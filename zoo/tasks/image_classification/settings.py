@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from zoo.preset.block import Architecture, Balance, Block, Fraction, Positive
+from zoo.preset.block import Architecture, Balance, DataBlock, Fraction, Positive
 from zoo.preset.recipe import Recipe as Recipe
+from zoo.preset.task_info import CLASSIFICATION_METRICS, TaskInfo
 
 Pixel = Annotated[float, Field(ge=0.0, le=255.0)]
 Colour = tuple[Pixel, Pixel, Pixel]
@@ -90,7 +91,7 @@ class ResNetArchitecture(Architecture):
     flip_average: bool
 
 
-class ImageData(Block):
+class ImageData(DataBlock):
     """How images become batches.
 
     All images are turned upright, converted to red, green and blue, and brought to
@@ -152,3 +153,15 @@ class ImageData(Block):
 
 
 Data = ImageData
+INFO = TaskInfo(
+    noun="classifier",
+    default_model="resnet",
+    metrics=CLASSIFICATION_METRICS,
+    primary_metric="accuracy",
+    baseline="linear",
+    unit="examples",
+    items="images",
+    verbs=("predict", "evaluate"),
+    next_command="predict {run} FILE",
+    serves="takes the bytes of image files, its `classify` pixels in [0, 255]",
+)

@@ -47,8 +47,8 @@ def training_sheet(data: ImageDataset, path: Path, count: int = 48) -> None:
     """Write a sheet of what training sees: the first batches of an epoch, augmented."""
     images: list[np.ndarray] = []
     captions: list[str] = []
-    for images, labels, *_ in data.dataset("train"):
-        for image, label in zip(np.asarray(images), np.asarray(labels), strict=True):
+    for batch, labels, *_ in data.dataset("train"):
+        for image, label in zip(np.asarray(batch), np.asarray(labels), strict=True):
             images.append(image.clip(0, 255).astype(np.uint8))
             captions.append(_caption(label, data.classes))
         if len(images) >= count:

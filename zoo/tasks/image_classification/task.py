@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import keras
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.models.receptive_field import receptive_fields
 from zoo.preset.loading import Preset
-from zoo.tasks.classifiers import against_baseline, scored
+from zoo.tasks import classifiers
 from zoo.tasks.image_classification.baseline import fit_image_baseline
 from zoo.tasks.image_classification.data import ImageDataset, bundled_images, load_images
 from zoo.tasks.image_classification.image import CenterCrop
-from zoo.tasks.image_classification.predictor import ImageClassifier
+from zoo.tasks.image_classification.inspection import inspect_images
+from zoo.tasks.image_classification.predictor import ImageClassifier, load_image_classifier
+from zoo.tasks.image_classification.settings import INFO
+from zoo.tasks.image_classification.sources.find import looks_like_images
+from zoo.tasks.inspection import Inspection
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.training.model import TrainingModel
 
 WHITENED = 1000  # images whose patches are decorrelated
+FACTS = ("num_classes", "image_size", "pixel_mean", "pixel_std")
 
 
 class ImageClassification:
-    """What `zoo.tasks.task.Task` says, for classifiers of images."""
+    """See `zoo.tasks.task.Task`."""
+
+    info = INFO
+    sparse = False
+    recorded_facts = tuple(f"architecture.{name}" for name in FACTS)
 
     def bundled(self, model: str) -> Path:
         """Return the path of the bundled digits."""
         return bundled_images()
+
+    def recognises(self, source: Any) -> bool:
+        """Whether data look like images: folders, tables and arrays of them."""
+        return looks_like_images(source)
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> ImageDataset:
         """Return the images of a request."""
@@ -53,30 +70,56 @@ class ImageClassification:
         }
         return dataclasses.replace(data, **colours)
 
-    def begin(self, data: ImageDataset, preset: Preset, seed: int, chief: bool) -> Prepared:
-        """Fit the linear baseline."""
-        decided = {
+    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+        """Look at labelled images."""
+        return inspect_images(
+            request.data,
+            settings=preset.data,
+            image_size=preset.architecture.image_size,
+            path=request.text,
+            label=request.label,
+            drop_missing=request.drop_missing,
+            sheet=sheet,
+        )
+
+    def prepare_data(
+        self, data: ImageDataset, preset: Preset, seed: int, baseline: bool
+    ) -> Prepared:
+        """Fit the linear model."""
+        scores = fit_image_baseline(data) if baseline else {}
+        return Prepared(preset.name, data.classes, scores, self.facts_from_data(data))
+
+    def facts_from_data(self, data: ImageDataset) -> dict[str, Any]:
+        """Return the number of classes, the size of images, and their colours."""
+        return {
             "architecture.num_classes": len(data.classes),
             "architecture.image_size": data.image_size,
             "architecture.pixel_mean": data.pixel_mean,
             "architecture.pixel_std": data.pixel_std,
         }
-        baseline = fit_image_baseline(data) if chief else {}
-        return Prepared(preset.name, data.classes, baseline, decided=decided)
 
-    def decided(self, start: Prepared) -> dict[str, Any]:
-        """Return the number of classes, the size of images, and their colours."""
-        return dict(start.decided)
-
-    def sizes(self, start: Prepared) -> dict[str, Any]:
-        """Return the same: there is nothing else."""
-        return dict(start.decided)
-
-    def judged(self, preset: Preset) -> list[Finding]:
+    def check_preset(self, preset: Preset) -> list[Finding]:
         """Return nothing: the schema has checked it, and `zoo.preset.batch_rule` the norm."""
         return []
 
-    def prepare(
+    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
+        """Return the model that trains."""
+        return TrainingModel(network.input, network.output, name=network.name)
+
+    def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
+        """Return the recipe's loss, accuracy and what is monitored."""
+        return classifiers.loss_and_metrics(network, preset)
+
+    def step_bytes(self, network: keras.Model, preset: Preset) -> int:
+        """Return the bytes of the feature maps of a micro-batch."""
+        rows = preset.data.batch_size // preset.recipe.micro_batches or 1
+        value = 4 if preset.recipe.dtype_policy == "float32" else 2
+        side = preset.architecture.image_size
+        maps = keras.Model(network.inputs, [layer.output for layer in network.layers])
+        shapes = maps.compute_output_shape((rows, side, side, 3))
+        return value * sum(math.prod(shape) for shape in shapes)
+
+    def initialise_weights(
         self, model: TrainingModel, preset: Preset, data: ImageDataset, seed: int
     ) -> list[Finding]:
         """Set the whitening of the first layer, if there is one, and report receptive fields."""
@@ -85,23 +128,45 @@ class ImageClassification:
                 layer.adapt(_normalised(data, seed))
         return [_fields(model, data.image_size)]
 
-    def finish(
+    def evaluate_and_save(
         self,
         model: TrainingModel,
         preset: Preset,
         data: ImageDataset,
-        start: Prepared,
+        prepared: Prepared,
         folder: Path,
     ) -> dict[str, Any]:
         """Save the classifier, score it, and write a sheet of its mistakes."""
-        classifier = ImageClassifier(model, start.classes, data.view.center)
+        classifier = ImageClassifier(model, prepared.classes, data.view.center)
         classifier.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
-        return scored(classifier, parts, start.baseline, folder)
+        return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
 
-    def verdict(self, metrics: dict[str, Any]) -> Finding:
+    def findings_on_epochs(
+        self,
+        data: ImageDataset,
+        preset: Preset,
+        history: Sequence[Mapping[str, Any]],
+        best: int | None,
+    ) -> list[Finding]:
+        """Return a finding where few images are validated."""
+        return classifiers.few_validated(len(data.validation), history, preset.recipe.monitor, best)
+
+    def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
-        return against_baseline(metrics, "mistakes.png")
+        return classifiers.compare_with_linear(metrics, "mistakes.png")
+
+    def load_predictor(self, folder: Path) -> ImageClassifier:
+        """Return the classifier in a folder."""
+        return load_image_classifier(folder)
+
+    def inputs_to_predict(
+        self, files: Sequence[str], standard_input: Callable[[], BinaryIO]
+    ) -> Iterable[Any]:
+        """Return all files at once: images, folders and tables of paths."""
+        if not files:
+            raise ZooError("predict needs the paths of images, of folders, or of tables of paths.")
+        return [list(files)]
 
 
 TASK = ImageClassification()

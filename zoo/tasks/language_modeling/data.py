@@ -59,6 +59,7 @@ class Corpus:
     settings: CorpusData
     seed: int
     columns: Columns | None = None
+    classes: None = None
 
     def dataset(
         self,

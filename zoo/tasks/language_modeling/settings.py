@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.preset.block import Architecture, Block, Fraction, Positive
+from zoo.preset.block import Architecture, DataBlock, Fraction, Positive
 from zoo.preset.recipe import Recipe as CommonRecipe
+from zoo.preset.task_info import TaskInfo
 
 
 class LSTMLMArchitecture(Architecture):
@@ -84,7 +85,7 @@ class LSTMLMArchitecture(Architecture):
         return self
 
 
-class CorpusData(Block):
+class CorpusData(DataBlock):
     """How a corpus becomes windows of tokens.
 
     Args:
@@ -143,3 +144,15 @@ class LanguageRecipe(CommonRecipe):
 
 Data = CorpusData
 Recipe = LanguageRecipe
+INFO = TaskInfo(
+    noun="language model",
+    default_model="lstm_lm",
+    metrics=("loss", "perplexity"),
+    primary_metric="perplexity",
+    baseline="bigrams",
+    unit="tokens",
+    items="texts",
+    verbs=("generate", "score", "evaluate"),
+    next_command="generate {run} PROMPT",
+    serves="takes token ids and the state, and gives logits and the state after them",
+)

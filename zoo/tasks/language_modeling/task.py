@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import keras
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.loading import Preset
+from zoo.tasks.inspection import Inspection
 from zoo.tasks.language_modeling.baseline import fit_bigrams, log_shares
 from zoo.tasks.language_modeling.data import Corpus, bundled_corpus, load_corpus
-from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
-from zoo.tasks.language_modeling.settings import LanguageRecipe
+from zoo.tasks.language_modeling.inspection import inspect_corpus
+from zoo.tasks.language_modeling.model import LanguageModel
+from zoo.tasks.language_modeling.predictor import TrainedLanguageModel, load_language_model
+from zoo.tasks.language_modeling.settings import INFO, LanguageRecipe
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.training.model import TrainingModel
@@ -23,11 +29,19 @@ LARGEST_START = 0.1
 
 
 class LanguageModeling:
-    """What `zoo.tasks.task.Task` says, for language models."""
+    """See `zoo.tasks.task.Task`."""
+
+    info = INFO
+    sparse = False
+    recorded_facts = ()
 
     def bundled(self, model: str) -> Path:
         """Return the path of the bundled plays."""
         return bundled_corpus()
+
+    def recognises(self, source: Any) -> bool:
+        """Whether data are of this task: lines of text may as well be those of a classifier."""
+        return False
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Corpus:
         """Return the corpus of a request."""
@@ -46,54 +60,86 @@ class LanguageModeling:
             vocabulary=tokenizer,
         )
 
-    def begin(self, data: Corpus, preset: Preset, seed: int, chief: bool) -> Prepared:
-        """Fit the bigram baseline."""
-        baseline: dict[str, Any] = {}
-        if chief:
+    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+        """Look at a corpus."""
+        if sheet is not None:
+            raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
+        if request.label is not None or request.drop_missing:
+            raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
+        return inspect_corpus(
+            request.data,
+            settings=preset.data,
+            vocabulary_size=preset.architecture.vocabulary_size,
+            text=request.text,
+        )
+
+    def prepare_data(self, data: Corpus, preset: Preset, seed: int, baseline: bool) -> Prepared:
+        """Fit the bigrams."""
+        scores: dict[str, Any] = {}
+        if baseline:
             bigrams = fit_bigrams(data.train.ids, len(data.vocabulary))
-            baseline = {
+            scores = {
                 "validation": bigrams.scores(data.validation.ids),
                 "test": bigrams.scores(data.test.ids) if data.test is not None else None,
                 "name": "bigrams",
             }
-        return Prepared(preset.name, [], baseline, data.vocabulary)
+        return Prepared(preset.name, [], scores, self.facts_from_data(data), data.vocabulary)
 
-    def decided(self, start: Prepared) -> dict[str, Any]:
-        """Return nothing: the size of the vocabulary stays the bound it is."""
-        return {}
-
-    def sizes(self, start: Prepared) -> dict[str, Any]:
+    def facts_from_data(self, data: Corpus) -> dict[str, Any]:
         """Return the size of the vocabulary."""
-        return {"architecture.vocabulary_size": len(start.tokenizer)}
+        return {"architecture.vocabulary_size": len(data.vocabulary)}
 
-    def judged(self, preset: Preset) -> list[Finding]:
+    def check_preset(self, preset: Preset) -> list[Finding]:
         """Warn of tied weights that start large (A03), and of a rate too high for length (A40)."""
         return [*_tied(preset), *_long(preset)]
 
-    def prepare(
+    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
+        """Return the model that trains, with its state carried over windows."""
+        model = LanguageModel(network.input, network.output, name=network.name)
+        model.window = preset.data.window if preset.data.random_window else None
+        return model
+
+    def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
+        """Return the loss of arrays of ids; windows of a corpus have a loss of their own."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
+
+    def step_bytes(self, network: keras.Model, preset: Preset) -> int:
+        """Return the bytes of gates, states and their gradients over a window."""
+        block = preset.architecture
+        rows = preset.data.batch_size // preset.recipe.micro_batches or 1
+        value = 4 if preset.recipe.dtype_policy == "float32" else 2
+        units = 12 * block.num_layers * block.hidden_dim + 4 * block.embedding_dim
+        return int(value * rows * preset.data.window * units)
+
+    def initialise_weights(
         self, model: TrainingModel, preset: Preset, data: Corpus, seed: int
     ) -> list[Finding]:
-        """Start the bias of the logits at the tokens' log shares, where the recipe says so."""
+        """Set the bias of the logits to the tokens' log shares, where the recipe says so."""
         if isinstance(preset.recipe, LanguageRecipe) and preset.recipe.prior_bias:
-            model.get_layer("embedding").bias.assign(
-                log_shares(data.train.ids, len(data.vocabulary))
-            )
+            shares = log_shares(data.train.ids, len(data.vocabulary))
+            model.get_layer("embedding").bias.assign(shares)
         return []
 
-    def finish(
-        self, model: TrainingModel, preset: Preset, data: Corpus, start: Prepared, folder: Path
+    def evaluate_and_save(
+        self, model: TrainingModel, preset: Preset, data: Corpus, prepared: Prepared, folder: Path
     ) -> dict[str, Any]:
         """Save the model and score it, each token once with the state carried."""
         trained = TrainedLanguageModel(model, data.vocabulary)
         trained.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
-        scored = {
+        scores = {
             name: trained.scores(tokens) if tokens is not None else None
             for name, tokens in parts.items()
         }
-        return scored | {"baseline": start.baseline}
+        return scores | {"baseline": prepared.baseline}
 
-    def verdict(self, metrics: dict[str, Any]) -> Finding:
+    def findings_on_epochs(
+        self, data: Corpus, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
+    ) -> list[Finding]:
+        """Return nothing: a mean over tokens tells epochs apart."""
+        return []
+
+    def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the bigrams."""
         part = "test" if metrics["test"] else "validation"
         network = metrics[part]["perplexity"]
@@ -106,6 +152,16 @@ class LanguageModeling:
         what = f"{metrics['model']} has no lower perplexity than bigrams: {numbers}."
         advice = "Train longer (recipe.epochs), give more text, or try another preset."
         return Finding("warning", what, evidence, advice)
+
+    def load_predictor(self, folder: Path) -> TrainedLanguageModel:
+        """Return the language model in a folder."""
+        return load_language_model(folder)
+
+    def inputs_to_predict(
+        self, files: Sequence[str], standard_input: Callable[[], BinaryIO]
+    ) -> Iterable[Any]:
+        """Return the files; `zoo.Run.predict` says what a language model has in its place."""
+        return [Path(name) for name in files]
 
 
 TASK = LanguageModeling()

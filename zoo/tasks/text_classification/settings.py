@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.preset.block import Activation, Architecture, Balance, Block, Fraction, Positive
+from zoo.preset.block import Activation, Architecture, Balance, DataBlock, Fraction, Positive
 from zoo.preset.recipe import Recipe as Recipe
+from zoo.preset.task_info import CLASSIFICATION_METRICS, TaskInfo
 
 Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
 
@@ -167,7 +168,7 @@ class FastTextArchitecture(TextArchitecture):
         return self
 
 
-class TextData(Block):
+class TextData(DataBlock):
     """How texts become batches.
 
     Args:
@@ -181,6 +182,8 @@ class TextData(Block):
         vectors: path of a word2vec, GloVe or fastText text file to start from, or null.
     """
 
+    paths = ("vectors",)
+
     tokenizer: Literal["sentencepiece", "words", "characters"]
     lowercase: bool
     max_length: Annotated[int, Field(ge=1, le=65_536)]
@@ -191,3 +194,15 @@ class TextData(Block):
 
 
 Data = TextData
+INFO = TaskInfo(
+    noun="classifier",
+    default_model="textcnn",
+    metrics=CLASSIFICATION_METRICS,
+    primary_metric="accuracy",
+    baseline="linear",
+    unit="examples",
+    items="texts",
+    verbs=("predict", "evaluate"),
+    next_command="predict {run} FILE",
+    serves="takes strings. Load it after import tensorflow_text",
+)

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import keras
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.loading import Preset
-from zoo.tasks.classifiers import against_baseline, scored
+from zoo.tasks import classifiers
+from zoo.tasks.inspection import Inspection
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
 from zoo.tasks.text_classification.data import Data, bundled, load_data
-from zoo.tasks.text_classification.predictor import TextClassifier
+from zoo.tasks.text_classification.inspection import inspect_texts
+from zoo.tasks.text_classification.predictor import TextClassifier, load_text_classifier
+from zoo.tasks.text_classification.settings import INFO
 from zoo.text.vectors import read_vectors
 from zoo.training.model import TrainingModel
 
 
 class TextClassification:
-    """What `zoo.tasks.task.Task` says, for classifiers of texts."""
+    """See `zoo.tasks.task.Task`."""
+
+    info = INFO
+    sparse = True
+    recorded_facts = ("architecture.num_classes",)
 
     def bundled(self, model: str) -> Path:
         """Return the path of the bundled messages."""
         return bundled(model)
 
+    def recognises(self, source: Any) -> bool:
+        """Whether data are of this task: whatever no other task recognises is taken for texts."""
+        return True
+
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:
-        """Return the data of a request."""
+        """Return the texts of a request."""
         return load_data(
             request.data,
             validation=request.validation,
@@ -42,38 +56,60 @@ class TextClassification:
             tokenizer=tokenizer,
         )
 
-    def begin(self, data: Data, preset: Preset, seed: int, chief: bool) -> Prepared:
-        """Fit the linear baseline."""
+    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+        """Look at labelled texts."""
+        if sheet is not None:
+            raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
+        return inspect_texts(
+            request.data,
+            text=request.text,
+            label=request.label,
+            settings=preset.data,
+            vocabulary_size=preset.architecture.vocabulary_size,
+            drop_missing=request.drop_missing,
+        )
+
+    def prepare_data(self, data: Data, preset: Preset, seed: int, baseline: bool) -> Prepared:
+        """Fit the linear model."""
         if data.validation is None:
             raise ZooError(
                 "no validation part: give --validation, or a validation_fraction above 0."
             )
-        baseline: dict[str, Any] = {}
-        if chief:
-            baseline = fit_baseline(
-                data.train,
-                data.validation,
-                data.test,
-                num_classes=len(data.classes),
-                seed=seed,
-            ).to_dict()
-        return Prepared(preset.name, data.classes, baseline, data.tokenizer)
+        scores: dict[str, Any] = {}
+        if baseline:
+            linear = fit_baseline(
+                data.train, data.validation, data.test, num_classes=len(data.classes), seed=seed
+            )
+            scores = linear.to_dict()
+        facts = self.facts_from_data(data)
+        return Prepared(preset.name, data.classes, scores, facts, data.tokenizer)
 
-    def decided(self, start: Prepared) -> dict[str, Any]:
-        """Return the number of classes."""
-        return {"architecture.num_classes": len(start.classes)}
-
-    def sizes(self, start: Prepared) -> dict[str, Any]:
+    def facts_from_data(self, data: Data) -> dict[str, Any]:
         """Return the numbers of classes and of pieces."""
-        return self.decided(start) | {
-            "architecture.vocabulary_size": start.tokenizer.vocabulary_size
+        return {
+            "architecture.num_classes": len(data.classes),
+            "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
         }
 
-    def judged(self, preset: Preset) -> list[Finding]:
+    def check_preset(self, preset: Preset) -> list[Finding]:
         """Return nothing: the schema has checked it."""
         return []
 
-    def prepare(self, model: TrainingModel, preset: Preset, data: Data, seed: int) -> list[Finding]:
+    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
+        """Return the model that trains."""
+        return TrainingModel(network.input, network.output, name=network.name)
+
+    def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
+        """Return the recipe's loss, accuracy and what is monitored."""
+        return classifiers.loss_and_metrics(network, preset)
+
+    def step_bytes(self, network: keras.Model, preset: Preset) -> int:
+        """Return 0: a batch is as long as its longest text."""
+        return 0
+
+    def initialise_weights(
+        self, model: TrainingModel, preset: Preset, data: Data, seed: int
+    ) -> list[Finding]:
         """Set the embedding tables from a vector file, if there is one, and report its coverage."""
         if not preset.data.vectors:
             return []
@@ -87,27 +123,45 @@ class TextClassification:
             if layer.name in ("embedding", "embedding_static"):
                 layer.set_weights([matrix])
         enough = coverage["share"] >= 0.5
-        found = Finding(
+        finding = Finding(
             "info" if enough else "warning",
             f"{preset.data.vectors}: vectors for {coverage['found']} of {coverage['pieces']} "
             f"pieces ({100 * coverage['share']:.1f} %).",
             coverage,
             "" if enough else "Set data.tokenizer=words: vector files hold words.",
         )
-        return [found]
+        return [finding]
 
-    def finish(
-        self, model: TrainingModel, preset: Preset, data: Data, start: Prepared, folder: Path
+    def evaluate_and_save(
+        self, model: TrainingModel, preset: Preset, data: Data, prepared: Prepared, folder: Path
     ) -> dict[str, Any]:
-        """Save the classifier and score it."""
-        classifier = TextClassifier(model, data.tokenizer, start.classes, preset.data.max_length)
+        """Save the classifier, score it, and write its mistakes."""
+        length = preset.data.max_length
+        classifier = TextClassifier(model, data.tokenizer, prepared.classes, length)
         classifier.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
-        return scored(classifier, parts, start.baseline, folder)
+        return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
 
-    def verdict(self, metrics: dict[str, Any]) -> Finding:
+    def findings_on_epochs(
+        self, data: Data, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
+    ) -> list[Finding]:
+        """Return a finding where few rows are validated."""
+        rows = len(data.validation or ())
+        return classifiers.few_validated(rows, history, preset.recipe.monitor, best)
+
+    def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
-        return against_baseline(metrics)
+        return classifiers.compare_with_linear(metrics, "mistakes.csv")
+
+    def load_predictor(self, folder: Path) -> TextClassifier:
+        """Return the classifier in a folder."""
+        return load_text_classifier(folder)
+
+    def inputs_to_predict(
+        self, files: Sequence[str], standard_input: Callable[[], BinaryIO]
+    ) -> Iterable[Any]:
+        """Return files of texts, and stdin."""
+        return (standard_input() if name == "-" else Path(name) for name in files or ["-"])
 
 
 TASK = TextClassification()

@@ -1,0 +1,88 @@
+"""A look at a corpus before training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.data.parts import PARTS
+from zoo.tasks.inspection import Inspection, Line, Table
+from zoo.tasks.language_modeling.data import load_corpus
+from zoo.tasks.language_modeling.settings import CorpusData
+from zoo.tasks.language_modeling.tokens import blocks
+from zoo.text.vocabulary import END
+
+SAMPLES = 5
+SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
+SAMPLE_TOKENS = 2000
+FIRST_TOKENS = 20
+
+
+def inspect_corpus(
+    source: Any,
+    *,
+    settings: CorpusData,
+    vocabulary_size: int,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+) -> Inspection:
+    """Return a summary of a corpus and the findings, as training would make them.
+
+    Args:
+        source: the corpus; what is accepted says `zoo.tasks.language_modeling.data.load_corpus`.
+        settings: the data block of the preset.
+        vocabulary_size: number of token ids at the most.
+        validation: validation data, or None.
+        test: test data, or None.
+        text: text column of a table.
+
+    Returns:
+        Its summary has the keys `parts` (name to `lines`, `tokens` and `unknown_share`),
+        `vocabulary` (`size`, `tokenizer` and its `first` tokens) and `samples` (first lines of the
+        training part).
+
+    Raises:
+        ZooError: the corpus cannot be read or trained on.
+    """
+    corpus = load_corpus(
+        source, settings=settings, vocabulary_size=vocabulary_size, validation=validation,
+        test=test, text=text,
+    )  # fmt: skip
+    parts = {name: getattr(corpus, name) for name in PARTS if getattr(corpus, name) is not None}
+    lines = {
+        name: sum(int((block == END).sum()) for block in blocks(part.ids))
+        for name, part in parts.items()
+    }
+    pieces = corpus.vocabulary.pieces
+    start = corpus.vocabulary.decode(corpus.train.ids[:SAMPLE_TOKENS]).split("\n")
+    summary = {
+        "parts": {
+            name: {
+                "lines": lines[name],
+                "tokens": len(part),
+                "unknown_share": part.unknown_share,
+            }
+            for name, part in parts.items()
+        },
+        "vocabulary": {
+            "size": len(pieces),
+            "tokenizer": settings.tokenizer,
+            "first": pieces[2 : 2 + FIRST_TOKENS],
+        },
+        "samples": [line[:SAMPLE_CHARACTERS] for line in start if line.strip()][:SAMPLES],
+    }
+    return Inspection(summary, corpus.findings, _shown(summary))
+
+
+def _shown(summary: dict[str, Any]) -> list[Table | Line]:
+    rows = [
+        (name, f"{part['lines']:,}", f"{part['tokens']:,}", f"{100 * part['unknown_share']:.2f} %")
+        for name, part in summary["parts"].items()
+    ]
+    vocabulary = summary["vocabulary"]
+    learned = (
+        f"vocabulary: {vocabulary['size']:,} {vocabulary['tokenizer']}, learned from the training "
+        f"part; the most frequent: {' '.join(vocabulary['first'])}"
+    )
+    samples = [Line(f"  {line[:100]}") for line in summary["samples"]]
+    return [Table(("part", "lines", "tokens", "unknown"), rows), Line(learned), *samples]

@@ -1,0 +1,86 @@
+"""A look at labelled texts before training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zoo.tasks.inspection import Inspection, Line, Table, class_counts, classes_shown
+from zoo.tasks.text_classification.data import Data, load_data, probe
+from zoo.tasks.text_classification.settings import TextData
+
+SAMPLES = 5
+SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
+
+
+def inspect_texts(
+    source: Any,
+    *,
+    settings: TextData,
+    vocabulary_size: int,
+    validation: Any = None,
+    test: Any = None,
+    text: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    drop_missing: bool = False,
+) -> Inspection:
+    """Return a summary of labelled texts and the findings, as training would make them.
+
+    Args:
+        source: the data; what is accepted says `zoo.data.tables.read_rows`.
+        settings: the data block of the preset whose `max_length` and so on are judged.
+        vocabulary_size: number of token ids at the most.
+        validation: validation data, or None.
+        test: test data, or None.
+        text: text column, or several separated by commas.
+        label: label column.
+        seed: seed of the sample rows.
+        drop_missing: leave out rows without a label instead of refusing them.
+
+    Returns:
+        Its summary has the keys `rows` (of `source`), `classes` (label to count, the largest
+        first), `lengths` (tokens: `median`, `90 %`, `99 %`, `longest`) and `samples` (row, label
+        and the beginning of the text).
+
+    Raises:
+        ZooError: the data cannot be read or trained on.
+    """
+    with load_data(
+        source, settings=settings, vocabulary_size=vocabulary_size, validation=validation,
+        test=test, text=text, label=label, seed=seed, drop_missing=drop_missing,
+    ) as data:  # fmt: skip
+        summary = _summary(data, seed)
+        return Inspection(summary, data.findings, _shown(summary))
+
+
+def _summary(data: Data, seed: int) -> dict[str, Any]:
+    parts = [part for part in (data.train, data.validation, data.test) if part is not None]
+    labels = [part.labels for part in parts if part.store is data.train.store]
+    lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
+    positions = probe(data.train, seed)[:SAMPLES]
+    return {
+        "rows": len(data.train.store),
+        "classes": class_counts(np.concatenate(labels), data.classes),
+        "lengths": {
+            key: value
+            for key, value in lengths.items()
+            if key not in ("max_length", "cut_share", "texts")
+        },
+        "samples": [
+            {
+                "row": data.train.row_number(int(position)),
+                "label": data.classes[data.train.labels[position]],
+                "text": text[:SAMPLE_CHARACTERS],
+            }
+            for position, text in zip(positions, data.train.inputs(positions), strict=True)
+        ],
+    }
+
+
+def _shown(summary: dict[str, Any]) -> list[Table | Line]:
+    lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
+    samples = [Line(row["text"][:100], f"  {row['label']}") for row in summary["samples"]]
+    counts = classes_shown(summary["rows"], summary["classes"])
+    return [*counts, Line(f"tokens a text: {lengths}"), *samples]
