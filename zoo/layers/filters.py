@@ -13,22 +13,22 @@ from zoo.layers.kernels import kernels_in_use
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WordFilters(keras.layers.Layer):
-    """The strongest answer of every filter anywhere in the text.
+    """The maximum over time of every filter's response.
 
     `(batch, time, features)`, zero at padding, to `(batch, filters * len(kernel_sizes))`.
 
     Any text also has a window of zeros only, as in Kim's code, where zeros stand before and after
-    it; an answer is therefore never below the one to that window, and more padding changes
-    nothing. Windows that hang over the ends of the text are there if zeros are in the input.
+    it; a maximum is therefore never below the response to that window, and more padding changes
+    nothing. Windows that reach beyond the ends of the text exist if zeros are in the input.
 
     Bias and activation come after the maximum. For increasing activations (relu, tanh, linear)
-    that is the same as before it, and spares passes over all positions.
+    that is the same as before it, and saves passes over all positions.
 
     Args:
         filters: number of filters of each size.
         kernel_sizes: sizes of the windows in tokens; the input must be as long as the longest.
         activation: name of a Keras activation.
-        kernel_initializer: start of the filters' weights; the biases start at zero.
+        kernel_initializer: of the filters' weights; the biases start at zero.
 
     Source: Kim 2014, https://arxiv.org/abs/1408.5882, and conv_net_sentence.py of
         https://github.com/yoonkim/CNN_sentence.
@@ -54,7 +54,7 @@ class WordFilters(keras.layers.Layer):
         self.kernels = [
             self.add_weight(
                 shape=(size, input_shape[-1], self.filters),
-                # An initializer draws the same numbers each time it is called: a clone does not.
+                # An initializer called again gives the same values: a clone does not.
                 initializer=self.kernel_initializer.clone(),
                 name=f"kernel_{i}",
             )
@@ -66,15 +66,15 @@ class WordFilters(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the activated maximum of every filter."""
-        # Read here: where a function runs eagerly, its own gradient may not meet variables.
+        # Tensors: run eagerly, a function with its own gradient may not meet variables.
         kernels = [ops.cast(kernel, self.compute_dtype) for kernel in self.kernels]
         # Half precision would lose too much in the sums of the sparse gradient.
         sparse = kernels_in_use().sparse_matmul is not None and self.compute_dtype == "float32"
         if training and sparse:
-            strongest = _strongest_alone(inputs, *kernels)
+            maxima = _max_responses_sparse(inputs, *kernels)
         else:
-            strongest = _strongest(inputs, kernels)
-        return self.activation(ops.maximum(strongest, 0) + self.bias)
+            maxima = _max_responses(inputs, kernels)
+        return self.activation(ops.maximum(maxima, 0) + self.bias)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return `(batch, filters * len(kernel_sizes))`; JAX cannot trace an unknown time."""
@@ -91,65 +91,71 @@ class WordFilters(keras.layers.Layer):
         }
 
 
-def _strongest(vectors: Any, kernels: Sequence[Any]) -> Any:
+def _max_responses(vectors: Any, kernels: Sequence[Any]) -> Any:
     """Return the maximum over time of the convolutions, `(batch, filters of all kernels)`."""
-    found = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
-    return ops.concatenate([ops.max(each, axis=1) for each in found], axis=-1)
+    responses = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
+    return ops.concatenate([ops.max(response, axis=1) for response in responses], axis=-1)
 
 
 @ops.custom_gradient
-def _strongest_alone(vectors: Any, *kernels: Any) -> Any:
-    """Do the same, with a gradient that visits only the window where a filter was strongest.
+def _max_responses_sparse(vectors: Any, *kernels: Any) -> Any:
+    """Return `_max_responses`, with a gradient that visits only the windows of the maxima.
 
-    Of equal windows the first gets the gradient; `_strongest` shares it out between them.
+    Of equal windows the first gets the gradient; `_max_responses` shares it out between them.
     """
-    found = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
-    strongest = [ops.max(each, axis=1) for each in found]
+    responses = [ops.conv(vectors, kernel, padding="valid") for kernel in kernels]
+    maxima = [ops.max(response, axis=1) for response in responses]
     matmul: Any = kernels_in_use().sparse_matmul
 
     def gradient(*args: Any, upstream: Any = None) -> tuple[Any, ...]:
         if upstream is None:
             (upstream,) = args
         batch, time, features = ops.shape(vectors)
-        flat = [ops.reshape(ops.transpose(each, (0, 2, 1)), (-1, features)) for each in kernels]
-        shape = (sum(each.shape[0] for each in flat), batch * time)
-        matrix = _winners(found, strongest, upstream, [each.shape[0] for each in kernels])
-        to_vectors = matmul(*matrix, shape, ops.concatenate(flat), transpose=True)
-        left = matmul(*matrix, shape, ops.reshape(vectors, (batch * time, features)))
-        to_kernels = []
+        flat = [ops.reshape(ops.transpose(k, (0, 2, 1)), (-1, features)) for k in kernels]
+        shape = (sum(rows.shape[0] for rows in flat), batch * time)
+        matrix = _gradient_matrix(responses, maxima, upstream, [k.shape[0] for k in kernels])
+        grad_vectors = matmul(*matrix, shape, ops.concatenate(flat), transpose=True)
+        products = matmul(*matrix, shape, ops.reshape(vectors, (batch * time, features)))
+        grad_kernels = []
         for kernel in kernels:
             size, _, filters = kernel.shape
-            mine, left = left[: size * filters], left[size * filters :]
-            mine = ops.reshape(mine, (size, filters, features))
-            to_kernels.append(ops.transpose(mine, (0, 2, 1)))
-        return ops.reshape(to_vectors, (batch, time, features)), *to_kernels
+            rows, products = products[: size * filters], products[size * filters :]
+            rows = ops.reshape(rows, (size, filters, features))
+            grad_kernels.append(ops.transpose(rows, (0, 2, 1)))
+        return ops.reshape(grad_vectors, (batch, time, features)), *grad_kernels
 
-    return ops.concatenate(strongest, axis=-1), gradient
+    return ops.concatenate(maxima, axis=-1), gradient
 
 
-def _winners(
-    found: list[Any], strongest: list[Any], upstream: Any, sizes: list[int]
+def _gradient_matrix(
+    responses: list[Any], maxima: list[Any], upstream: Any, sizes: list[int]
 ) -> tuple[Any, Any, Any]:
     """Return rows, columns and values of the gradient as a sparse matrix.
 
     A row for each weight vector of a filter, `(size, filters)` of one size after the other, a
     column for each position `(batch, time)`: in a text, a weight vector met one position.
+
+    Args:
+        responses: of the filters of each size, `(batch, windows, filters)`.
+        maxima: their maxima over the windows, `(batch, filters)`.
+        upstream: gradient of all maxima, `(batch, filters of all sizes)`.
+        sizes: of the windows in tokens.
     """
     columns, values, done, height = [], [], 0, 0
     batch = ops.shape(upstream)[0]
-    for answers, best, size in zip(found, strongest, sizes, strict=True):
-        filters = answers.shape[-1]
+    for response, maximum, size in zip(responses, maxima, sizes, strict=True):
+        filters = response.shape[-1]
         # `ops.argmax` of floating-point numbers takes three more passes over them.
-        start = ops.argmax(ops.equal(answers, ops.expand_dims(best, 1)), axis=1)
-        time = ops.shape(answers)[1] + size - 1
-        start = ops.transpose(ops.cast(start, "int32")) + ops.arange(batch, dtype="int32") * time
-        columns.append(start + ops.reshape(ops.arange(size, dtype="int32"), (-1, 1, 1)))
+        first = ops.argmax(ops.equal(response, ops.expand_dims(maximum, 1)), axis=1)
+        time = ops.shape(response)[1] + size - 1
+        first = ops.transpose(ops.cast(first, "int32")) + ops.arange(batch, dtype="int32") * time
+        columns.append(first + ops.reshape(ops.arange(size, dtype="int32"), (-1, 1, 1)))
         weight = ops.transpose(upstream[:, done : done + filters])
         values.append(ops.broadcast_to(weight, (size, filters, batch)))
         done, height = done + filters, height + size * filters
     rows = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1))
     rows = ops.broadcast_to(rows, (height, batch))
     columns, values = (
-        ops.concatenate([ops.reshape(each, (-1,)) for each in parts]) for parts in (columns, values)
+        ops.concatenate([ops.reshape(part, (-1,)) for part in parts]) for parts in (columns, values)
     )
     return ops.reshape(rows, (-1,)), columns, values

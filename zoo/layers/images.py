@@ -1,4 +1,4 @@
-"""What convolutional networks need beside Keras' own layers; all shapes are channels-last."""
+"""Layers of convolutional networks beside Keras' own; all shapes are channels-last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SMALLEST_VARIANCE = 5e-4  # added to that of every direction, as in airbench
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PaddedShortcut(keras.layers.Layer):
-    """Every `stride`-th pixel, with channels of zeros around: a shortcut without weights.
+    """A shortcut without weights: every `stride`-th pixel, padded with channels of zeros.
 
     `(batch, height, width, channels)` to `(batch, height / stride, width / stride, filters)`.
 
@@ -32,16 +32,16 @@ class PaddedShortcut(keras.layers.Layer):
         self.stride = stride
 
     def call(self, inputs: Any) -> Any:
-        """Return the picked pixels, padded."""
-        more = self.filters - inputs.shape[-1]
-        sides = [[0, 0], [0, 0], [0, 0], [more // 2, more - more // 2]]
+        """Return the strided pixels, padded."""
+        added = self.filters - inputs.shape[-1]
+        paddings = [[0, 0], [0, 0], [0, 0], [added // 2, added - added // 2]]
         # Pooling over one pixel: a slice in steps is slow in TensorFlow on a CPU.
-        return ops.pad(ops.average_pool(inputs, 1, self.stride, "valid"), sides)
+        return ops.pad(ops.average_pool(inputs, 1, self.stride, "valid"), paddings)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape."""
-        batch, *sides, _ = input_shape
-        return (batch, *(side and -(-side // self.stride) for side in sides), self.filters)
+        batch, *lengths, _ = input_shape
+        return (batch, *(n and -(-n // self.stride) for n in lengths), self.filters)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
@@ -50,11 +50,10 @@ class PaddedShortcut(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WhiteningConv2D(keras.layers.Conv2D):
-    """A first convolution that makes the values of a patch uncorrelated; its kernel is not trained.
+    """A first convolution that whitens patches; its kernel is not trained, its bias is.
 
     `2 * channels * kernel_size ** 2` filters without padding: the principal directions of the
     patches, scaled to unit variance, and their negatives. They start at random; `adapt` sets them.
-    The bias is trained.
 
     Args:
         kernel_size: height and width of a patch.
@@ -69,15 +68,15 @@ class WhiteningConv2D(keras.layers.Conv2D):
         super().__init__(2 * channels * kernel_size**2, kernel_size, padding="valid", **kwargs)
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights; the kernel is left out of training."""
+        """Create the weights; the kernel is not trainable."""
         super().build(input_shape)
         self._kernel.trainable = False
 
     def adapt(self, images: Any) -> None:
-        """Set the kernel by the patches of images as the layer sees them.
+        """Set the kernel from the patches of images.
 
         Args:
-            images: `(count, height, width, channels)`.
+            images: `(count, height, width, channels)`, as the layer sees them.
 
         Raises:
             ZooError: a value is not finite.
@@ -105,9 +104,10 @@ class WhiteningConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MirroredViews(keras.layers.Layer):
-    """Images in training; else images and then, after them, their mirror images.
+    """Images in training; outside of it, images followed by their mirror images.
 
-    `(batch, height, width, channels)` to as many or twice as many. `MeanOfViews` undoes it.
+    `(batch, height, width, channels)` to the same, or to `(2 * batch, ...)`. `MeanOfViews` brings
+    the logits back to one an image.
     """
 
     def call(self, images: Any, training: bool = False) -> Any:
@@ -123,7 +123,7 @@ class MirroredViews(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MeanOfViews(keras.layers.Layer):
-    """Logits `(views, classes)` as they are in training; else the mean of an image's two views."""
+    """Logits `(views, classes)` in training; outside of it, the mean of an image's two views."""
 
     def call(self, logits: Any, training: bool = False) -> Any:
         """Return `(batch, classes)`."""
@@ -155,9 +155,9 @@ class PartialIdentity(keras.initializers.Initializer):
         """Return a kernel `(height, width, channels, filters)`."""
         height, width, channels, filters = shape
         kernel = ops.convert_to_numpy(self.uniform(shape, dtype="float32")).copy()
-        same = min(channels, filters)
-        kernel[..., :same] = 0.0
-        kernel[height // 2, width // 2, np.arange(same), np.arange(same)] = 1.0
+        passed = np.arange(min(channels, filters))
+        kernel[..., passed] = 0.0
+        kernel[height // 2, width // 2, passed, passed] = 1.0
         return ops.convert_to_tensor(kernel, dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from zoo.layers.recurrence import recurrence
 class WeightDropLSTM(keras.layers.Layer):
     """An LSTM over `(time, batch, features)` that drops weights of its recurrent kernel.
 
-    The mask is drawn once a call, the same for all steps and rows (DropConnect on the weights), so
-    that the loop over time is that of a plain LSTM. Weights are those of `keras.layers.LSTM`, gates
-    in its order. Inputs have the time first: a step is then one block of memory.
+    There is one mask a call, for all steps and rows (DropConnect on the weights), so that the loop
+    over time is that of a plain LSTM. Weights are those of `keras.layers.LSTM`, gates in its order.
+    Inputs are time-major: a step is then one block of memory.
 
     Args:
         units: features of the hidden state.
@@ -81,7 +81,7 @@ class WeightDropLSTM(keras.layers.Layer):
         batch = ops.shape(inputs)[1]
         if states is None:
             states = [ops.zeros((batch, self.units), "float32")] * 2
-        # Reshaping reads the variable: TensorFlow wants a tensor where the gradient is our own.
+        # Reshaping reads the variable: a custom gradient of TensorFlow wants a tensor.
         recurrent = ops.reshape(self.recurrent_kernel, (self.units, 4 * self.units))
         if training and self.weight_dropout:
             recurrent = keras.random.dropout(
@@ -90,17 +90,17 @@ class WeightDropLSTM(keras.layers.Layer):
         # Gates and states stay in float32 under a mixed policy; products are in its dtype.
         projected = ops.matmul(inputs, ops.convert_to_tensor(self.kernel))
         projected = ops.cast(projected, "float32") + ops.cast(self.bias, "float32")
-        hidden, cell = (ops.cast(each, "float32") for each in states)
-        found, cell = recurrence(projected, hidden, cell, recurrent)
-        return ops.cast(found, self.compute_dtype), [found[-1], cell]
+        hidden, cell = (ops.cast(state, "float32") for state in states)
+        outputs, cell = recurrence(projected, hidden, cell, recurrent)
+        return ops.cast(outputs, self.compute_dtype), [outputs[-1], cell]
 
     def compute_output_spec(
         self, inputs: Any, states: Sequence[Any] | None = None, training: bool = False
     ) -> tuple[Any, list[Any]]:
         """Return the shapes; PyTorch and JAX cannot trace an unknown time."""
         time, batch = inputs.shape[:2]
-        found = keras.KerasTensor((time, batch, self.units), self.compute_dtype)
-        return found, [keras.KerasTensor((batch, self.units), "float32") for _ in range(2)]
+        outputs = keras.KerasTensor((time, batch, self.units), self.compute_dtype)
+        return outputs, [keras.KerasTensor((batch, self.units), "float32") for _ in range(2)]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
@@ -116,7 +116,7 @@ class WeightDropLSTM(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class LSTMStack(keras.layers.Layer):
-    """LSTMs one on the other with the dropouts and regularisation of the AWD-LSTM.
+    """Stacked LSTMs with the dropouts and the regularisation of the AWD-LSTM.
 
     Args:
         units: hidden features of each layer, from the first on.
@@ -124,8 +124,8 @@ class LSTMStack(keras.layers.Layer):
         hidden_dropout: fraction dropped between two layers.
         output_dropout: fraction dropped after the last.
         weight_dropout: fraction of the recurrent kernels dropped.
-        locked: whether a mask is the same at all steps of a window (variational dropout) or drawn
-            anew at each.
+        locked: whether a mask is the same at all steps of a window (variational dropout), or one is
+            drawn at each.
         activation_penalty: factor of the mean square of the last layer's dropped output, added to
             the loss (AR).
         temporal_activation_penalty: factor of the mean square of that output's change from step to
@@ -170,19 +170,20 @@ class LSTMStack(keras.layers.Layer):
         self.temporal_activation_penalty = temporal_activation_penalty
         self.lstms = [
             WeightDropLSTM(
-                each,
+                layer_units,
                 weight_dropout=weight_dropout,
                 kernel_range=kernel_range,
                 forget_bias=forget_bias,
                 dtype=self.dtype_policy,
                 name=f"lstm_{i}",
             )
-            for i, each in enumerate(self.units)
+            for i, layer_units in enumerate(self.units)
         ]
         rates = [input_dropout, *[hidden_dropout] * (len(self.units) - 1), output_dropout]
-        shape = (1, None, None) if locked else None
+        noise_shape = (1, None, None) if locked else None
         self.dropouts = [
-            keras.layers.Dropout(rate, noise_shape=shape, dtype=self.dtype_policy) for rate in rates
+            keras.layers.Dropout(rate, noise_shape=noise_shape, dtype=self.dtype_policy)
+            for rate in rates
         ]
 
     def build(self, input_shape: Any) -> None:
@@ -203,28 +204,28 @@ class LSTMStack(keras.layers.Layer):
                 zeros.
             training: whether anything is dropped, and the penalties are added.
         """
-        after: list[Any] = []
+        next_states: list[Any] = []
         features = inputs
         raw = inputs
         for i, lstm in enumerate(self.lstms):
             features = self.dropouts[i](features, training=training)
-            before = None if states is None else list(states[2 * i : 2 * i + 2])
-            raw, ends = lstm(features, states=before, training=training)
-            features, after = raw, [*after, *ends]
+            layer_states = None if states is None else list(states[2 * i : 2 * i + 2])
+            raw, layer_states = lstm(features, states=layer_states, training=training)
+            features, next_states = raw, [*next_states, *layer_states]
         features = self.dropouts[-1](raw, training=training)
         if training and self.activation_penalty:
             self.add_loss(self.activation_penalty * _mean_square(features))
         if training and self.temporal_activation_penalty:
             self.add_loss(self.temporal_activation_penalty * _mean_square(raw[1:] - raw[:-1]))
-        return features, after
+        return features, next_states
 
     def compute_output_spec(
         self, inputs: Any, states: Sequence[Any] | None = None, training: bool = False
     ) -> tuple[Any, list[Any]]:
         """Return the shapes; PyTorch and JAX cannot trace an unknown time."""
         time, batch = inputs.shape[:2]
-        after = [keras.KerasTensor((batch, n), "float32") for n in self.units for _ in range(2)]
-        return keras.KerasTensor((time, batch, self.units[-1]), self.compute_dtype), after
+        states = [keras.KerasTensor((batch, n), "float32") for n in self.units for _ in range(2)]
+        return keras.KerasTensor((time, batch, self.units[-1]), self.compute_dtype), states
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""

@@ -23,7 +23,7 @@ class NgramHash(keras.layers.Layer):
 
     Args:
         sizes: lengths of the n-grams in tokens.
-        buckets: number of rows that the n-grams longer than one word share.
+        buckets: number of rows shared by the n-grams longer than one word.
         vocabulary_size: number of token ids; counts only when `sizes` contains 1.
         unique: keep one of equal n-grams in a text and set the others to 0 (presence instead of
             counts, as Wang & Manning 2012 found better for sentiment).
@@ -66,7 +66,6 @@ class NgramHash(keras.layers.Layer):
     def _ngrams(self, tokens: Any, size: int) -> Any:
         if size == 1:
             return tokens
-        # Zeros after the text stand for the words that are not there.
         padded = ops.pad(tokens, [[0, 0], [0, size - 1]])
         time = ops.shape(tokens)[1]
         mixed = tokens
@@ -75,7 +74,7 @@ class NgramHash(keras.layers.Layer):
             mixed = mixed * ROLL + last
         mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 15)) * MIX
         mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 13))
-        # Padding is at the right, so an n-gram is whole when its last word is a word.
+        # Padding is at the right, so an n-gram is complete when its last word is a word.
         return ops.where(ops.not_equal(last, 0), self._first + ops.mod(mixed, self.buckets), 0)
 
     def get_config(self) -> dict[str, Any]:

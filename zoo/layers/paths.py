@@ -1,4 +1,4 @@
-"""Two paths to the same logits, mixed so that neither learns to lean on the other."""
+"""Two paths to the same logits, mixed so that neither comes to rely on the other."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class PathMix(keras.layers.Layer):
     """Weighted sum of the logits of two paths, plus a bias.
 
     Two float32 `(batch, classes)` to one: `2 (1 - share) first + 2 share second + bias`. In
-    training a fraction `dropout` of the examples sees the first path alone, and as many the second.
-    A network that learns faster than the linear model beside it would otherwise take all of the
-    error for itself and leave the other untrained.
+    training a fraction `dropout` of the examples sees the first path alone, and as many the second:
+    a network that learns faster than the linear model beside it would otherwise leave no error for
+    the linear model to learn from.
 
     Args:
         share: share of the second path, in [0, 1]; one half is a plain sum.
@@ -41,9 +41,9 @@ class PathMix(keras.layers.Layer):
         mixed = 2 * (1 - self.share) * first + 2 * self.share * second
         if training and self.dropout:
             shape = (ops.shape(first)[0], 1)
-            draw = keras.random.uniform(shape, seed=self.seed_generator, dtype="float32")
-            mixed = ops.where(draw < 2 * self.dropout, second, mixed)
-            mixed = ops.where(draw < self.dropout, first, mixed)
+            uniforms = keras.random.uniform(shape, seed=self.seed_generator, dtype="float32")
+            mixed = ops.where(uniforms < 2 * self.dropout, second, mixed)
+            mixed = ops.where(uniforms < self.dropout, first, mixed)
         return mixed + self.bias
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From one vector a position to one vector a text; positions of padding do not count."""
+"""Pooling over time: from a vector a position to one a text; padding does not count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOWEST = -3.0e4
 
 
 class _Pooling(keras.layers.Layer):
-    """A layer that takes Keras' `mask`, true at the text, and ends it: no time axis is left."""
+    """A layer that takes Keras' `mask` and passes none on, because no time axis is left."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -37,8 +37,8 @@ def recurrence(projected: Any, hidden: Any, cell: Any, kernel: Any) -> tuple[Any
         forget gate of Gers 2000, https://doi.org/10.1162/089976600300015015.
     """
     if _OWN_GRADIENT:
-        found: tuple[Any, Any] = _differentiable(projected, hidden, cell, kernel)
-        return found
+        outputs: tuple[Any, Any] = _differentiable(projected, hidden, cell, kernel)
+        return outputs
     states, cells, _ = _forward(projected, hidden, cell, kernel)
     return states, cells[-1]
 
@@ -49,8 +49,8 @@ def _differentiable(projected: Any, hidden: Any, cell: Any, kernel: Any) -> Any:
 
     def gradient(*upstream: Any) -> tuple[Any, ...]:
         # TensorFlow gives one argument an output, JAX one tuple.
-        to_states, to_cell = keras.tree.flatten(upstream)[-2:]
-        return _backward(to_states, to_cell, hidden, cell, kernel, states, cells, gates)
+        grad_states, grad_cell = keras.tree.flatten(upstream)[-2:]
+        return _backward(grad_states, grad_cell, hidden, cell, kernel, states, cells, gates)
 
     return (states, cells[-1]), gradient
 
@@ -62,63 +62,63 @@ def _forward(projected: Any, hidden: Any, cell: Any, kernel: Any) -> tuple[Any, 
         hidden, cell, _ = carry
         product = ops.matmul(ops.cast(hidden, kernel.dtype), kernel)
         gates = gates + ops.cast(product, gates.dtype)
-        take, forget, candidate, output = ops.split(gates, 4, axis=-1)
-        cell = ops.sigmoid(forget) * cell + ops.sigmoid(take) * ops.tanh(candidate)
+        input_gate, forget, candidate, output = ops.split(gates, 4, axis=-1)
+        cell = ops.sigmoid(forget) * cell + ops.sigmoid(input_gate) * ops.tanh(candidate)
         hidden = ops.sigmoid(output) * ops.tanh(cell)
         # Keras' scan wants outputs like the carry: the gates are in it for that alone.
         return (hidden, cell, gates), (hidden, cell, gates)
 
-    _, found = ops.scan(step, (hidden, cell, ops.zeros_like(projected[0])), projected)
-    states, cells, gates = found
+    carry = (hidden, cell, ops.zeros_like(projected[0]))
+    _, (states, cells, gates) = ops.scan(step, carry, projected)
     return states, cells, gates
 
 
 def _backward(
-    to_states: Any, to_cell: Any, hidden: Any, cell: Any, kernel: Any,
+    grad_states: Any, grad_cell: Any, hidden: Any, cell: Any, kernel: Any,
     states: Any, cells: Any, gates: Any,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
     """Return the gradients of the four arguments of `recurrence`.
 
     All that does not need the gradient of the next step is computed for all steps at once.
     """
-    take, forget, candidate, output = ops.split(gates, 4, axis=-1)
-    take, forget, output = ops.sigmoid(take), ops.sigmoid(forget), ops.sigmoid(output)
-    candidate, squashed = ops.tanh(candidate), ops.tanh(cells)
+    input_gate, forget, candidate, output = ops.split(gates, 4, axis=-1)
+    input_gate, forget, output = ops.sigmoid(input_gate), ops.sigmoid(forget), ops.sigmoid(output)
+    candidate, tanh_cells = ops.tanh(candidate), ops.tanh(cells)
     before = ops.concatenate([ops.expand_dims(cell, 0), cells[:-1]])
-    hidden_to_cell = output * (1 - squashed * squashed)
-    hidden_to_output = squashed * output * (1 - output)
-    cell_to_take = candidate * take * (1 - take)
-    cell_to_forget = before * forget * (1 - forget)
-    cell_to_candidate = take * (1 - candidate * candidate)
-    turned = ops.transpose(kernel)
+    d_hidden_d_cell = output * (1 - tanh_cells * tanh_cells)
+    d_hidden_d_output = tanh_cells * output * (1 - output)
+    d_cell_d_input = candidate * input_gate * (1 - input_gate)
+    d_cell_d_forget = before * forget * (1 - forget)
+    d_cell_d_candidate = input_gate * (1 - candidate * candidate)
+    transposed = ops.transpose(kernel)
 
     def step(carry: Any, time: Any) -> tuple[Any, Any]:
-        to_hidden, to_cell, _ = carry
-        to_hidden = to_hidden + to_states[time]
-        to_cell = to_cell + to_hidden * hidden_to_cell[time]
-        to_gates = ops.concatenate(
+        grad_hidden, grad_cell, _ = carry
+        grad_hidden = grad_hidden + grad_states[time]
+        grad_cell = grad_cell + grad_hidden * d_hidden_d_cell[time]
+        grad_gates = ops.concatenate(
             [
-                to_cell * cell_to_take[time],
-                to_cell * cell_to_forget[time],
-                to_cell * cell_to_candidate[time],
-                to_hidden * hidden_to_output[time],
+                grad_cell * d_cell_d_input[time],
+                grad_cell * d_cell_d_forget[time],
+                grad_cell * d_cell_d_candidate[time],
+                grad_hidden * d_hidden_d_output[time],
             ],
             axis=-1,
         )
-        product = ops.matmul(ops.cast(to_gates, kernel.dtype), turned)
-        carry = (ops.cast(product, to_hidden.dtype), to_cell * forget[time], to_gates)
+        product = ops.matmul(ops.cast(grad_gates, kernel.dtype), transposed)
+        carry = (ops.cast(product, grad_hidden.dtype), grad_cell * forget[time], grad_gates)
         return carry, carry
 
-    (to_hidden, to_cell, _), (_, _, to_gates) = ops.scan(
+    (grad_hidden, grad_cell, _), (_, _, grad_gates) = ops.scan(
         step,
-        (ops.zeros_like(hidden), to_cell, ops.zeros_like(gates[0])),
+        (ops.zeros_like(hidden), grad_cell, ops.zeros_like(gates[0])),
         ops.arange(ops.shape(states)[0]),  # Keras 3.15.1 scans one input only if time is unknown
         reverse=True,
     )
     units = kernel.shape[0]
     previous = ops.concatenate([ops.expand_dims(hidden, 0), states[:-1]])
     flat = ops.cast(ops.reshape(previous, (-1, units)), kernel.dtype)
-    to_kernel = ops.matmul(
-        ops.transpose(flat), ops.cast(ops.reshape(to_gates, (-1, 4 * units)), kernel.dtype)
+    grad_kernel = ops.matmul(
+        ops.transpose(flat), ops.cast(ops.reshape(grad_gates, (-1, 4 * units)), kernel.dtype)
     )
-    return to_gates, to_hidden, to_cell, to_kernel
+    return grad_gates, grad_hidden, grad_cell, grad_kernel

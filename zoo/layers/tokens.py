@@ -48,11 +48,11 @@ class WordDropout(keras.layers.Layer):
     """Replace tokens by the unknown word in training; padding stays padding.
 
     int32 `(batch, time)` to int32 `(batch, time)`. It trains the vector of the unknown word, which
-    a vocabulary learned from the training part would otherwise hardly ever see.
+    hardly occurs in the training part that the vocabulary was learned from.
 
     Args:
         rate: probability that a token is replaced, in [0, 1).
-        seed: seed of the draw; None takes one from `keras.utils.set_random_seed`.
+        seed: of the masks; None takes one from `keras.utils.set_random_seed`.
     """
 
     def __init__(self, rate: float, *, seed: int | None = None, **kwargs: Any) -> None:
@@ -65,8 +65,10 @@ class WordDropout(keras.layers.Layer):
         """Return the ids, in training with some of them replaced by 1."""
         if not training or self.rate == 0.0:
             return inputs
-        draw = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator, dtype="float32")
-        replaced = ops.logical_and(draw < self.rate, ops.not_equal(inputs, PADDING))
+        uniforms = keras.random.uniform(
+            ops.shape(inputs), seed=self.seed_generator, dtype="float32"
+        )
+        replaced = ops.logical_and(uniforms < self.rate, ops.not_equal(inputs, PADDING))
         return ops.where(replaced, ops.full_like(inputs, UNKNOWN), inputs)
 
     def get_config(self) -> dict[str, Any]:

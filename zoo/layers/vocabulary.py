@@ -1,4 +1,4 @@
-"""Word vectors in and logits out: one layer, and one table where the two are tied."""
+"""Embedding and output projection of a vocabulary in one layer, with one table if tied."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ class VocabularyEmbedding(keras.layers.Layer):
     Args:
         vocabulary_size: number of token ids; every id is a token, none is padding.
         embedding_dim: length of a vector, and of the features that logits are made from.
-        tied: whether the way out uses the table of the way in, or one of its own (of `output_dim`).
+        tied: whether the output projection uses the embedding table, or one of its own (of
+            `output_dim`).
         embedding_range: tables start uniform in [-range, range]; the bias starts at 0.
         embedding_dropout: fraction of the words dropped in training, in [0, 1): a word that is
             dropped has the zero vector wherever it occurs in the batch, the others are scaled up.
-            It is for the way in alone.
-        output_dim: length of the features on the way out; None is `embedding_dim`.
-        seed: of the dropout; None takes one from `keras.utils.set_random_seed`.
+            The output projection has no dropout.
+        output_dim: length of the features that are projected; None is `embedding_dim`.
+        seed: of the masks; None takes one from `keras.utils.set_random_seed`.
 
     Raises:
         ValueError: tied, with an `output_dim` that is not `embedding_dim`.
@@ -65,9 +66,9 @@ class VocabularyEmbedding(keras.layers.Layer):
         limit = self.embedding_range
 
         def table(features: int, name: str) -> Any:
-            start = keras.initializers.RandomUniform(-limit, limit)
+            uniform = keras.initializers.RandomUniform(-limit, limit)
             shape = (self.vocabulary_size, features)
-            return self.add_weight(shape=shape, initializer=start, name=name)
+            return self.add_weight(shape=shape, initializer=uniform, name=name)
 
         self.embeddings = table(self.embedding_dim, "embeddings")
         self.output_embeddings = (
@@ -76,7 +77,16 @@ class VocabularyEmbedding(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.vocabulary_size,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any, reverse: bool = False, training: bool = False) -> Any:
-        """Return vectors `(..., embedding_dim)` of ids, or float32 logits of features."""
+        """Return vectors of ids, or logits of features.
+
+        Args:
+            inputs: int ids of any shape, or features `(..., output_dim)`.
+            reverse: whether inputs are features.
+            training: whether words are dropped.
+
+        Returns:
+            `(..., embedding_dim)` vectors, or float32 `(..., vocabulary_size)` logits.
+        """
         if reverse:
             table = ops.cast(self.output_embeddings, self.compute_dtype)
             logits = ops.matmul(ops.cast(inputs, self.compute_dtype), ops.transpose(table))
@@ -84,8 +94,10 @@ class VocabularyEmbedding(keras.layers.Layer):
         vectors = ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
         if not training or not self.embedding_dropout:
             return vectors
-        draw = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
-        kept = ops.cast(draw >= self.embedding_dropout, "float32") / (1 - self.embedding_dropout)
+        uniforms = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
+        kept = ops.cast(uniforms >= self.embedding_dropout, "float32") / (
+            1 - self.embedding_dropout
+        )
         mask = ops.cast(ops.take(kept, inputs, axis=0), self.compute_dtype)
         return vectors * ops.expand_dims(mask, -1)
 

@@ -46,11 +46,11 @@ def embed_tokens(
     """
     words = WordDropout(word_dropout, name="word_dropout")(tokens) if word_dropout else tokens
     # One initializer called twice draws the same numbers twice: the two tables start equal.
-    start = keras.initializers.RandomUniform(-embedding_range, embedding_range)
+    uniform = keras.initializers.RandomUniform(-embedding_range, embedding_range)
     vectors = TokenEmbedding(
         vocabulary_size,
         embedding_dim,
-        embeddings_initializer=start,
+        embeddings_initializer=uniform,
         trainable=embedding != "static",
         name="embedding",
     )(words)
@@ -58,7 +58,7 @@ def embed_tokens(
         static = TokenEmbedding(
             vocabulary_size,
             embedding_dim,
-            embeddings_initializer=start,
+            embeddings_initializer=uniform,
             trainable=False,
             name="embedding_static",
         )(words)
