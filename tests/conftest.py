@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -36,6 +37,17 @@ def pytest_configure() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
 
+
+# The same examples in every run, and few: a property is to fail here, not to be hunted for hours.
+hypothesis.settings.register_profile(
+    "tests",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink],
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("tests")
 
 # Files that take longest, so that no process is left with one of them in the end.
 LONGEST = (
