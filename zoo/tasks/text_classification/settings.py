@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,12 @@ class TextArchitecture(Architecture):
     dropout: Fraction
 
 
+def _ngrams_have_buckets(architecture: Any) -> Any:
+    if bool(architecture.ngram_sizes) != bool(architecture.ngram_buckets):
+        raise ValueError("ngram_sizes and ngram_buckets go together: both, or () and 0")
+    return architecture
+
+
 class TextCNNArchitecture(TextArchitecture):
     """Convolutional text classifier: parallel n-gram filters, maximum over time.
 
@@ -84,11 +90,7 @@ class TextCNNArchitecture(TextArchitecture):
     ngram_share: Annotated[float, Field(ge=0.0, le=1.0)]
     path_dropout: Annotated[float, Field(ge=0.0, lt=0.5)]
 
-    @model_validator(mode="after")
-    def _both_or_none(self) -> TextCNNArchitecture:
-        if bool(self.ngram_sizes) != bool(self.ngram_buckets):
-            raise ValueError("ngram_sizes and ngram_buckets go together: both, or () and 0")
-        return self
+    _ngrams = model_validator(mode="after")(_ngrams_have_buckets)
 
 
 class RCNNArchitecture(TextArchitecture):
@@ -161,11 +163,7 @@ class FastTextArchitecture(TextArchitecture):
     ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)]
     hidden_dim: Annotated[int, Field(ge=0)]
 
-    @model_validator(mode="after")
-    def _both_or_none(self) -> FastTextArchitecture:
-        if bool(self.ngram_sizes) != bool(self.ngram_buckets):
-            raise ValueError("ngram_sizes and ngram_buckets go together: both, or () and 0")
-        return self
+    _ngrams = model_validator(mode="after")(_ngrams_have_buckets)
 
 
 class TextData(DataBlock):
