@@ -8,7 +8,7 @@ from conftest import sentences, write_csv
 from PIL import Image
 
 from zoo.data.columns import are_real_numbers
-from zoo.data.content_checks import several_labels
+from zoo.data.labels import several_labels
 from zoo.data.rows import Rows
 from zoo.data.store import Store
 

@@ -18,7 +18,7 @@ from zoo.preset.loading import load_preset
 from zoo.tasks.language_modeling.batches import window_lengths, windows
 from zoo.tasks.language_modeling.data import bundled_corpus, load_corpus
 from zoo.tasks.language_modeling.lines import content_digest, lines_between, read_lines
-from zoo.tasks.language_modeling.tokens import (
+from zoo.tasks.language_modeling.token_ids import (
     StoredIds,
     Tokens,
     blocks,
@@ -26,7 +26,7 @@ from zoo.tasks.language_modeling.tokens import (
     cached_tokens,
     check_ids,
 )
-from zoo.text.vocabulary import learn_vocabulary
+from zoo.text.corpus_tokenizer import learn_corpus_tokenizer
 
 TEXT = "\n".join(text for text, _ in sentences(200)) + "\n"
 
@@ -227,7 +227,7 @@ def test_every_form_of_a_corpus_gives_the_same_ids(form, corpus, tmp_path) -> No
         source = {"folder": folder, "list": halves, "txt": corpus}[form]
     found = load(source)
     np.testing.assert_array_equal(found.train.ids, expected.train.ids)
-    assert found.vocabulary.pieces == expected.vocabulary.pieces
+    assert found.tokenizer.pieces == expected.tokenizer.pieces
 
 
 def test_a_folder_of_parts_is_train_validation_and_test(tmp_path) -> None:
@@ -242,10 +242,10 @@ def test_a_folder_of_parts_is_train_validation_and_test(tmp_path) -> None:
 def test_without_validation_the_last_lines_are_set_aside(corpus) -> None:
     found = load(corpus, validation_fraction=0.1)
     lines = list(read_lines(corpus))
-    kept = found.vocabulary.decode(found.train.ids[:]).splitlines()
+    kept = found.tokenizer.decode(found.train.ids[:]).splitlines()
     assert kept == lines[: len(kept)]  # whole lines
     assert len(kept) / len(lines) == pytest.approx(0.9, abs=0.01)
-    held_out = found.vocabulary.encode(lines[len(kept) :])
+    held_out = found.tokenizer.encode(lines[len(kept) :])
     np.testing.assert_array_equal(found.validation.ids, held_out)
     # None of its numbers, which no other line has, are in the vocabulary.
     assert found.validation.unknown == len(lines) - len(kept)
@@ -257,24 +257,24 @@ def test_what_is_held_out_leaves_no_trace_in_the_vocabulary(tmp_path) -> None:
         if name == "file":
             source.write_text("\n".join(lines) + "\n")
         found = load(source, validation_fraction=0.1)
-        assert set(found.vocabulary.pieces[2:]) == set("abcdef"), name
+        assert set(found.tokenizer.pieces[2:]) == set("abcdef"), name
         assert found.validation.unknown_share == pytest.approx(3 / 7)
         (finding,) = [each for each in found.findings if each.level == "warning"]
         assert "42.9 % of the validation tokens are unknown" in finding.what
     half = [f"{'a' if number < 40 else 'b' if number < 90 else 'c'} d" for number in range(100)]
     found = load(half, validation_fraction=0.1, fraction=0.4)
-    assert set(found.vocabulary.pieces[2:]) == {"a", "d"}
-    assert found.vocabulary.decode(found.train.ids[:]).splitlines() == half[:36]
+    assert set(found.tokenizer.pieces[2:]) == {"a", "d"}
+    assert found.tokenizer.decode(found.train.ids[:]).splitlines() == half[:36]
     found = load(half, validation=["c d"] * 9, fraction=0.4)
-    assert set(found.vocabulary.pieces[2:]) == {"a", "d"} and len(found.train) == 120
+    assert set(found.tokenizer.pieces[2:]) == {"a", "d"} and len(found.train) == 120
 
 
 @pytest.mark.parametrize("blank", [" ", ""])
 def test_a_corpus_of_one_line_is_cut_within_it(blank) -> None:
     line = blank.join("abcde" * 200)
     found = load([line], validation_fraction=0.1, tokenizer="characters")
-    kept = found.vocabulary.decode(found.train.ids[:]).removesuffix("\n")
-    rest = found.vocabulary.decode(found.validation.ids[:]).removesuffix("\n")
+    kept = found.tokenizer.decode(found.train.ids[:]).removesuffix("\n")
+    rest = found.tokenizer.decode(found.validation.ids[:]).removesuffix("\n")
     assert kept + rest == line
     assert len(kept) / len(line) == pytest.approx(0.9, abs=0.01)
 
@@ -299,7 +299,7 @@ def test_bundled_corpus_has_its_parts() -> None:
     assert [len(found.train), len(found.validation), len(found.test)] == [
         1_003_855, 55_771, 55_770,  # the last line of a file gets its end
     ]  # fmt: skip
-    assert len(found.vocabulary) == 66  # 65 characters, and <unk>
+    assert found.tokenizer.vocabulary_size == 66  # 65 characters, and <unk>
 
 
 # --- bad input
@@ -366,7 +366,7 @@ def test_a_vocabulary_larger_than_the_corpus_supports_is_told(corpus) -> None:
         each for each in load(corpus, vocabulary_size=1000).findings if each.level == "info"
     ]
     assert finding.evidence["asked"] == 1000
-    assert finding.evidence["vocabulary_size"] == len(load(corpus).vocabulary)
+    assert finding.evidence["vocabulary_size"] == load(corpus).tokenizer.vocabulary_size
     assert not load(corpus, vocabulary_size=10, validation=corpus).findings
 
 
@@ -383,7 +383,7 @@ def test_no_such_part(corpus) -> None:
 
 def test_a_large_vocabulary_takes_larger_ids(tmp_path) -> None:
     words = [f"w{i}" for i in range(70_000)]
-    vocabulary = learn_vocabulary("words", words, vocabulary_size=100_000, lowercase=False)
+    vocabulary = learn_corpus_tokenizer("words", words, vocabulary_size=100_000, lowercase=False)
     found = cached_tokens("x", words, vocabulary)
     assert found.ids.dtype == np.int32 and len(found) == 140_000
     assert isinstance(found, Tokens) and found.unknown == 0

@@ -36,7 +36,7 @@ def test_a_column_gives_the_parts_of_a_corpus(tmp_path) -> None:
         assert [len(data.train), len(data.validation), len(data.test)] == [
             tokens(rows()[:200]), tokens(rows()[200:230]), tokens(rows()[230:]),
         ]  # fmt: skip
-        assert not any("heldout" in piece for piece in data.vocabulary.pieces)
+        assert not any("heldout" in piece for piece in data.tokenizer.pieces)
         said = " ".join(each.what for each in data.findings)
         assert "column 'split' gives the parts, in rows: train 200, validation 30, test 20" in said
         assert "text column 'text'; columns not read: 'id'." in said

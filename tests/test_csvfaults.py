@@ -8,7 +8,7 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo.data import csvfile
-from zoo.data.csvfaults import backslashes, outer_quotes
+from zoo.data.csvfile import backslashes, outer_quotes
 from zoo.data.tables import read_rows
 
 ROWS = sentences(60)

@@ -183,7 +183,7 @@ def test_texts_keep_their_labels_through_sorting_and_shuffling(tmp_path) -> None
         chosen = settings.model_copy(update={"balance": balance})
         rows = [(f"{text}{n}", label) for n, (text, label) in enumerate(rows)]
         with load(write_csv(tmp_path / "a.csv", rows), settings=chosen) as data:
-            good = data.tokenizer.pieces().index("good")
+            good = data.tokenizer.pieces.index("good")
             for part in ("train", "validation"):
                 for ids, labels in data.dataset(part):
                     assert ids.dtype == labels.dtype == "int32"
@@ -255,7 +255,7 @@ def test_vocabulary_and_classes_come_from_training_only(tmp_path) -> None:
     other = write_csv(tmp_path / "b.csv", [("zebra zebra", "good"), ("a film", "ugly")])
     data = load(train, validation=train, test=other, settings=settings)
     assert data.classes == ["bad", "good"]
-    assert "zebra" not in data.tokenizer.pieces()
+    assert "zebra" not in data.tokenizer.pieces
     unknown = finding(data, "labels unknown to training")
     assert (unknown.level, unknown.evidence["labels"], unknown.evidence["rows"]) == (
         "error", ["ugly"], [2],

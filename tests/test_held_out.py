@@ -86,8 +86,8 @@ def test_texts(tmp_path, monkeypatch) -> None:
     with load_data(
         column, settings=preset.data, vocabulary_size=preset.architecture.vocabulary_size, seed=3
     ) as data:
-        assert sorted(data.tokenizer.pieces()) == sorted(
-            zoo.load_run(tmp_path / "own").model.tokenizer.pieces()
+        assert sorted(data.tokenizer.pieces) == sorted(
+            zoo.load_run(tmp_path / "own").model.tokenizer.pieces
         )
 
 
@@ -101,7 +101,7 @@ def test_corpora(tmp_path) -> None:
     data = load_corpus(
         lines, settings=preset.data, vocabulary_size=10_000, validation=None, fraction=0.5
     )
-    kept = data.vocabulary.decode(data.train.ids[:]).splitlines()
+    kept = data.tokenizer.decode(data.train.ids[:]).splitlines()
     assert kept == lines[: len(kept)] and len(kept) < 75
     test = [text for text, _ in sentences(30)]
     options = {"model": "lstm_lm", "set": changes, "test": test}

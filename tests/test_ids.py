@@ -1,7 +1,6 @@
 """Token ids of rows: the same as the tokenizer's, tokenized once, with or without a place to be."""
 
 import os
-from contextlib import closing
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from conftest import sentences, write_csv
 
 from zoo.preset.loading import load_preset
 from zoo.tasks.text_classification.data import load_data
-from zoo.tasks.text_classification.token_ids import TokenIds
+from zoo.tasks.text_classification.token_ids import TokenizedSplit
 
 LENGTH = 6
 
@@ -24,8 +23,8 @@ def data(tmp_path, request):
 
 @pytest.fixture
 def ids(data):
-    with closing(TokenIds(data.train, data.tokenizer, LENGTH)) as found:
-        yield found
+    with TokenizedSplit(data.train, data.tokenizer, LENGTH) as split:
+        yield split
 
 
 def expected(data, positions) -> list[list[int]]:
@@ -33,8 +32,8 @@ def expected(data, positions) -> list[list[int]]:
     return [row[:LENGTH] for row in rows]
 
 
-def rows(ids: TokenIds, positions) -> list[list[int]]:
-    flat, lengths = ids.read(np.asarray(positions))
+def rows(ids: TokenizedSplit, positions) -> list[list[int]]:
+    flat, lengths = ids.token_ids(np.asarray(positions))
     assert flat.dtype == np.int32 and lengths.dtype == np.int64
     return [each.tolist() for each in np.split(flat, np.cumsum(lengths)[:-1])]
 

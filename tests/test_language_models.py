@@ -18,7 +18,7 @@ from zoo.preset.loading import load_preset
 from zoo.tasks.language_modeling.baseline import fit_bigrams, log_shares
 from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.task import load_task
-from zoo.text.vocabulary import load_vocabulary
+from zoo.text.corpus_tokenizer import load_corpus_tokenizer
 
 QUICK = {
     "recipe.dtype_policy": "float32",
@@ -69,7 +69,7 @@ def test_a_run_holds_scores_baseline_and_findings(run) -> None:
 
 
 def test_perplexity_is_that_of_one_long_window(run) -> None:
-    ids = run.model.vocabulary.encode(LINES[1100:])
+    ids = run.model.tokenizer.encode(LINES[1100:])
     logits = run.model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy()
     assert run.metrics["test"]["loss"] == pytest.approx(losses.mean(), rel=1e-4)
@@ -202,11 +202,11 @@ def test_the_same_seed_writes_the_same_text(run) -> None:
 def test_temperature_zero_and_the_best_alone_take_the_most_probable(run) -> None:
     greedy = run.generate("the", 20, temperature=0.0)
     assert run.generate("the", 20, top_k=1, seed=5) == greedy
-    vocabulary = run.model.vocabulary
+    vocabulary = run.model.tokenizer
     ids = np.concatenate([[0], vocabulary.encode(["the"], end=False)])
     logits = run.model.network(ids[None].astype("int32"))[0, -1].numpy()
     logits[1] = -np.inf
-    first = vocabulary.continued("the", [int(logits.argmax())])
+    first = vocabulary.continue_text("the", [int(logits.argmax())])
     assert greedy.startswith(first)
 
 
@@ -219,7 +219,7 @@ def test_draws_follow_the_probabilities(run) -> None:
     expected /= expected.sum()
     drawn = [run.generate("", 1, seed=seed) for seed in range(400)]
     most = int(expected.argmax())
-    share = np.mean([text == model.vocabulary.decode([most]) for text in drawn])
+    share = np.mean([text == model.tokenizer.decode([most]) for text in drawn])
     # 400 draws: the standard deviation of a share is at most 0.025.
     assert share == pytest.approx(expected[most], abs=0.08)
 
@@ -246,7 +246,7 @@ def test_scores_of_texts_are_log_probabilities_of_their_tokens(run) -> None:
     assert second["tokens"] == ["the", "film", "<eos>", "was", "<eos>"]
     assert second["loss"] == pytest.approx(-np.mean(second["log_probabilities"]), abs=1e-5)
     assert second["perplexity"] == pytest.approx(np.exp(second["loss"]))
-    ids = run.model.vocabulary.encode([LINES[0]])
+    ids = run.model.tokenizer.encode([LINES[0]])
     logits = run.model.network(np.concatenate([[0], ids[:-1]])[None].astype("int32"))
     wanted = -tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None], logits).numpy()[0]
     np.testing.assert_allclose(first["log_probabilities"], wanted, atol=1e-5)
@@ -266,8 +266,8 @@ def test_exported_with_its_state_it_answers_token_by_token(run, tmp_path) -> Non
     folder = run.export(tmp_path / "serving")
     served = tf.saved_model.load(folder).signatures["serve"]
     pieces = json.loads((folder / "vocabulary.json").read_text())["pieces"]
-    assert pieces == run.model.vocabulary.pieces
-    ids = np.concatenate([[0], run.model.vocabulary.encode([LINES[0]])])
+    assert pieces == run.model.tokenizer.pieces
+    ids = np.concatenate([[0], run.model.tokenizer.encode([LINES[0]])])
     expected = run.model.network(ids[None].astype("int32"))[0].numpy()
     states = {"hidden_0": tf.zeros((1, 16)), "cell_0": tf.zeros((1, 16))}
     for token, logits in zip(ids, expected, strict=True):
@@ -283,7 +283,7 @@ def test_a_network_of_another_vocabulary_is_refused(run, tmp_path) -> None:
 
     other = tmp_path / "other"
     shutil.copytree(run.path, other)
-    vocabulary = zoo.load_run(other).model.vocabulary
+    vocabulary = zoo.load_run(other).model.tokenizer
     shorter = type(vocabulary)("words", lowercase=False, pieces=vocabulary.pieces[:-1])
     shorter.save(other / "model")
     with pytest.raises(ZooError, match="do not belong together"):
@@ -375,8 +375,8 @@ def test_a_prior_bias_starts_at_the_loss_of_the_words_shares(prior_bias, corpus,
         "recipe.epochs": 1,
     }
     run = zoo.train("lstm_lm", corpus, set=QUICK | small, out=tmp_path / "a", verbose=False)
-    vocabulary = load_vocabulary(run.path / "model")
-    ids, count = vocabulary.encode(LINES[:1000]), len(vocabulary)
+    vocabulary = load_corpus_tokenizer(run.path / "model")
+    ids, count = vocabulary.encode(LINES[:1000]), vocabulary.vocabulary_size
     shares = (np.bincount(ids, minlength=count) + 1) / (len(ids) + count)
     entropy = -np.log(shares[vocabulary.encode(LINES[1000:1100])]).mean()
     expected = entropy if prior_bias else np.log(count)
@@ -389,7 +389,7 @@ def test_a_prior_bias_starts_at_the_loss_of_the_words_shares(prior_bias, corpus,
 def test_bigrams_are_counted_across_blocks(monkeypatch) -> None:
     ids = np.random.default_rng(0).integers(0, 9, 1000).astype(np.uint16)
     whole, shares = fit_bigrams(ids, 9), log_shares(ids, 9)
-    monkeypatch.setattr("zoo.tasks.language_modeling.tokens.BLOCK", 64)
+    monkeypatch.setattr("zoo.tasks.language_modeling.token_ids.BLOCK", 64)
     parts = fit_bigrams(ids, 9)
     for name in ("pairs", "counts", "contexts", "types", "single"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

@@ -50,7 +50,7 @@ def test_a_column_gives_the_parts(tmp_path, name) -> None:
             said(data)
         )
         assert "columns not read" not in said(data)
-        assert not any("heldout" in piece for piece in data.tokenizer.pieces())
+        assert not any("heldout" in piece for piece in data.tokenizer.pieces)
         assert all("heldoutdev" in text for text in data.validation.iter_inputs())
         assert all("heldouttest" in text for text in data.test.iter_inputs())
 
@@ -95,7 +95,7 @@ def test_other_data_for_a_part_leave_the_held_out_rows_out(tmp_path) -> None:
         assert [len(part) for part in (data.train, data.validation, data.test)] == [60, 20, 30]
         assert "validation 20 (not used: others are given), test 20 (not used" in said(data)
         assert "column 'split': the validation part is read, not 'train', 'test'." in said(data)
-        assert not any("heldout" in piece for piece in data.tokenizer.pieces())
+        assert not any("heldout" in piece for piece in data.tokenizer.pieces)
 
 
 def test_values_that_are_no_parts_are_no_parts(tmp_path) -> None:

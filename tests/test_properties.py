@@ -20,9 +20,9 @@ from zoo.data.tables import read_rows
 from zoo.preset.loading import load_preset
 from zoo.preset.recipe import Schedule, rate_factor
 from zoo.tasks.text_classification.batches import batches
-from zoo.tasks.text_classification.token_ids import TokenIds
-from zoo.text.tokenizers import learn_tokenizer
-from zoo.text.vocabulary import learn_vocabulary
+from zoo.tasks.text_classification.token_ids import TokenizedSplit
+from zoo.text.corpus_tokenizer import learn_corpus_tokenizer
+from zoo.text.graph_tokenizer import learn_tokenizer
 from zoo.training.batches import micro_batch
 
 # Every character that UTF-8 has, the awkward ones often.
@@ -154,7 +154,7 @@ def test_characters_come_back_from_their_ids(lines: list[str]) -> None:
     assume(any(lines))
     lines = [line.replace("\n", "") for line in lines]
     assume(any(lines))
-    vocabulary = learn_vocabulary("characters", lines, vocabulary_size=999, lowercase=False)
+    vocabulary = learn_corpus_tokenizer("characters", lines, vocabulary_size=999, lowercase=False)
     assert vocabulary.decode(vocabulary.encode(lines)) == "\n".join([*lines, ""])
 
 
@@ -162,7 +162,7 @@ def test_characters_come_back_from_their_ids(lines: list[str]) -> None:
 @given(lines=st.lists(st.text("abcé電 ", min_size=1), min_size=1, max_size=5))
 def test_words_come_back_from_their_ids(lines: list[str]) -> None:
     assume(any(line.split() for line in lines))
-    vocabulary = learn_vocabulary("words", lines, vocabulary_size=999, lowercase=False)
+    vocabulary = learn_corpus_tokenizer("words", lines, vocabulary_size=999, lowercase=False)
     expected = [" ".join(line.split()) for line in lines]
     assert vocabulary.decode(vocabulary.encode(lines)) == "\n".join([*expected, ""])
 
@@ -247,7 +247,7 @@ def test_every_row_comes_once_padded_to_the_longest_of_its_batch(
     labels = [str(number) for number in range(len(texts))]  # each row is its own class
     with Store(read_rows((texts, labels))) as store:
         split = Split(store, np.arange(len(texts)), np.arange(len(texts), dtype=np.int32))
-        ids = TokenIds(split, TOKENIZER, 6)
+        ids = TokenizedSplit(split, TOKENIZER, 6)
         pieces = [
             (x.numpy(), y.numpy())
             for x, y in batches(

@@ -12,10 +12,12 @@ import sentencepiece
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.text import sampling, subwords, tokenizers
+from zoo.text import graph_tokenizer, sampling, subwords
+from zoo.text.graph_tokenizer import GraphTokenizer, learn_tokenizer
 from zoo.text.sampling import sample_texts
 from zoo.text.splitting import normalize, split_words
-from zoo.text.tokenizers import KINDS, Tokenizer, learn_tokenizer, load_tokenizer, uncovered
+from zoo.text.tokenizers import load_tokenizer
+from zoo.text.vocabulary import KINDS
 
 TEXTS = [
     "A great film, and it's moving!",
@@ -32,9 +34,9 @@ def learn(kind: str, texts=TEXTS, vocabulary_size: int = 300, lowercase: bool = 
     )
 
 
-def read(tokenizer: Tokenizer, text: str) -> list[str]:
+def read(tokenizer: GraphTokenizer, text: str) -> list[str]:
     """The pieces of one text."""
-    pieces = tokenizer.pieces()
+    pieces = tokenizer.pieces
     return [pieces[index] for index in tokenizer(tf.constant([text])).to_list()[0]]
 
 
@@ -89,8 +91,8 @@ def test_ids_are_int32_rows_of_at_least_one(kind: str, lowercase: bool) -> None:
     assert max(max(row) for row in rows) < tokenizer.vocabulary_size
     assert rows[1] == rows[2] == [1]
     assert 1 in rows[3]
-    assert tokenizer.pieces()[:2] == ["<pad>", "<unk>"]
-    assert len(tokenizer.pieces()) == tokenizer.vocabulary_size == len(set(tokenizer.pieces()))
+    assert tokenizer.pieces[:2] == ["<pad>", "<unk>"]
+    assert len(tokenizer.pieces) == tokenizer.vocabulary_size == len(set(tokenizer.pieces))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -111,10 +113,10 @@ def test_what_each_kind_makes_of_a_text() -> None:
 
 def test_vocabulary_is_by_frequency_then_by_code_point() -> None:
     texts = ["b b b a a c c d", "z"]
-    assert learn("words", texts).pieces()[2:] == ["b", "a", "c", "d", "z"]
-    assert learn("words", texts, 4).pieces()[2:] == ["b", "a"]
-    assert learn("characters", ["bbb aa cc d"]).pieces()[2:] == [" ", "b", "a", "c", "d"]
-    assert learn("characters", ["bbb aa cc d"], 5).pieces()[2:] == [" ", "b", "a"]
+    assert learn("words", texts).pieces[2:] == ["b", "a", "c", "d", "z"]
+    assert learn("words", texts, 4).pieces[2:] == ["b", "a"]
+    assert learn("characters", ["bbb aa cc d"]).pieces[2:] == [" ", "b", "a", "c", "d"]
+    assert learn("characters", ["bbb aa cc d"], 5).pieces[2:] == [" ", "b", "a"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,7 +153,7 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "sente
 
 
 class Serving(tf.Module):
-    def __init__(self, tokenizer: Tokenizer):
+    def __init__(self, tokenizer: GraphTokenizer):
         super().__init__()
         self.tokenizer = tokenizer
 
@@ -188,7 +190,7 @@ def test_saved_and_loaded_is_the_same(kind: str, tmp_path: Path) -> None:
     tokenizer.save(tmp_path / "tokenizer")
     loaded = load_tokenizer(tmp_path / "tokenizer")
     assert (loaded.kind, loaded.lowercase) == (kind, False)
-    assert loaded.pieces() == tokenizer.pieces()
+    assert loaded.pieces == tokenizer.pieces
     assert loaded(TEXTS).to_list() == tokenizer(TEXTS).to_list()
 
 
@@ -196,7 +198,7 @@ def test_saved_and_loaded_is_the_same(kind: str, tmp_path: Path) -> None:
 def test_same_texts_and_seed_give_the_same_bytes(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenizers, "SAMPLE_TEXTS", 40)  # so that the seed matters
+    monkeypatch.setattr(graph_tokenizer, "SAMPLE_TEXTS", 40)  # so that the seed matters
     texts = [f"word{index} is number {index * 7919}" for index in range(200)]
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
         learn(kind, texts, seed=seed).save(tmp_path / name)
@@ -255,11 +257,11 @@ def test_sentencepiece_reads_a_bounded_part(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_alphabet_covers_nearly_everything_and_fits() -> None:
     common = ["".join(chr(0x4E00 + n) for n in range(600))] * 20
-    pieces = "".join(learn("sentencepiece", [*common, "龘"], 1000).pieces())
+    pieces = "".join(learn("sentencepiece", [*common, "龘"], 1000).pieces)
     assert "一" in pieces and "龘" not in pieces  # 1 in 12,001 characters, under 0.05 %
-    small = "".join(learn("sentencepiece", ["一二三", "龘"] * 2 + ["一二三"] * 5000, 100).pieces())
+    small = "".join(learn("sentencepiece", ["一二三", "龘"] * 2 + ["一二三"] * 5000, 100).pieces)
     assert "龘" in small  # a small alphabet is covered whole
-    assert "龘" in learn("sentencepiece", ["一二三", "龘"], 100).pieces()
+    assert "龘" in learn("sentencepiece", ["一二三", "龘"], 100).pieces
     few = learn("sentencepiece", [chr(0x4E00 + index) for index in range(500)], 50)
     assert few.vocabulary_size == 50
 
@@ -280,11 +282,11 @@ def test_sample_is_uniform_bounded_and_seeded() -> None:
 def test_uncovered_characters_are_counted() -> None:
     texts = ["the film Ж", "ЖЖ ☃ the"]
     for kind in KINDS:
-        assert uncovered(learn(kind), texts) == {"Ж": 3, "☃": 1}
-        assert uncovered(learn(kind), TEXTS) == {}
-        assert uncovered(learn(kind), ["", " "]) == {}
+        assert learn(kind).unknown_characters(texts) == {"Ж": 3, "☃": 1}
+        assert learn(kind).unknown_characters(TEXTS) == {}
+        assert learn(kind).unknown_characters(["", " "]) == {}
     upper = learn("characters", ["abc"], lowercase=False)
-    assert uncovered(upper, ["ABc"]) == {"A": 1, "B": 1}
+    assert upper.unknown_characters(["ABc"]) == {"A": 1, "B": 1}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -304,7 +306,7 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ZooError, match=r"unknown tokenizer 'word'. Did you mean 'words'\?"):
         learn("word")
     with pytest.raises(ZooError, match="unknown tokenizer 'bpe'"):
-        Tokenizer("bpe", lowercase=True, content=b"")
+        GraphTokenizer("bpe", lowercase=True, content=b"")
     with pytest.raises(ZooError, match=r"`vocabulary_size` must be at least 4. Received: 3"):
         learn("words", vocabulary_size=3)
     with pytest.raises(ZooError, match="text number 1 is not a string but NoneType"):
@@ -324,7 +326,7 @@ def test_missing_and_corrupt_files_are_refused(kind: str, tmp_path: Path) -> Non
     with pytest.raises(ZooError, match=r"tokenizer\.json: cannot be read"):
         load_tokenizer(tmp_path)
     learn(kind).save(tmp_path)
-    model = tmp_path / tokenizers.FILES[kind]
+    model = tmp_path / graph_tokenizer.FILES[kind]
     content = model.read_bytes()
     for broken in (b"", content[: len(content) // 2], content + b"x", b"\x80\x04pickle"):
         model.write_bytes(broken)
@@ -376,7 +378,7 @@ def test_a_file_name_in_the_facts_leads_nowhere(tmp_path: Path) -> None:
 def test_hostile_content_with_a_right_checksum_is_refused(
     kind: str, content: bytes, message: str, tmp_path: Path
 ) -> None:
-    (tmp_path / tokenizers.FILES[kind]).write_bytes(content)
+    (tmp_path / graph_tokenizer.FILES[kind]).write_bytes(content)
     facts = {"kind": kind, "lowercase": True, "sha256": hashlib.sha256(content).hexdigest()}
     (tmp_path / "tokenizer.json").write_text(json.dumps(facts))
     with pytest.raises(ZooError, match=message) as error:
@@ -393,12 +395,14 @@ def test_a_sentencepiece_model_with_other_ids_is_refused(tmp_path: Path) -> None
         minloglevel=2,
     )
     with pytest.raises(ZooError, match=r"padding must be 0 and unknown 1. Received: -1 and 0"):
-        Tokenizer("sentencepiece", lowercase=True, content=(tmp_path / "other.model").read_bytes())
+        GraphTokenizer(
+            "sentencepiece", lowercase=True, content=(tmp_path / "other.model").read_bytes()
+        )
 
 
 def test_a_giant_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learn("words").save(tmp_path)
-    monkeypatch.setattr(tokenizers, "LARGEST_FILE", 10)
+    monkeypatch.setattr(graph_tokenizer, "LARGEST_FILE", 10)
     with pytest.raises(ZooError, match="larger than any tokenizer"):
         load_tokenizer(tmp_path)
 

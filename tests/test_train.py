@@ -165,7 +165,7 @@ def test_start_vectors(reviews, tmp_path) -> None:
     )
     finding = next(finding for finding in run.findings if "vectors for" in finding.what)
     assert finding.evidence["found"] == 2
-    pieces = run.model.tokenizer.pieces()
+    pieces = run.model.tokenizer.pieces
     layer = next(layer for layer in run.model.network.layers if layer.name.startswith("embedding"))
     np.testing.assert_allclose(layer.get_weights()[0][pieces.index("great")], 0.5)
 

@@ -36,10 +36,11 @@ def test_old_line_ends_are_line_ends(zoo_command, shared_case) -> None:
 
 
 def test_unknown_words_of_a_corpus_stay_one_token(shared_case) -> None:
-    from zoo.text.vocabulary import UNKNOWN, learn_vocabulary
+    from zoo.text.corpus_tokenizer import learn_corpus_tokenizer
+    from zoo.text.vocabulary import UNKNOWN
 
     lines = shared_case("text/lm/unk.txt").read_text().splitlines()
-    found = learn_vocabulary("sentencepiece", lines, vocabulary_size=100, lowercase=True)
+    found = learn_corpus_tokenizer("sentencepiece", lines, vocabulary_size=100, lowercase=True)
     ids = found.encode(lines)
     assert int((ids == UNKNOWN).sum()) == sum(line.count("<unk>") for line in lines) > 0
     assert not any("<" in piece or ">" in piece for piece in found.pieces[2:])

@@ -11,7 +11,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from zoo.data.columns import FIRST_VALUES, ColumnRequest, ColumnSummary, choose_columns, summarize
-from zoo.data.label_arrays import WEIGHTS, class_labels
+from zoo.data.labels import WEIGHTS, class_labels
 from zoo.data.parts import part_text
 from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
 from zoo.errors import ZooError

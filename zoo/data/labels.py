@@ -1,4 +1,7 @@
-"""Labels that look alike, labels that are no class, and whole numbers written with a point."""
+"""Labels: read from arrays, and what is to be said of them before training.
+
+They may look alike, hold several labels each, be numbers to regress, or name no class at all.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,88 @@ import io
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from zoo.data.columns import quoted
+from zoo.data.columns import are_real_numbers, quoted
 from zoo.data.parts import part_of
 from zoo.data.store import Store
+from zoo.errors import ZooError
 from zoo.finding import Finding
 
 NAMED = 5  # groups, classes or labels that a message names
 WHOLE = re.compile(r"[+-]?\d+\.0+")  # as pandas writes integers beside missing values
 ENDS = ".,;:!?\u2026"  # marks that are written after a word
+LISTED = re.compile(
+    r"[\[({](\s*['\"\d].*|.*,.*|\s*)[\])}]", re.DOTALL
+)  # ["a", "b"], but not [none]
+MANY_NUMBERS = 20  # more are no grades such as 0.5, 1, 1.5 ... 5
+# Words that grade a label: "very good" beside "good" is one label, not two.
+DEGREES = {
+    "very", "not", "no", "non", "slightly", "somewhat", "extremely", "strongly", "more", "less",
+    "most", "least", "high", "low", "highly", "mostly", "weakly", "moderately",
+}  # fmt: skip
+WEIGHTS = (
+    "weights of single examples are not used. Leave them out, as with "
+    "dataset.map(lambda x, y, weight: (x, y)); --set data.balance=class-weights weighs classes."
+)
+
+
+def class_labels(
+    labels: Any, where: str, names: Sequence[Any] | None = None, first: int = 1
+) -> np.ndarray:
+    """Return one label an example `(examples,)`, of labels as Keras and scikit-learn give them.
+
+    Args:
+        labels: `(examples,)` or `(examples, 1)`; or one-hot `(examples, classes)`, which become the
+            number of their class.
+        where: named in messages.
+        names: of the classes that are numbered; None leaves numbers as they are.
+        first: number of the first example, for messages.
+
+    Raises:
+        ZooError: a row has several classes or none, or a number has no name.
+    """
+    values = np.asarray(labels.numpy() if hasattr(labels, "numpy") else labels)
+    if values.ndim == 2:
+        values = values[:, 0] if values.shape[1] == 1 else _from_one_hot(values, where, first)
+    if values.ndim != 1:
+        raise ZooError(
+            f"{where}: labels must be one an example. Received: {values.dtype} of shape "
+            f"{values.shape}."
+        )
+    return values if names is None else _named(values, names, where)
+
+
+def _from_one_hot(values: np.ndarray, where: str, first: int) -> np.ndarray:
+    if values.dtype.kind in "fiub":
+        ones = values == 1
+        bad = np.flatnonzero((ones.sum(axis=1) != 1) | ((values != 0) & ~ones).any(axis=1))
+        if not len(bad):
+            return values.argmax(axis=1)
+        row, shown = first + int(bad[0]), values[bad[0]][:10].tolist()
+        raise ZooError(
+            f"{where}: row {row}: labels of shape {values.shape} must be one-hot, a single 1 among "
+            f"zeros. Received: {shown}. Several labels an example, or shares of labels, are not "
+            "supported: give one class each."
+        )
+    return values
+
+
+def _named(values: np.ndarray, names: Sequence[Any], where: str) -> np.ndarray:
+    if values.dtype.kind not in "iufb" or not len(values):
+        return values
+    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+        return values
+    if not 0 <= int(values.min()) <= int(values.max()) < len(names):
+        raise ZooError(
+            f"{where}: labels go from {values.min()} to {values.max()}, but `classes` has "
+            f"{len(names)} names."
+        )
+    return np.asarray(names)[values.astype(np.int64)]
 
 
 def plain_form(label: str) -> str:
@@ -52,7 +124,7 @@ def alike_labels(store: Store, rows: np.ndarray) -> list[Finding]:
     if not several:
         return []
     shown = "; ".join(
-        ", ".join(f"{name} ({group[each]:,})" for each, name in _visible(group))
+        ", ".join(f"{shown_name} ({group[name]:,})" for name, shown_name in _visible(group))
         for group in several[:NAMED]
     )
     more = f" and {len(several) - NAMED:,} more" if len(several) > NAMED else ""
@@ -65,11 +137,11 @@ def looks_like(labels: Iterable[str], classes: Sequence[Any]) -> str:
     """Return words for unknown labels that look like a class, or an empty string."""
     forms = {plain_form(str(name)): str(name) for name in classes}
     pairs = [(label, forms[plain_form(label)]) for label in labels if plain_form(label) in forms]
-    said = [
+    shown = [
         " looks like ".join(name for _, name in _visible(dict.fromkeys(pair)))
         for pair in pairs[:NAMED]
     ]
-    return f"{', '.join(said)}: write them as in training." if said else ""
+    return f"{', '.join(shown)}: write them as in training." if shown else ""
 
 
 def whole_labels(store: Store, findings: list[Finding], classes: Sequence[Any] = ()) -> None:
@@ -77,7 +149,7 @@ def whole_labels(store: Store, findings: list[Finding], classes: Sequence[Any] =
 
     Args:
         store: whose labels they are.
-        findings: what there is to say is added to it.
+        findings: on what is read is added to it.
         classes: of a run; labels that it knows as they are stay.
     """
     known = {str(name) for name in classes}
@@ -88,6 +160,36 @@ def whole_labels(store: Store, findings: list[Finding], classes: Sequence[Any] =
     store.rename({name: str(int(name.split(".")[0])) for name in store.names})
     what = f"{store.file}: all labels are whole numbers: '{first}' is read as "
     findings.append(Finding("info", f"{what}'{store.names[0]}', and so on."))
+
+
+def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
+    """Return a finding when labels seem to hold several each: lists, or shared parts."""
+    names = _names(store, rows)
+    several = _lists(names) or next(filter(None, (_combined(names, m) for m in ";|,")), [])
+    several = several or _combined(names, None)
+    if not several:
+        return []
+    what = (
+        f"{store.file}: labels look like several in one: {quoted(several[:NAMED])} "
+        f"({len(several):,} of {len(names):,})."
+    )
+    hint = "Each combination is read as a class of its own. Give one label a row."
+    return [Finding("warning", what, {"labels": several[:100]}, hint)]
+
+
+def measurements(store: Store, rows: np.ndarray) -> list[Finding]:
+    """Return a finding when labels are real numbers, and more of them than there are grades."""
+    names = _names(store, rows)
+    if len(names) <= MANY_NUMBERS or not are_real_numbers(names):
+        return []
+    what = (
+        f"{store.file}: the labels look like numbers: {len(names):,} different ones, such "
+        f"as {quoted(names[:NAMED])}."
+    )
+    hint = (
+        "Each is read as a class of its own: regression is not supported. Make few classes of them."
+    )
+    return [Finding("warning", what, {"labels": len(names)}, hint)]
 
 
 def absent_classes(
@@ -102,13 +204,13 @@ def absent_classes(
         one: what a row is: a row, or an image.
     """
     counts = np.bincount(labels, minlength=len(classes))
-    missing = [str(each) for each, count in zip(classes, counts, strict=True) if not count]
+    missing = [str(label) for label, count in zip(classes, counts, strict=True) if not count]
     if not missing:
         return []
     what = f"{name} has no {one} of {quoted(missing[:NAMED])}"
     what += f" and {len(missing) - NAMED:,} more." if len(missing) > NAMED else "."
     hint = "Its scores say nothing of these classes."
-    kept = [str(each) for each in classes if str(each) not in missing]
+    kept = [str(label) for label in classes if str(label) not in missing]
     if 2 <= len(kept) <= NAMED:
         hint += f" If they are none, train with {classes_option(kept)}."
     return [Finding("warning", what, {"classes": missing}, hint)]
@@ -131,6 +233,47 @@ def classes_option(names: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return f"--classes {shlex.quote(line.getvalue())}"
+
+
+def rare_classes(counts: Mapping[Any, int], batch_size: int) -> list[Finding]:
+    """Return a finding on classes with fewer rows than would appear in a batch on average."""
+    total = sum(counts.values())
+    rare = {name: n for name, n in counts.items() if n * batch_size < total}
+    if not rare:
+        return []
+    rarest = sorted(rare.items(), key=lambda entry: entry[1])[:NAMED]
+    shown = ", ".join(f"{name} ({count:,})" for name, count in rarest)
+    subject = "1 class has" if len(rare) == 1 else f"{len(rare):,} classes have"
+    return [
+        Finding(
+            "warning",
+            f"{subject} less than one row in a batch of {batch_size}: {shown}.",
+            {"count": len(rare), "classes": {str(k): v for k, v in rare.items()}},
+            "Collect more, raise data.batch_size, or set data.balance (A50, A51, A107).",
+        )
+    ]
+
+
+def _names(store: Store, rows: np.ndarray) -> list[str]:
+    """Return the labels that rows have."""
+    present = np.flatnonzero(np.bincount(store.labels[rows], minlength=len(store.names)))
+    return [store.names[label] for label in present]
+
+
+def _lists(names: Sequence[str]) -> list[str]:
+    return [name for name in names if LISTED.fullmatch(name)]
+
+
+def _combined(names: Sequence[str], mark: str | None) -> list[str]:
+    """Return the labels whose parts are parts of others, too, or labels by themselves."""
+    parts = {name: [part.strip() for part in name.split(mark)] for name in names}
+    uses = Counter(part for own in parts.values() for part in set(own))
+    combined = [name for name, own in parts.items() if len(set(own)) > 1]
+    if mark is None:  # a blank is in many names: "New York", "very good"
+        combined = [n for n in combined if not DEGREES & {part.lower() for part in parts[n]}]
+        combined = [n for n in combined if all(uses[part] > 1 for part in parts[n])]
+        return combined if any(part in parts for n in combined for part in parts[n]) else []
+    return combined if any(uses[part] > 1 for n in combined for part in parts[n]) else []
 
 
 def _visible(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -252,8 +252,12 @@ class Split:
         """Return the number, from 1, of a row in its file."""
         return self.store.origin(int(self.rows[position]))[1]
 
+    def close(self) -> None:
+        """Remove the rows from the disk."""
+        self.store.close()
+
     def __enter__(self) -> Split:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.store.close()
+        self.close()

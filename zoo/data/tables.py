@@ -15,9 +15,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from zoo.data.checks import columns_read, suspect_rows
+from zoo.data.checks import columns_read, paths_in, suspect_rows
 from zoo.data.columns import ColumnRequest, Columns, quoted
-from zoo.data.content_checks import paths_in
 from zoo.data.csvfile import read_csv
 from zoo.data.folders import folder_paths, read_folder
 from zoo.data.in_memory import (
@@ -28,7 +27,7 @@ from zoo.data.in_memory import (
     read_tensorflow,
 )
 from zoo.data.jsonfile import lines, read_json_lines
-from zoo.data.label_arrays import WEIGHTS
+from zoo.data.labels import WEIGHTS
 from zoo.data.parts import SourcePaths
 from zoo.data.paths import (
     COMPRESSIONS,

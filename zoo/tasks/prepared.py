@@ -10,7 +10,6 @@ from typing import Any
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.text.tokenizers import load_tokenizer
-from zoo.text.vocabulary import load_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Prepared:
     classes: list[Any]
     baseline: dict[str, Any]
     facts: Mapping[str, Any]
-    tokenizer: Any = None
+    tokenizer: Any = None  # a Tokenizer
 
     def save(self, folder: Path) -> None:
         """Write it into a folder.
@@ -57,11 +56,5 @@ def load_prepared(folder: Path) -> Prepared | None:
         values = {name: document[name] for name in ("preset", "classes", "baseline", "facts")}
     except (KeyError, TypeError) as error:
         raise ZooError(f"{path}: is damaged. Pass --overwrite to train again.") from error
-    return Prepared(**values, tokenizer=_tokenizer(folder / "tokenizer"))
-
-
-def _tokenizer(folder: Path) -> Any:
-    if not folder.exists():
-        return None
-    vocabulary = (folder / "vocabulary.json").is_file()
-    return load_vocabulary(folder) if vocabulary else load_tokenizer(folder)
+    tokenizer = folder / "tokenizer"
+    return Prepared(**values, tokenizer=load_tokenizer(tokenizer) if tokenizer.exists() else None)

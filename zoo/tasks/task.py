@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Protocol
 
 import keras
 
-from zoo.data.rows import Columns
+from zoo.data.columns import Columns
 from zoo.finding import Finding
 from zoo.preset.loading import Preset
 from zoo.preset.schemas import TASKS

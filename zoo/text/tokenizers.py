@@ -1,357 +1,48 @@
-"""Tokenizers that run in the TensorFlow graph: the same op in `tf.data` and in a SavedModel."""
+"""The tokenizers of all tasks: what they have in common, and reading them from a folder."""
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import numpy as np
-import sentencepiece
-import tensorflow as tf
-import tensorflow_text
-
-from zoo.errors import ZooError, unknown
-from zoo.files import read_json, write_json, written_beside
-from zoo.text.sampling import sample_texts
-from zoo.text.splitting import normalize, split_characters, split_words
-from zoo.text.subwords import learn_sentencepiece
-
-KINDS = ("sentencepiece", "words", "characters")
-PADDING, UNKNOWN = 0, 1
-SPECIAL = ("<pad>", "<unk>")
-# A vocabulary of some ten thousand pieces does not change any more with more texts than this, and
-# counting them takes seconds; a single huge text must not crowd out the others.
-SAMPLE_TEXTS = 200_000
-SAMPLE_CHARACTERS = 20_000_000
-TEXT_CHARACTERS = 20_000
-FILES = {
-    "sentencepiece": "sentencepiece.model",
-    "words": "vocabulary.txt",
-    "characters": "vocabulary.txt",
-}
-LARGEST_FILE = 256 * 2**20  # bytes; a vocabulary of millions of pieces is far below
-# Characters of a text that are tokenized for each token that is read: ordinary tokens have four.
-# The time of sentencepiece grows with the square of a run of characters that it does not know, so
-# that one line of 1 MB would take a minute (openai/tiktoken#195).
-TOKEN_CHARACTERS = 64
-PIECE_CHARACTERS = 16_384  # of a text whose tokens are counted: longer ones are counted in pieces
-CHUNK = 2_048  # texts an op sees at once where the zoo itself calls it
+from zoo.text.corpus_tokenizer import FILE as CORPUS_FILE
+from zoo.text.corpus_tokenizer import CorpusTokenizer, load_corpus_tokenizer
+from zoo.text.graph_tokenizer import GraphTokenizer, load_graph_tokenizer
 
 
-class Tokenizer(tf.Module):
-    """Strings to token ids, as a graph op; made by `learn_tokenizer` and `load_tokenizer`.
-
-    Texts are brought to Unicode NFKC, and case folded when `lowercase`. Id 0 is padding and never
-    comes out of a call; id 1 is an unknown piece, and the whole of a text without any token.
-
-    Args:
-        kind: `sentencepiece`, `words` or `characters`.
-        lowercase: whether case is folded.
-        content: the serialised sentencepiece model, or the pieces one a line in UTF-8.
+class Tokenizer(Protocol):
+    """Strings to ids: `GraphTokenizer` of classifiers, `CorpusTokenizer` of language models.
 
     Attributes:
-        kind: as given.
-        lowercase: as given.
-        vocabulary_size: number of ids, 0 and 1 included.
-
-    Raises:
-        ZooError: the kind is unknown or the content is not such a model or list.
+        kind: `sentencepiece`, `words` or `characters`.
+        lowercase: whether case is folded.
     """
 
-    def __init__(self, kind: str, *, lowercase: bool, content: bytes):
-        super().__init__(name="tokenizer")
-        if kind not in KINDS:
-            raise unknown("tokenizer", kind, KINDS)
-        self.kind = kind
-        self.lowercase = lowercase
-        self._content = content
-        pieces = _pieces(kind, content)
-        self.vocabulary_size = len(pieces)
-        # Resources must be attributes made here: made in the call they would belong to a scratch
-        # graph, and a SavedModel would not find them.
-        if kind == "sentencepiece":
-            self._load_sentencepiece()
-        elif kind == "words":
-            self._table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(
-                    tf.constant(pieces), tf.range(len(pieces), dtype=tf.int64)
-                ),
-                default_value=UNKNOWN,
-            )
-        else:
-            self._ids = tf.constant(_code_point_ids(pieces))
+    kind: str
+    lowercase: bool
 
-    def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Return int32 ids `(batch, None)` of strings `(batch,)`; every row has at least one."""
-        return _without_empty_rows(self._tokenize(texts))
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids."""
 
-    def encode(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
-        """Return int32 ids `(batch, None)`, at most `max_length` of each text.
-
-        Only the first `TOKEN_CHARACTERS * max_length` characters of a text are looked at.
-        """
-        texts = tf.convert_to_tensor(texts, tf.string)
-        beginning = tf.strings.substr(texts, 0, TOKEN_CHARACTERS * max_length, unit="UTF8_CHAR")
-        return self(beginning)[:, :max_length]
-
-    def encode_dense(self, texts: tf.Tensor, max_length: int) -> tf.Tensor:
-        """Return int32 ids `(batch, time)` as `encode`, padded with 0 at the right."""
-        return self.encode(texts, max_length).to_tensor(PADDING)
-
-    def count(self, texts: Sequence[str]) -> np.ndarray:
-        """Return how many tokens each text has, int64.
-
-        A text of more than `PIECE_CHARACTERS` is counted in pieces, so that it may come out a token
-        longer for each of them.
-        """
-        counts = np.zeros(len(texts), np.int64)
-        pieces = [
-            (position, text[start : start + PIECE_CHARACTERS])
-            for position, text in enumerate(texts)
-            for start in range(0, max(1, len(text)), PIECE_CHARACTERS)
-        ]
-        for start in range(0, len(pieces), CHUNK):
-            positions, some = zip(*pieces[start : start + CHUNK], strict=True)
-            np.add.at(counts, list(positions), self(tf.constant(some)).row_lengths().numpy())
-        return counts
-
+    @property
     def pieces(self) -> list[str]:
-        """Return what each id stands for; 0 is `<pad>`, 1 is `<unk>`."""
-        return _pieces(self.kind, self._content)
+        """What each id stands for."""
 
     def save(self, folder: Path) -> None:
-        """Write `tokenizer.json` and the model or vocabulary beside it into a folder.
+        """Write it into a folder, for `load_tokenizer`.
 
         Raises:
             ZooError: a file cannot be written.
         """
-        folder = Path(folder)
-        name = FILES[self.kind]
-        with written_beside(folder / name) as temporary:
-            temporary.write_bytes(self._content)
-        write_json(
-            folder / "tokenizer.json",
-            {
-                "kind": self.kind,
-                "lowercase": self.lowercase,
-                "vocabulary_size": self.vocabulary_size,
-                "file": name,
-                "sha256": hashlib.sha256(self._content).hexdigest(),
-            },
-        )
-
-    def _load_sentencepiece(self) -> None:
-        self._sentencepiece = tensorflow_text.SentencepieceTokenizer(
-            self._content, out_type=tf.int32
-        )
-
-    def _revive(self) -> None:
-        """Load the model again if it is gone.
-
-        Setting a seed (`keras.utils.set_random_seed`) clears TensorFlow's cache of eager kernels,
-        and with its kernel goes the model that tensorflow-text 2.21 keeps in it.
-        """
-        with tf.init_scope():
-            try:
-                self._sentencepiece.tokenize([""])
-            except tf.errors.NotFoundError:
-                self._load_sentencepiece()
-
-    def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Return int32 ids `(batch, None)`; rows may be empty."""
-        texts = tf.ensure_shape(tf.convert_to_tensor(texts, tf.string), [None])
-        if self.kind == "sentencepiece":
-            self._revive()
-            return self._sentencepiece.tokenize(texts)  # normalises by the rule in its model
-        texts = normalize(texts, self.lowercase)
-        if self.kind == "words":
-            words = split_words(texts)
-            return words.with_flat_values(tf.cast(self._table.lookup(words.flat_values), tf.int32))
-        points = split_characters(texts)
-        last = tf.size(self._ids) - 1  # stands for every code point beyond the table
-        return points.with_flat_values(tf.gather(self._ids, tf.minimum(points.flat_values, last)))
 
 
-def learn_tokenizer(
-    kind: str,
-    texts: Iterable[str],
-    *,
-    vocabulary_size: int,
-    lowercase: bool,
-    seed: int = 0,
-) -> Tokenizer:
-    """Learn a tokenizer in seconds from a bounded sample of the texts.
-
-    Words and characters are taken by frequency (ties in code point order); sentencepiece learns a
-    unigram model. The same texts and seed give the same tokenizer, byte for byte.
-
-    Args:
-        kind: `sentencepiece`, `words` (whitespace and punctuation, see
-            `zoo.text.splitting.split_words`) or `characters`.
-        texts: strings, read once; empty ones are ignored.
-        vocabulary_size: most ids, padding and unknown included; small data give fewer.
-        lowercase: whether case is folded.
-        seed: of the sample, where there are more texts than are needed.
-
-    Raises:
-        ZooError: the kind is unknown, the size is below 4, something is not a string, or every
-            text is empty.
-    """
-    if kind not in KINDS:
-        raise unknown("tokenizer", kind, KINDS)
-    if vocabulary_size < 4:
-        raise ZooError(
-            f"`vocabulary_size` must be at least 4. Received: {vocabulary_size}. "
-            "Ids 0 and 1 are padding and unknown."
-        )
-    sample = sample_texts(
-        texts,
-        count=SAMPLE_TEXTS,
-        characters=SAMPLE_CHARACTERS,
-        longest=TEXT_CHARACTERS,
-        seed=seed,
-    )
-    if kind == "sentencepiece":
-        content = learn_sentencepiece(sample, vocabulary_size=vocabulary_size, lowercase=lowercase)
-    else:
-        counts = _count(kind, sample, lowercase)
-        if not counts:
-            raise ZooError(
-                "the tokenizer cannot be learned: every text is empty or blank. "
-                "Check that the right text column is read."
-            )
-        by_frequency = sorted(counts, key=lambda piece: (-counts[piece], piece))
-        content = "\n".join([*SPECIAL, *by_frequency[: vocabulary_size - 2]]).encode()
-    return Tokenizer(kind, lowercase=lowercase, content=content)
-
-
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read a tokenizer that `Tokenizer.save` wrote; nothing in the files is ever executed.
+def load_tokenizer(folder: Path) -> GraphTokenizer | CorpusTokenizer:
+    """Read what `Tokenizer.save` wrote; nothing in the files is ever executed.
 
     Raises:
         ZooError: a file is missing, is not what it should be, or was changed after it was written.
     """
-    folder = Path(folder)
-    path = folder / "tokenizer.json"
-    facts = read_json(path)
-    if not isinstance(facts, dict) or facts.get("kind") not in KINDS:
-        raise ZooError(f"{path}: is not a tokenizer: `kind` must be one of {', '.join(KINDS)}.")
-    if not isinstance(facts.get("lowercase"), bool):
-        raise ZooError(f"{path}: `lowercase` must be true or false.")
-    # The name is ours and not the file's: a hostile one could point anywhere.
-    path = folder / FILES[facts["kind"]]
-    content = _read_bytes(path)
-    if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
-        raise ZooError(
-            f"{path}: is corrupt: it is not the file that tokenizer.json was written with. "
-            "Copy the folder again, or train again."
-        )
-    try:
-        return Tokenizer(facts["kind"], lowercase=facts["lowercase"], content=content)
-    except ZooError as error:
-        raise ZooError(f"{path}: {error}") from error
-
-
-def uncovered(tokenizer: Tokenizer, texts: list[str]) -> dict[str, int]:
-    """Return the characters that are unknown to the tokenizer, with how often they occur.
-
-    For the words tokenizer these are the characters that no word of its vocabulary contains.
-    Sorted by falling count; blanks do not count.
-    """
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(unicodedata.normalize("NFKC", text))
-    characters = sorted(character for character in counts if not character.isspace())
-    if not characters:
-        return {}
-    if tokenizer.kind == "words":
-        known = set("".join(tokenizer.pieces()[2:]))
-        folded = normalize(tf.constant(characters), tokenizer.lowercase).numpy()
-        missing = [not set(text.decode()) <= known for text in folded]
-    else:
-        ids = tokenizer._tokenize(tf.constant(characters))
-        missing = tf.reduce_any(ids == UNKNOWN, axis=1).numpy()
-    found = {
-        character: counts[character]
-        for character, unseen in zip(characters, missing, strict=True)
-        if unseen
-    }
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _without_empty_rows(ids: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Give every empty row the unknown id: recurrent layers on a GPU need one token a row."""
-    empty = tf.cast(ids.row_lengths() == 0, tf.int64)
-    unknowns = tf.fill([tf.reduce_sum(empty)], UNKNOWN)
-    return tf.concat([ids, tf.RaggedTensor.from_row_lengths(unknowns, empty)], axis=1)
-
-
-def _pieces(kind: str, content: bytes) -> list[str]:
-    """Return the pieces that a model or vocabulary holds, after checking it."""
-    if kind == "sentencepiece":
-        return _sentencepiece_pieces(content)
-    try:
-        pieces = content.decode().split("\n")
-    except UnicodeDecodeError as error:
-        raise ZooError(f"is not a vocabulary: not UTF-8 at byte {error.start}.") from error
-    if tuple(pieces[:2]) != SPECIAL or len(pieces) < 3:
-        raise ZooError(f"is not a vocabulary: it must begin with {' and '.join(SPECIAL)}.")
-    if len(set(pieces)) < len(pieces) or "" in pieces:
-        raise ZooError("is not a vocabulary: a piece is empty or there twice.")
-    if kind == "characters" and any(len(piece) != 1 for piece in pieces[2:]):
-        raise ZooError("is not a vocabulary of characters: a line holds more than one character.")
-    return pieces
-
-
-def _sentencepiece_pieces(content: bytes) -> list[str]:
-    try:
-        model = sentencepiece.SentencePieceProcessor(model_proto=content)
-        pieces = [model.id_to_piece(index) for index in range(len(model))]
-    except (RuntimeError, UnicodeDecodeError) as error:
-        raise ZooError(f"is not a sentencepiece model: {error}.") from error
-    if not pieces:
-        raise ZooError("is not a sentencepiece model: it holds no pieces.")
-    if model.pad_id() != PADDING or model.unk_id() != UNKNOWN:
-        raise ZooError(
-            "is a sentencepiece model with other special ids: padding must be 0 and unknown 1. "
-            f"Received: {model.pad_id()} and {model.unk_id()}."
-        )
-    return pieces
-
-
-def _code_point_ids(pieces: list[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Return a table from code point to id; its last entry is the unknown id."""
-    points = [ord(piece) for piece in pieces[2:]]
-    table = np.full(max(points) + 2, UNKNOWN, np.int32)
-    table[points] = np.arange(2, len(pieces))
-    return table
-
-
-def _count(kind: str, texts: list[str], lowercase: bool) -> Counter[str]:
-    """Count words or characters, split by the very ops that will tokenize."""
-    batches = (
-        normalize(tf.constant(texts[start : start + CHUNK]), lowercase)
-        for start in range(0, len(texts), CHUNK)
-    )
-    if kind == "characters":
-        points = np.zeros(0x110000, np.int64)
-        for batch in batches:
-            points += np.bincount(split_characters(batch).flat_values, minlength=len(points))
-        return Counter({chr(point): int(points[point]) for point in np.flatnonzero(points)})
-    words: Counter[bytes] = Counter()
-    for batch in batches:
-        words.update(split_words(batch).flat_values.numpy().tolist())
-    return Counter({word.decode(): count for word, count in words.items()})
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ZooError(f"{path}: is larger than any tokenizer ({LARGEST_FILE} bytes).")
-        return path.read_bytes()
-    except OSError as error:
-        raise ZooError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if (Path(folder) / CORPUS_FILE).is_file():
+        return load_corpus_tokenizer(folder)
+    return load_graph_tokenizer(folder)

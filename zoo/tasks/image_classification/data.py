@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import content_checks
-from zoo.data.checks import columns_read, rare_classes
+from zoo.data.checks import columns_read
 from zoo.data.classes import (
     check_classes,
     class_order,
@@ -24,7 +23,15 @@ from zoo.data.classes import (
 )
 from zoo.data.columns import Columns, quoted
 from zoo.data.epochs import EpochCursor
-from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
+from zoo.data.labels import (
+    absent_classes,
+    alike_labels,
+    measurements,
+    rare_classes,
+    several_labels,
+    unlabelled_classes,
+    whole_labels,
+)
 from zoo.data.parts import PARTS, given_parts
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
@@ -246,8 +253,8 @@ def _read(
             f"'{store.names[present[0]]}'. A classifier needs two."
         )
     if name == "train":
-        findings += content_checks.several_labels(store, rows)
-        findings += content_checks.measurements(store, rows)
+        findings += several_labels(store, rows)
+        findings += measurements(store, rows)
     findings += image_checks.large(name, store, looked)
     findings += image_checks.oddities(name, looked)
     findings += image_checks.repeated(store, looked, name)

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, epoch_of
-from zoo.tasks.language_modeling.tokens import Ids
-from zoo.text.vocabulary import END
+from zoo.tasks.language_modeling.token_ids import Ids
+from zoo.text.corpus_tokenizer import END
 
 # AWD-LSTM (Merity 2017, section 3; main.py): a window is half as long in a twentieth of the cases,
 # and its length is drawn with this deviation, in tokens.

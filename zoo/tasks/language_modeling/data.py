@@ -1,4 +1,4 @@
-"""A corpus for a language model: parts, vocabulary of the training part, windows of token ids."""
+"""A corpus for a language model: parts, tokenizer of the training part, windows of token ids."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.lines import (
+    StoredTexts,
     content_digest,
     corpus_columns,
     corpus_paths,
     is_in_memory,
     lines_between,
     read_lines,
+    store_tables,
 )
 from zoo.tasks.language_modeling.settings import CorpusData
-from zoo.tasks.language_modeling.tables import Texts, kept_tables
-from zoo.tasks.language_modeling.tokens import (
+from zoo.tasks.language_modeling.token_ids import (
     Tokens,
     cached_length,
+    cached_tokenizer,
     cached_tokens,
-    cached_vocabulary,
     check_ids,
 )
+from zoo.text.corpus_tokenizer import END, CorpusTokenizer
 from zoo.text.spacing import long_words
-from zoo.text.vocabulary import END, UNKNOWN, Vocabulary
+from zoo.text.vocabulary import UNKNOWN
 
 MANY_UNKNOWN = 0.1  # of the tokens, and this many times the training part's share
 TIMES_UNKNOWN = 2.0
@@ -46,14 +48,14 @@ FIRST_TOKENS = 20_000  # of the training part, whose words are looked at
 class Corpus:
     """Train, validation and test streams of token ids, with the facts the data decide.
 
-    `fingerprint` tells contents, split and vocabulary apart; `columns` are those of a table that
+    `fingerprint` differs where contents, split or tokenizer do; `columns` are those of a table that
     were read.
     """
 
     train: Tokens
     validation: Tokens
     test: Tokens | None
-    vocabulary: Vocabulary
+    tokenizer: CorpusTokenizer
     findings: list[Finding]
     fingerprint: str
     settings: CorpusData
@@ -117,9 +119,9 @@ def load_corpus(
     text: str | None = None,
     seed: int = 0,
     fraction: float = 1.0,
-    vocabulary: Vocabulary | None = None,
+    tokenizer: CorpusTokenizer | None = None,
 ) -> Corpus:
-    """Read a corpus, learn its vocabulary from the training part, and write its ids once.
+    """Read a corpus, learn its tokenizer from the training part, and write its ids once.
 
     Args:
         source: text file, list of files, folder, array of texts, or table in memory. Files whose
@@ -132,8 +134,8 @@ def load_corpus(
         text: text column of a table.
         seed: of random windows.
         fraction: share of the training part to keep, from its beginning, in (0, 1] (A30); the
-            vocabulary, too, is learned from that share alone.
-        vocabulary: one that was learned before from the same corpus; None learns it.
+            tokenizer, too, is learned from that share alone.
+        tokenizer: one that was learned before from the same corpus; None learns it.
 
     Raises:
         ZooError: the corpus cannot be read or trained on.
@@ -142,47 +144,36 @@ def load_corpus(
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     findings: list[Finding] = []
     given = {"train": source, "validation": validation, "test": test}
-    given = {name: each for name, each in given.items() if each is not None}
-    with contextlib.ExitStack() as kept:
-        given = kept_tables(given, text, findings, kept)
-        return _read(given, settings, vocabulary_size, text, seed, fraction, vocabulary, findings)
-
-
-def _read(
-    given: dict[str, Any],
-    settings: CorpusData,
-    vocabulary_size: int,
-    text: str | None,
-    seed: int,
-    fraction: float,
-    vocabulary: Vocabulary | None,
-    findings: list[Finding],
-) -> Corpus:
-    source, validation, test = (_again(given.get(name)) for name in PARTS)
-    sources = part_sources(source, validation, test, corpus_paths, findings)
-    table, columns = corpus_columns(sources["train"], text=text)
-    findings += columns_read(table, columns)
-    parts = _set_apart(sources, text, settings.validation_fraction, fraction)
-    if vocabulary is None:
-        train = parts["train"]
-        vocabulary = cached_vocabulary(
-            train.digest, train.lines(), settings.tokenizer, vocabulary_size, settings.lowercase
+    given = {name: data for name, data in given.items() if data is not None}
+    with contextlib.ExitStack() as stack:
+        given = store_tables(given, text, findings, stack)
+        given = {name: _rereadable(data) for name, data in given.items()}
+        sources = part_sources(
+            given["train"], given.get("validation"), given.get("test"), corpus_paths, findings
         )
-    tokens = {name: cached_tokens(p.digest, p.lines(), vocabulary) for name, p in parts.items()}
-    findings += _size(vocabulary, vocabulary_size)
-    findings += long_words(settings.tokenizer, _characters_a_word(tokens["train"], vocabulary))
-    _check_length(tokens["train"], settings, source)
+        table, columns = corpus_columns(sources["train"], text=text)
+        findings += columns_read(table, columns)
+        parts = _set_apart(sources, text, settings.validation_fraction, fraction)
+        if tokenizer is None:
+            digest, lines = parts["train"].digest, parts["train"].lines()
+            tokenizer = cached_tokenizer(
+                digest, lines, settings.tokenizer, vocabulary_size, settings.lowercase
+            )
+        tokens = {name: cached_tokens(p.digest, p.lines(), tokenizer) for name, p in parts.items()}
+    findings += _small_vocabulary(tokenizer, vocabulary_size)
+    findings += long_words(settings.tokenizer, _characters_a_word(tokens["train"], tokenizer))
+    _check_length(tokens["train"], settings, given["train"])
     for name in ("validation", "test"):
         if name in tokens:
-            findings += _judged(name, tokens[name], tokens["train"])
-            check_ids(tokens[name].ids, len(vocabulary), name)
+            findings += _many_unknown(name, tokens[name], tokens["train"])
+            check_ids(tokens[name].ids, tokenizer.vocabulary_size, name)
     return Corpus(
         train=tokens["train"],
         validation=tokens["validation"],
         test=tokens.get("test"),
-        vocabulary=vocabulary,
+        tokenizer=tokenizer,
         findings=findings,
-        fingerprint=" ".join(each.digest for each in tokens.values()),
+        fingerprint=" ".join(part.digest for part in tokens.values()),
         settings=settings,
         seed=seed,
         columns=columns,
@@ -201,7 +192,7 @@ class _Part:
     source: Any
     text: str | None
     content: str
-    between: tuple[int, int, int] | None = None  # first, the one after the last, and their number
+    between: tuple[int, int, int] | None = None  # first, the one after the last, and the total
 
     @property
     def digest(self) -> str:
@@ -210,45 +201,45 @@ class _Part:
 
     def lines(self) -> Iterator[str]:
         """Yield the lines."""
-        found = read_lines(self.source, text=self.text)
-        return found if self.between is None else lines_between(found, *self.between)
+        lines = read_lines(self.source, text=self.text)
+        return lines if self.between is None else lines_between(lines, *self.between)
 
 
 def _set_apart(
     sources: Mapping[str, Any], text: str | None, held_out: float, fraction: float
 ) -> dict[str, _Part]:
     """Return the parts, before anything is learned: the end set aside, the sample taken."""
-    parts = {name: _Part(each, text, content_digest(each)) for name, each in sources.items()}
-    whole = parts["train"]
+    parts = {name: _Part(data, text, content_digest(data)) for name, data in sources.items()}
+    train = parts["train"]
     if "validation" in parts and fraction == 1.0:
         return parts
-    total = cached_length(whole.digest, whole.lines())
+    total = cached_length(train.digest, train.lines())
     end = total
     if "validation" not in parts:
         end = total - max(int(total * held_out), 1)
-        parts["validation"] = dataclasses.replace(whole, between=(end, total, total))
-    parts["train"] = dataclasses.replace(whole, between=(0, int(end * fraction), total))
+        parts["validation"] = dataclasses.replace(train, between=(end, total, total))
+    parts["train"] = dataclasses.replace(train, between=(0, int(end * fraction), total))
     return parts
 
 
-def _again(source: Any) -> Any:
+def _rereadable(source: Any) -> Any:
     """Return a source that can be read more than once."""
-    once = source is not None and is_in_memory(source) and not isinstance(source, list | Texts)
+    once = is_in_memory(source) and not isinstance(source, list | StoredTexts)
     return list(source) if once else source
 
 
-def _characters_a_word(tokens: Tokens, vocabulary: Vocabulary) -> float:
+def _characters_a_word(tokens: Tokens, tokenizer: CorpusTokenizer) -> float:
     first = tokens.ids[:FIRST_TOKENS].tolist()
-    sizes = [len(vocabulary.pieces[each]) for each in first if each not in (END, UNKNOWN)]
+    sizes = [len(tokenizer.pieces[token]) for token in first if token not in (END, UNKNOWN)]
     return sum(sizes) / max(len(sizes), 1)
 
 
-def _size(vocabulary: Vocabulary, asked: int) -> list[Finding]:
-    if len(vocabulary) >= asked:
+def _small_vocabulary(tokenizer: CorpusTokenizer, asked: int) -> list[Finding]:
+    size = tokenizer.vocabulary_size
+    if size >= asked:
         return []
-    what = f"the corpus has {len(vocabulary):,} different tokens, fewer than the {asked:,} allowed."
-    evidence = {"vocabulary_size": len(vocabulary), "asked": asked}
-    return [Finding("info", what, evidence, "")]
+    what = f"the corpus has {size:,} different tokens, fewer than the {asked:,} allowed."
+    return [Finding("info", what, {"vocabulary_size": size, "asked": asked})]
 
 
 def _check_length(train: Tokens, settings: CorpusData, source: Any) -> None:
@@ -263,7 +254,7 @@ def _check_length(train: Tokens, settings: CorpusData, source: Any) -> None:
     )
 
 
-def _judged(name: str, part: Tokens, train: Tokens) -> list[Finding]:
+def _many_unknown(name: str, part: Tokens, train: Tokens) -> list[Finding]:
     if not len(part):
         raise ZooError(f"the {name} part is empty. Give more text.")
     share, usual = part.unknown_share, train.unknown_share

@@ -8,8 +8,8 @@ from zoo.data.parts import PARTS
 from zoo.tasks.inspection import Inspection, Line, Table
 from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.language_modeling.settings import CorpusData
-from zoo.tasks.language_modeling.tokens import blocks
-from zoo.text.vocabulary import END
+from zoo.tasks.language_modeling.token_ids import blocks
+from zoo.text.corpus_tokenizer import END
 
 SAMPLES = 5
 SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
@@ -53,8 +53,8 @@ def inspect_corpus(
         name: sum(int((block == END).sum()) for block in blocks(part.ids))
         for name, part in parts.items()
     }
-    pieces = corpus.vocabulary.pieces
-    start = corpus.vocabulary.decode(corpus.train.ids[:SAMPLE_TOKENS]).split("\n")
+    pieces = corpus.tokenizer.pieces
+    start = corpus.tokenizer.decode(corpus.train.ids[:SAMPLE_TOKENS]).split("\n")
     summary = {
         "parts": {
             name: {

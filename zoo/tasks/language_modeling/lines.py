@@ -1,7 +1,8 @@
-"""Lines of plain text, from files of any size: streamed, and checked to be text."""
+"""Lines of a corpus: from text files of any size, from tables, and from memory; streamed."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import lzma
 from collections.abc import Iterable, Iterator
@@ -12,15 +13,98 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.parts import SourcePaths
-from zoo.data.paths import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending
-from zoo.data.paths import table_kind as kind_of_table
+from zoo.data.inputs import is_table
+from zoo.data.parts import SCORED, SourcePaths, given_parts, rows_of_part
+from zoo.data.paths import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending, table_kind
+from zoo.data.store import Store
 from zoo.data.tables import matching, read_rows, read_texts
 from zoo.errors import ZooError
+from zoo.finding import Finding
 
 TEXT_ENDINGS = (*TEXTS, ".tokens", ".raw")  # of WikiText, too
 BLOCK = 1 << 20  # bytes
 LONGEST_WORD = 100  # characters, behind which a cut line ends
+
+
+class StoredTexts:
+    """The texts of rows that are kept on disk, in order, as often as they are asked for.
+
+    Args:
+        store: where the rows are.
+        rows: positions there.
+    """
+
+    def __init__(self, store: Store, rows: np.ndarray):
+        self._store, self._rows = store, rows
+        self.where = store.file
+
+    @property
+    def columns(self) -> Columns | None:
+        """The columns that were read."""
+        return self._store.columns
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the texts."""
+        return self._store.iter_inputs(self._rows)
+
+
+def store_tables(
+    sources: dict[str, Any], text: str | None, findings: list[Finding], stack: contextlib.ExitStack
+) -> dict[str, Any]:
+    """Return sources with `StoredTexts` for tables in memory, and for those that say parts.
+
+    Args:
+        sources: of `train`, and of the other parts that data are given for.
+        text: text column of a table.
+        findings: on what is read is added to it.
+        stack: closes what is kept on disk.
+
+    Raises:
+        ZooError: a table cannot be read, or it cannot be told which rows are held out.
+    """
+    stores = {}
+    for name, source in sources.items():
+        store = _stored(source, text, None, stack)
+        if store is not None:
+            stores[name] = store
+    others = [name for name in sources if name != "train"]
+    parts = given_parts(stores, findings, others)
+    return sources | {name: StoredTexts(store, rows) for name, (store, rows) in parts.items()}
+
+
+def store_scored_table(
+    source: Any,
+    text: str | None,
+    trained: Columns | None,
+    findings: list[Finding],
+    stack: contextlib.ExitStack,
+) -> Any:
+    """Return what is scored: of a table that says parts the test rows; else the source itself.
+
+    Args:
+        source: the corpus.
+        text: text column of a table.
+        trained: columns that a run was trained with, read where none are named.
+        findings: on what is read is added to it.
+        stack: closes what is kept on disk.
+    """
+    store = _stored(source, text, trained, stack)
+    return source if store is None else StoredTexts(store, rows_of_part(store, SCORED, findings))
+
+
+def _stored(
+    source: Any, text: str | None, trained: Columns | None, stack: contextlib.ExitStack
+) -> Store | None:
+    """Return the rows of a table in memory, or of files with a column that may say parts."""
+    if not is_table(source):
+        if is_in_memory(source) or not all(map(table_kind, corpus_paths(source).paths)):
+            return None
+        columns = corpus_columns(source, text=text, trained=trained)[1]
+        if columns is None or columns.part is None:
+            return None
+        source = list(corpus_paths(source).paths)
+    request = ColumnRequest(text, labelled=False, trained=trained)
+    return stack.enter_context(Store(read_rows(source, request)))
 
 
 def text_files(source: Any) -> list[Path]:
@@ -30,24 +114,24 @@ def text_files(source: Any) -> list[Path]:
         ZooError: there is none.
     """
     given = [source] if isinstance(source, str | Path) else list(source)
-    found: list[Path] = []
-    for each in (path for one in given for path in matching(Path(one))):
-        if each.is_dir():
-            found += sorted(
-                path
-                for path in each.rglob("*")
-                if plain_ending(path) in (*TEXT_ENDINGS, *TABLES)
-                and not any(part[0] in "._" for part in path.relative_to(each).parts)
-                and path.is_file()
+    files: list[Path] = []
+    for path in (path for one in given for path in matching(Path(one))):
+        if path.is_dir():
+            files += sorted(
+                file
+                for file in path.rglob("*")
+                if plain_ending(file) in (*TEXT_ENDINGS, *TABLES)
+                and not any(part[0] in "._" for part in file.relative_to(path).parts)
+                and file.is_file()
             )
         else:
-            found.append(each)
-    if not found:
+            files.append(path)
+    if not files:
         raise ZooError(
             f"{source}: holds no text: files of {', '.join((*TEXT_ENDINGS, *TABLES))}, also with "
             f"{', '.join(COMPRESSIONS)}."
         )
-    return found
+    return files
 
 
 def corpus_paths(source: Any) -> SourcePaths:
@@ -69,12 +153,17 @@ def corpus_columns(
 ) -> tuple[str, Columns | None]:
     """Return the first table of a corpus, and which of its columns are read; None without one.
 
+    Args:
+        source: the corpus.
+        text: text column of a table.
+        trained: columns that a run was trained with, read where none are named.
+
     Raises:
-        ZooError: it has no such column.
+        ZooError: the table has no such column.
     """
     if hasattr(source, "columns"):
         return source.where, source.columns
-    tables = [] if is_in_memory(source) else [p for p in text_files(source) if kind_of_table(p)]
+    tables = [] if is_in_memory(source) else list(filter(table_kind, text_files(source)))
     if not tables:
         return "", None
     rows = read_rows(tables[0], ColumnRequest(text, labelled=False, trained=trained))
@@ -95,77 +184,76 @@ def read_lines(
         ZooError: a file is missing or unreadable, or is no text: not UTF-8, or with zero bytes.
     """
     if is_in_memory(source):
-        for each in source:
-            if not isinstance(each, str):
-                raise ZooError(f"a corpus is made of strings. Received: {type(each).__name__}.")
-            yield from each.split("\n")
+        for value in source:
+            if not isinstance(value, str):
+                raise ZooError(f"a corpus is made of strings. Received: {type(value).__name__}.")
+            yield from value.split("\n")
         return
     for path in text_files(source):
-        before = None
-        for line in read_texts(path, text=text, trained=trained):
-            if "\x00" in line:
+        last: str | None = None
+        for last in read_texts(path, text=text, trained=trained):
+            if "\x00" in last:
                 raise ZooError(f"{path}: is no text: it holds zero bytes. Give a text file.")
-            if kind_of_table(path):
-                yield from line.split("\n")
+            if table_kind(path):
+                yield from last.split("\n")
             else:
-                yield line
-            before = line
-        if before is None:
+                yield last
+        if last is None:
             raise ZooError(f"{path}: is empty.")
 
 
 def lines_between(lines: Iterable[str], first: int, last: int, total: int) -> Iterator[str]:
-    """Yield the lines between two places, in characters: what ends at one begins there elsewhere.
+    """Yield the lines between two positions: what ends at one begins there for another part.
 
-    A place within a line moves to its nearer end, if that is not far beside what lies on either
-    side of it; else the line is cut, behind a word: a corpus may be one line.
+    A position within a line moves to its nearer end, if that is not far compared with what lies on
+    either side of it; else the line is cut, behind a word: a corpus may be one line.
 
     Args:
         lines: all of them; the end of each counts as a character.
-        first: place of the first character.
-        last: place after the last one.
+        first: position of the first character.
+        last: position after the last one.
         total: number of all characters.
     """
-    place = 0
+    position = 0
     for line in lines:
-        begin, end = (_cut(line, wanted - place, wanted, total) for wanted in (first, last))
-        place += len(line) + 1
+        begin, end = (_cut(line, bound - position, bound, total) for bound in (first, last))
+        position += len(line) + 1
         if (begin < len(line) and begin < end) or begin == 0 < end:
             yield line[begin:end]
-        if place > last:
+        if position > last:
             return
 
 
-def _cut(line: str, at: int, place: int, total: int) -> int:
+def _cut(line: str, at: int, position: int, total: int) -> int:
     """Return where a line is cut, which is `at` a character of it or out of it."""
-    whole = len(line) + 1
-    if at <= 0 or at >= whole:
-        return min(max(at, 0), whole)
-    far = min(place, total - place) / 2
-    if min(at, whole - at) <= far:
-        return 0 if at < whole - at else whole
+    length = len(line) + 1
+    if at <= 0 or at >= length:
+        return min(max(at, 0), length)
+    far = min(position, total - position) / 2
+    if min(at, length - at) <= far:
+        return 0 if at < length - at else length
     blank = line.find(" ", at, at + LONGEST_WORD)
     return at if blank < 0 else blank + 1
 
 
 def content_digest(source: Any) -> str:
     """Return a text that differs where the contents of the files do, whatever their names."""
-    found = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     if is_in_memory(source):
-        for each in source:
-            found.update(str(each).encode("utf-8", "surrogatepass"))
-            found.update(b"\n")
-        return found.hexdigest()
+        for value in source:
+            digest.update(str(value).encode("utf-8", "surrogatepass"))
+            digest.update(b"\n")
+        return digest.hexdigest()
     for path in text_files(source):
         try:
             # Unpacked: the same text is the same corpus however it is compressed.
             with open_file(path) as file:
                 while block := file.read(BLOCK):
-                    found.update(block)
+                    digest.update(block)
         except (OSError, pa.ArrowException, lzma.LZMAError, EOFError) as error:
             raise ZooError(f"{path}: cannot be read: {error}.") from error
-        found.update(b"\x00")
-    return found.hexdigest()
+        digest.update(b"\x00")
+    return digest.hexdigest()
 
 
 def is_in_memory(source: Any) -> bool:
@@ -173,16 +261,16 @@ def is_in_memory(source: Any) -> bool:
     if isinstance(source, str | Path):
         return False
     if isinstance(source, list | tuple) and source:
-        there = [isinstance(each, str | Path) and _is_there(Path(each)) for each in source]
-        # Of several files one may not be there: it is named when it is read.
+        exist = [isinstance(item, str | Path) and _exists(Path(item)) for item in source]
+        # Of several files one may be missing: it is named when it is read.
         files = any(
-            is_file and plain_ending(Path(p)) for p, is_file in zip(source, there, strict=True)
+            exists and plain_ending(Path(item)) for item, exists in zip(source, exist, strict=True)
         )
-        return not all(there) and not files
+        return not all(exist) and not files
     return isinstance(source, np.ndarray | Iterable)
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:  # a text that is too long for a name

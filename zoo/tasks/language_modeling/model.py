@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.models.lstm_lm import with_states
-from zoo.tasks.language_modeling.tokens import check_ids
+from zoo.tasks.language_modeling.token_ids import check_ids
 from zoo.training.batches import micro_batch
 from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients

@@ -29,10 +29,11 @@ from zoo.tasks.language_modeling.lines import (
     corpus_columns,
     corpus_paths,
     read_lines,
+    store_scored_table,
 )
-from zoo.tasks.language_modeling.tables import kept_table
-from zoo.tasks.language_modeling.tokens import Ids, Tokens, cached_tokens
-from zoo.text.vocabulary import END, UNKNOWN, Vocabulary, load_vocabulary
+from zoo.tasks.language_modeling.token_ids import Ids, Tokens, cached_tokens
+from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
+from zoo.text.vocabulary import UNKNOWN
 from zoo.training.kernels.token_loss import token_losses
 
 WINDOW = 512  # tokens scored at once
@@ -41,20 +42,20 @@ LONGEST = 100_000  # tokens of a text that is made
 
 @dataclasses.dataclass(frozen=True)
 class TrainedLanguageModel:
-    """Network and vocabulary.
+    """Network and tokenizer.
 
     Args:
         network: int32 `(batch, time)` ids to logits `(batch, time, vocabulary)`.
-        vocabulary: what the ids stand for.
+        tokenizer: lines to ids and back.
     """
 
     network: keras.Model
-    vocabulary: Vocabulary
+    tokenizer: CorpusTokenizer
 
     def save(self, folder: Path) -> None:
         """Write `model.keras` and `vocabulary.json` into a folder."""
         save_network(self.network, folder)
-        self.vocabulary.save(folder)
+        self.tokenizer.save(folder)
 
     @functools.cached_property
     def windowed(self) -> keras.Model:
@@ -67,7 +68,7 @@ class TrainedLanguageModel:
 
     def zeros(self, rows: int) -> list[tf.Tensor]:
         """Return the state before the first token."""
-        return [tf.zeros((rows, each.shape[1])) for each in self.windowed.inputs[1:]]
+        return [tf.zeros((rows, state.shape[1])) for state in self.windowed.inputs[1:]]
 
     @functools.cached_property
     def _losses(self) -> Any:
@@ -96,9 +97,9 @@ class TrainedLanguageModel:
 
         The state is carried from the first token to the last: this is the exact perplexity.
         """
-        return np.concatenate([np.zeros(0, np.float32), *self._each_window(ids)])
+        return np.concatenate([np.zeros(0, np.float32), *self._window_losses(ids)])
 
-    def _each_window(self, ids: Ids) -> Iterator[np.ndarray]:
+    def _window_losses(self, ids: Ids) -> Iterator[np.ndarray]:
         states = self.zeros(1)
         for x, targets, _ in windows(ids, rows=1, window=WINDOW, keep_remainder=True):
             losses, states = self._losses(x["tokens"], targets, states)
@@ -124,7 +125,7 @@ class TrainedLanguageModel:
             label: refused: a corpus has no labels.
             trained: the columns of the run, read where none are named.
             drop_missing: refused, too.
-            findings: what there is to say is added to it.
+            findings: on what is read is added to it.
 
         Raises:
             ZooError: the data cannot be read, or are empty.
@@ -133,20 +134,20 @@ class TrainedLanguageModel:
             name = "label" if label is not None else "drop_missing"
             raise ZooError(f"a language model has no labels: leave out `{name}`.")
         findings = [] if findings is None else findings
-        with contextlib.ExitStack() as kept:
-            data = kept_table(data, text, trained, findings, kept)
+        with contextlib.ExitStack() as stack:
+            data = store_scored_table(data, text, trained, findings, stack)
             data = scored_source(data, corpus_paths, findings)
             table, columns = corpus_columns(data, text=text, trained=trained)
             findings += columns_read(table, columns, trained=trained)
             digest = f"{content_digest(data)} {columns.inputs if columns else None}"
             lines = read_lines(data, text=text, trained=trained)
-            return self.scores(cached_tokens(digest, lines, self.vocabulary))
+            return self.scores(cached_tokens(digest, lines, self.tokenizer))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""
         if not len(tokens):
             raise ZooError("there are no tokens to score.")
-        total = sum(float(each.sum(dtype=np.float64)) for each in self._each_window(tokens.ids))
+        total = sum(float(w.sum(dtype=np.float64)) for w in self._window_losses(tokens.ids))
         loss = total / len(tokens)
         return {
             "loss": loss,
@@ -164,20 +165,20 @@ class TrainedLanguageModel:
         """
         if isinstance(texts, str):
             raise ZooError("score takes a list of texts. Received one string: wrap it in [].")
-        found = []
+        scored = []
         for text in itertools.chain.from_iterable(text_batches(texts)):
-            ids = self.vocabulary.encode(text.split("\n"))
+            ids = self.tokenizer.encode(text.split("\n"))
             losses = self.losses(ids)
             loss = float(losses.astype(np.float64).mean())
-            found.append(
+            scored.append(
                 {
-                    "tokens": [self.vocabulary.pieces[each] for each in ids],
-                    "log_probabilities": [round(-float(each), 6) for each in losses],
+                    "tokens": [self.tokenizer.pieces[token] for token in ids],
+                    "log_probabilities": [round(-float(value), 6) for value in losses],
                     "loss": loss,
                     "perplexity": math.exp(min(loss, 700.0)),
                 }
             )
-        return found
+        return scored
 
     def generate(
         self,
@@ -206,7 +207,7 @@ class TrainedLanguageModel:
         _check(length, temperature, top_k)
         check_seed(seed)
         random = np.random.default_rng(seed)
-        ids = np.concatenate([[END], self.vocabulary.encode(prompt.split("\n"))[:-1]])
+        ids = np.concatenate([[END], self.tokenizer.encode(prompt.split("\n"))[:-1]])
         if findings is not None:
             findings += _unknown(ids[1:])
         logits, states = self._next(tf.constant(ids[None], tf.int32), self.zeros(1))
@@ -214,7 +215,7 @@ class TrainedLanguageModel:
         for _ in range(length):
             drawn.append(_draw(logits[0].numpy(), temperature, top_k, random))
             logits, states = self._next(tf.constant([[drawn[-1]]], tf.int32), states)
-        return self.vocabulary.continued(prompt, drawn)
+        return self.tokenizer.continue_text(prompt, drawn)
 
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes ids and the state, and gives logits and state.
@@ -227,7 +228,7 @@ class TrainedLanguageModel:
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
         """
-        names = [each.name for each in self.windowed.inputs[1:]]
+        names = [state.name for state in self.windowed.inputs[1:]]
 
         def serve(tokens: Any, *states: Any) -> dict[str, tf.Tensor]:
             features, *after = self.windowed([tokens, *states], training=False)
@@ -242,12 +243,12 @@ class TrainedLanguageModel:
             input_signature=[
                 tf.TensorSpec([None, None], tf.int32, name="tokens"),
                 *(
-                    tf.TensorSpec([None, each.shape[1]], tf.float32, name=each.name)
-                    for each in self.windowed.inputs[1:]
+                    tf.TensorSpec([None, state.shape[1]], tf.float32, name=state.name)
+                    for state in self.windowed.inputs[1:]
                 ),
             ],
         )
-        return write_archive(archive, folder, self.vocabulary.save)
+        return write_archive(archive, folder, self.tokenizer.save)
 
 
 def load_language_model(folder: Path) -> TrainedLanguageModel:
@@ -257,13 +258,13 @@ def load_language_model(folder: Path) -> TrainedLanguageModel:
         ZooError: a file is missing or damaged.
     """
     network = load_network(folder)
-    vocabulary = load_vocabulary(folder)
-    if int(network.output.shape[-1]) != len(vocabulary):
+    tokenizer = load_corpus_tokenizer(folder)
+    if int(network.output.shape[-1]) != tokenizer.vocabulary_size:
         raise ZooError(
             f"{folder}: network and vocabulary do not belong together: "
-            f"{network.output.shape[-1]} and {len(vocabulary)} tokens."
+            f"{network.output.shape[-1]} and {tokenizer.vocabulary_size} tokens."
         )
-    return TrainedLanguageModel(network, vocabulary)
+    return TrainedLanguageModel(network, tokenizer)
 
 
 def _check(length: int, temperature: float, top_k: int | None) -> None:

@@ -57,7 +57,7 @@ class LanguageModeling:
             vocabulary_size=preset.architecture.vocabulary_size,
             seed=request.seed,
             fraction=request.fraction,
-            vocabulary=tokenizer,
+            tokenizer=tokenizer,
         )
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
@@ -77,17 +77,17 @@ class LanguageModeling:
         """Fit the bigrams."""
         scores: dict[str, Any] = {}
         if baseline:
-            bigrams = fit_bigrams(data.train.ids, len(data.vocabulary))
+            bigrams = fit_bigrams(data.train.ids, data.tokenizer.vocabulary_size)
             scores = {
                 "validation": bigrams.scores(data.validation.ids),
                 "test": bigrams.scores(data.test.ids) if data.test is not None else None,
                 "name": "bigrams",
             }
-        return Prepared(preset.name, [], scores, self.facts_from_data(data), data.vocabulary)
+        return Prepared(preset.name, [], scores, self.facts_from_data(data), data.tokenizer)
 
     def facts_from_data(self, data: Corpus) -> dict[str, Any]:
         """Return the size of the vocabulary."""
-        return {"architecture.vocabulary_size": len(data.vocabulary)}
+        return {"architecture.vocabulary_size": data.tokenizer.vocabulary_size}
 
     def check_preset(self, preset: Preset) -> list[Finding]:
         """Warn of tied weights that start large (A03), and of a rate too high for length (A40)."""
@@ -116,7 +116,7 @@ class LanguageModeling:
     ) -> list[Finding]:
         """Set the bias of the logits to the tokens' log shares, where the recipe says so."""
         if isinstance(preset.recipe, LanguageRecipe) and preset.recipe.prior_bias:
-            shares = log_shares(data.train.ids, len(data.vocabulary))
+            shares = log_shares(data.train.ids, data.tokenizer.vocabulary_size)
             model.get_layer("embedding").bias.assign(shares)
         return []
 
@@ -124,7 +124,7 @@ class LanguageModeling:
         self, model: TrainingModel, preset: Preset, data: Corpus, prepared: Prepared, folder: Path
     ) -> dict[str, Any]:
         """Save the model and score it, each token once with the state carried."""
-        trained = TrainedLanguageModel(model, data.vocabulary)
+        trained = TrainedLanguageModel(model, data.tokenizer)
         trained.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
         scores = {

@@ -14,14 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, class_weights, epoch_of, epoch_order, epoch_rows
-from zoo.tasks.text_classification.token_ids import TokenIds
+from zoo.tasks.text_classification.token_ids import TokenizedSplit
 
 BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
 BLOCK_BYTES = 2 << 20  # of long texts a block holds fewer: the first batch comes within a second
 
 
 def batches(
-    ids: TokenIds,
+    split: TokenizedSplit,
     *,
     batch_size: int,
     seed: int | None,
@@ -37,7 +37,7 @@ def batches(
     dataset gives the order of the next epoch; a dataset made again starts from the first.
 
     Args:
-        ids: those of the rows.
+        split: the rows.
         batch_size: rows of a batch of all replicas; the last one of an epoch may be smaller.
         seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
         balance: the preset's `data.balance`.
@@ -48,7 +48,6 @@ def batches(
         cursor: where to begin, for a training that goes on; what lies before is not tokenized. The
             reading that begins within an epoch is shorter than the dataset's cardinality.
     """
-    split = ids.split
     weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
     bucketed = balance != "batches"
@@ -59,7 +58,8 @@ def batches(
         tf.TensorSpec([3], tf.int64),
     )
     source = tf.data.Dataset.from_generator(
-        _blocks(ids, batch_size, seed, balance, cursor or EpochCursor()), output_signature=signature
+        _blocks(split, batch_size, seed, balance, cursor or EpochCursor()),
+        output_signature=signature,
     )
 
     # Plain TensorFlow calls: without autograph the graphs are made in a tenth of the time.
@@ -98,10 +98,8 @@ def batches(
 
 
 def _blocks(
-    ids: TokenIds, batch_size: int, seed: int | None, balance: str, cursor: EpochCursor
+    split: TokenizedSplit, batch_size: int, seed: int | None, balance: str, cursor: EpochCursor
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
-    split = ids.split
-
     def generate() -> Iterator[tuple[Any, ...]]:
         epoch, skipped = cursor.take()
         if seed is None:
@@ -120,7 +118,7 @@ def _blocks(
             count = -(-len(rows) // batch_size)
             if skipped < count:
                 key = [(seed or 0) * 1_000_003 + epoch, start, skipped]
-                yield *ids.read(rows), split.labels[rows], key
+                yield *split.token_ids(rows), split.labels[rows], key
             skipped = max(skipped - count, 0)
             start += len(rows)
 

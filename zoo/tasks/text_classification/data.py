@@ -1,11 +1,9 @@
-"""Text data: read, check, split, sample; vocabulary and classes from the training part only."""
+"""Labelled texts: read, checked, split and sampled; tokenizer and classes of the training part."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import checks, content_checks
 from zoo.data.classes import (
     check_classes,
     check_trainable,
@@ -24,23 +21,32 @@ from zoo.data.classes import (
 )
 from zoo.data.columns import ColumnRequest, Columns, regression_hint
 from zoo.data.epochs import EpochCursor
-from zoo.data.labels import absent_classes, alike_labels, unlabelled_classes, whole_labels
-from zoo.data.parts import PARTS, SCORED, given_parts, part_sources, rows_of_part, scored_source
+from zoo.data.labels import (
+    alike_labels,
+    measurements,
+    several_labels,
+    whole_labels,
+)
+from zoo.data.parts import (
+    PARTS,
+    SCORED,
+    given_parts,
+    part_sources,
+    rows_of_part,
+    scored_source,
+)
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, table_paths
 from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
+from zoo.tasks.text_classification import checks
 from zoo.tasks.text_classification.batches import batches
 from zoo.tasks.text_classification.settings import TextData
-from zoo.tasks.text_classification.token_ids import TokenIds
-from zoo.text.spacing import long_words
-from zoo.text.tokenizers import SAMPLE_TEXTS, Tokenizer, learn_tokenizer, uncovered
+from zoo.tasks.text_classification.token_ids import TokenizedSplit
+from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
 
-Part = tuple[Store, np.ndarray]  # and its rows there
-# Texts of each part whose lengths and characters are looked at: percentiles move little with more.
-PROBE_TEXTS = 10_000
-PROBE_BYTES = 2 << 20  # of long texts fewer are enough: half a second
+StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,19 +54,18 @@ class Data:
     """Train, validation and test parts with the facts the data decide; a context manager.
 
     `classes[i]` is the label of class id `i`: integers where all labels are, else strings.
-    `fingerprint` tells contents, split and sample apart.
+    `fingerprint` differs where contents, split or sample do.
     """
 
-    train: Split
-    validation: Split | None
-    test: Split | None
+    train: TokenizedSplit
+    validation: TokenizedSplit | None
+    test: TokenizedSplit | None
     classes: list[Any]
-    tokenizer: Tokenizer
+    tokenizer: GraphTokenizer
     findings: list[Finding]
     fingerprint: str
     settings: TextData
     seed: int
-    _ids: dict[str, TokenIds] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def dataset(
         self,
@@ -76,7 +81,7 @@ class Data:
 
         Args:
             part: name of the part.
-            cursor: where a training that goes on begins.
+            cursor: where a resumed run begins; None is the beginning.
             replica_ids: numbers of the replicas that are fed.
             replicas: number of all replicas.
 
@@ -86,11 +91,9 @@ class Data:
         split = getattr(self, part) if part in PARTS else None
         if split is None:
             raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
-        if part not in self._ids:
-            self._ids[part] = TokenIds(split, self.tokenizer, self.settings.max_length)
         training = part == "train"
         return batches(
-            self._ids[part],
+            split,
             batch_size=self.settings.batch_size,
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
@@ -107,11 +110,9 @@ class Data:
 
     def close(self) -> None:
         """Remove the temporary files of the rows and their ids."""
-        for ids in self._ids.values():
-            ids.close()
         for split in (self.train, self.validation, self.test):
             if split is not None:
-                split.store.close()
+                split.close()
 
     def __enter__(self) -> Data:
         return self
@@ -133,7 +134,7 @@ def load_data(
     fraction: float = 1.0,
     classes: Sequence[Any] | None = None,
     drop_missing: bool = False,
-    tokenizer: Tokenizer | None = None,
+    tokenizer: GraphTokenizer | None = None,
 ) -> Data:
     """Read, check and split text data, and learn the tokenizer.
 
@@ -165,8 +166,8 @@ def load_data(
     findings: list[Finding] = []
     try:
         sources = part_sources(source, validation, test, table_paths, findings)
-        for name, each in sources.items():
-            stores[name] = Store(read_rows(each, ColumnRequest(text, label)))
+        for name, data in sources.items():
+            stores[name] = Store(read_rows(data, ColumnRequest(text, label)))
         for name, store in stores.items():
             if not len(store):
                 raise ZooError(f"the data of the {name} part hold no rows.")
@@ -181,12 +182,12 @@ def load_data(
             findings += checks.repeated_texts(store, rows, called, copies_stay)
         findings += checks.label_order(stores["train"])
         findings += alike_labels(*parts["train"])
-        findings += content_checks.image_paths(*parts["train"])
-        findings += content_checks.several_labels(*parts["train"])
-        findings += content_checks.measurements(*parts["train"])
+        findings += checks.image_paths(*parts["train"])
+        findings += several_labels(*parts["train"])
+        findings += measurements(*parts["train"])
         _set_apart(parts, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
-        return _finished(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
+        return _tokenized(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
     except BaseException:
         for store in stores.values():
             store.close()
@@ -215,7 +216,7 @@ def load_split(
         label: label column.
         trained: the columns of the run, read where none are named.
         drop_missing: leave out rows without a label instead of refusing them.
-        findings: what there is to say is added to it.
+        findings: on what is read is added to it.
 
     Raises:
         ZooError: the data cannot be read, or hold a label that is not among the classes.
@@ -232,8 +233,8 @@ def load_split(
         findings += checks.reading(store, trained)
         split, unknown_rows, labels = classified(store, rows, classes)
         if len(unknown_rows):
-            stranger = checks.unknown_labels(store, unknown_rows, labels, "the data", classes)
-            raise ZooError(str(stranger))
+            finding = checks.unknown_labels(store, unknown_rows, labels, "the data", classes)
+            raise ZooError(str(finding))
     except BaseException:
         store.close()
         raise
@@ -246,21 +247,13 @@ def bundled(model: str) -> Path:
     return Path(__file__).parent / "bundled" / "sms_spam.csv.gz"
 
 
-def probe(split: Split, seed: int) -> np.ndarray:
-    """Return positions of a random sample of a split, bounded in texts and bytes."""
-    generator = np.random.default_rng(seed)
-    positions = generator.choice(len(split), min(len(split), PROBE_TEXTS), replace=False)
-    filled = np.cumsum(split.store.sizes(split.rows[positions]))
-    return positions[: max(1, int(np.searchsorted(filled, PROBE_BYTES)))]
-
-
 def _used_rows(
-    given: dict[str, Part],
+    given: dict[str, StoredRows],
     classes: Sequence[Any] | None,
     drop_missing: bool,
     findings: list[Finding],
-) -> dict[str, Part]:
-    used: dict[str, Part] = {}
+) -> dict[str, StoredRows]:
+    used: dict[str, StoredRows] = {}
     if classes is not None:
         check_classes(given["train"][0], classes)
     for name, (store, rows) in given.items():
@@ -274,7 +267,9 @@ def _used_rows(
     return used
 
 
-def _set_apart(parts: dict[str, Part], settings: TextData, seed: int, fraction: float) -> None:
+def _set_apart(
+    parts: dict[str, StoredRows], settings: TextData, seed: int, fraction: float
+) -> None:
     """Set a validation part apart if there is none, and take a sample of the training part."""
     store, train = parts["train"]
     if "validation" not in parts:
@@ -293,13 +288,13 @@ def _set_apart(parts: dict[str, Part], settings: TextData, seed: int, fraction: 
     parts["train"] = (store, train)
 
 
-def _finished(
-    parts: dict[str, Part],
+def _tokenized(
+    parts: dict[str, StoredRows],
     findings: list[Finding],
     settings: TextData,
     vocabulary_size: int,
     seed: int,
-    tokenizer: Tokenizer | None,
+    tokenizer: GraphTokenizer | None,
     split_here: bool,
 ) -> Data:
     store, rows = parts["train"]
@@ -307,21 +302,25 @@ def _finished(
     classes = class_order([store.names[label] for label in present])
     splits: dict[str, Split] = {}
     for name in (part for part in PARTS if part in parts):
-        each, some = parts[name]
-        splits[name], unknown_rows, labels = classified(each, some, classes)
+        store, rows = parts[name]
+        splits[name], unknown_rows, labels = classified(store, rows, classes)
         if len(unknown_rows):
-            findings.append(checks.unknown_labels(each, unknown_rows, labels, name, classes))
+            findings.append(checks.unknown_labels(store, unknown_rows, labels, name, classes))
     if tokenizer is None:
         tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
-    findings += _judged(splits, classes, tokenizer, settings, seed, split_here)
+    findings += checks.part_findings(splits, classes, tokenizer, settings, seed, split_here)
     findings += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     fingerprint = _fingerprint(splits)
     for store, _ in parts.values():
         store.drop_hashes()
+    tokenized = {
+        name: TokenizedSplit(split, tokenizer, settings.max_length)
+        for name, split in splits.items()
+    }
     return Data(
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits.get("test"),
+        train=tokenized["train"],
+        validation=tokenized["validation"],
+        test=tokenized.get("test"),
         classes=classes,
         tokenizer=tokenizer,
         findings=findings,
@@ -331,7 +330,7 @@ def _finished(
     )
 
 
-def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) -> Tokenizer:
+def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) -> GraphTokenizer:
     rows = train.rows
     if len(rows) > SAMPLE_TEXTS:  # more would not be kept, so they need not be read
         generator = np.random.default_rng(seed)
@@ -345,43 +344,10 @@ def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) ->
     )
 
 
-def _judged(
-    splits: dict[str, Split],
-    classes: list[Any],
-    tokenizer: Tokenizer,
-    settings: TextData,
-    seed: int,
-    split_here: bool,
-) -> list[Finding]:
-    found: list[Finding] = []
-    for one, other in itertools.combinations(splits, 2):
-        if not split_here or (one, other) != ("train", "validation"):  # of ours none is on both
-            name = "training" if one == "train" else one
-            found += checks.shared_texts(splits[one], splits[other], name, other)
-    for name in splits:
-        if name == "test" or (name == "validation" and not split_here):
-            found += absent_classes(splits[name].labels, classes, name, "row")
-    found += unlabelled_classes(classes)
-    train = splits["train"]
-    if settings.balance == "none":
-        counts = np.bincount(train.labels, minlength=len(classes)).tolist()
-        found += checks.rare_classes(dict(zip(classes, counts, strict=True)), settings.batch_size)
-    texts = {name: split.inputs(probe(split, seed)) for name, split in splits.items() if len(split)}
-    lengths = tokenizer.count(texts["train"])
-    found += checks.text_lengths(lengths, settings.max_length, len(train))
-    found += long_words(tokenizer.kind, sum(map(len, texts["train"])) / max(lengths.sum(), 1))
-    missing: Counter[str] = Counter()
-    for some in texts.values():
-        missing.update(uncovered(tokenizer, some))
-    looked_at = sum(map(len, texts.values()))
-    found += checks.uncovered_characters(missing, looked_at, tokenizer.kind)
-    return found
-
-
 def _fingerprint(splits: dict[str, Split]) -> str:
-    found = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for name, split in splits.items():
-        found.update(name.encode())
-        found.update(split.store.digest())
-        found.update(np.ascontiguousarray(split.rows).data)
-    return found.hexdigest()
+        digest.update(name.encode())
+        digest.update(split.store.digest())
+        digest.update(np.ascontiguousarray(split.rows).data)
+    return digest.hexdigest()

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from zoo.tasks.inspection import Inspection, Line, Table, class_counts, classes_shown
-from zoo.tasks.text_classification.data import Data, load_data, probe
+from zoo.tasks.text_classification.checks import probe
+from zoo.tasks.text_classification.data import Data, load_data
 from zoo.tasks.text_classification.settings import TextData
 
 SAMPLES = 5

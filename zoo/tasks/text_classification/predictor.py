@@ -15,14 +15,15 @@ import tensorflow as tf
 
 from zoo import scores
 from zoo.data.columns import Columns
-from zoo.data.inputs import batched, text_batches
+from zoo.data.inputs import BATCH, batched, text_batches
 from zoo.data.store import Split
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.text_classification.data import load_split
-from zoo.text.tokenizers import Tokenizer, load_tokenizer
+from zoo.tasks.text_classification.token_ids import TokenizedSplit
+from zoo.text.graph_tokenizer import GraphTokenizer, load_graph_tokenizer
 
 TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
 MISTAKES = 100
@@ -40,7 +41,7 @@ class TextClassifier:
     """
 
     network: keras.Model
-    tokenizer: Tokenizer
+    tokenizer: GraphTokenizer
     labels: list[Any]
     max_length: int
 
@@ -58,14 +59,31 @@ class TextClassifier:
         )
 
     def logits(self, texts: list[str]) -> np.ndarray:
-        """Return float32 logits `(rows, classes)` of some thousand texts, in their order.
+        """Return float32 logits `(rows, classes)` of some thousand texts, in their order."""
+        return self._logits(self.tokenizer.encode(tf.constant(texts), self.max_length))
+
+    def logits_of(self, split: Split) -> np.ndarray:
+        """Return float32 logits `(rows, classes)` of a whole part.
+
+        Texts that were tokenized for training are not tokenized again.
+        """
+        if not isinstance(split, TokenizedSplit) or not self._tokenized_by(split):
+            return np.concatenate([self.logits(texts) for texts in batched(split.iter_inputs())])
+        rows = np.arange(len(split))
+        ids = (split.token_ids(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
+        return np.concatenate([self._logits(tf.RaggedTensor.from_row_lengths(*i)) for i in ids])
+
+    def _tokenized_by(self, split: TokenizedSplit) -> bool:
+        return split.tokenizer is self.tokenizer and split.max_length == self.max_length
+
+    def _logits(self, ids: tf.RaggedTensor) -> np.ndarray:
+        """Return logits `(rows, classes)` of ids `(rows, None)`.
 
         Texts of like length go through the network together, so that little is padding.
         """
-        ids = self.tokenizer.encode(tf.constant(texts), self.max_length)
         lengths = ids.row_lengths().numpy()
         order = np.argsort(lengths, kind="stable")
-        found = np.empty((len(texts), len(self.labels)), np.float32)
+        logits = np.empty((len(lengths), len(self.labels)), np.float32)
         start = 0
         while start < len(order):
             # the longest of the group decides its width, so grow it while the product is small
@@ -73,13 +91,9 @@ class TextClassifier:
             while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
                 stop += 1
             rows = order[start:stop]
-            found[rows] = self._forward(tf.gather(ids, rows).to_tensor()).numpy()
+            logits[rows] = self._forward(tf.gather(ids, rows).to_tensor()).numpy()
             start = stop
-        return found
-
-    def logits_of(self, split: Split) -> np.ndarray:
-        """Return float32 logits `(rows, classes)` of a whole part."""
-        return np.concatenate([self.logits(some) for some in batched(split.iter_inputs())])
+        return logits
 
     def predictions(
         self,
@@ -96,12 +110,12 @@ class TextClassifier:
             data: see `zoo.data.inputs.text_batches`, as of the next three.
             text: text column of a table.
             trained: the columns of the run, read where none are named.
-            findings: what there is to say is added to it.
-            keep_going: of no use here: there is no text that is broken by itself.
+            findings: on what is read is added to it.
+            keep_going: has no effect: no text is broken by itself.
         """
         del keep_going
-        for some in text_batches(data, text=text, trained=trained, findings=findings):
-            yield from scores.predictions(self.logits(some), self.labels)
+        for texts in text_batches(data, text=text, trained=trained, findings=findings):
+            yield from scores.predictions(self.logits(texts), self.labels)
 
     def evaluate(
         self,
@@ -115,7 +129,7 @@ class TextClassifier:
     ) -> dict[str, Any]:
         """Return the scores on labelled texts, with the keys of `metrics.json`.
 
-        The arguments are those of `zoo.data.load_split`.
+        The arguments are those of `zoo.tasks.text_classification.data.load_split`.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
@@ -190,5 +204,5 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         labels, max_length = list(document["labels"]), int(document["max_length"])
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{path}: is damaged: labels and max_length.") from error
-    tokenizer = load_tokenizer(folder / "tokenizer")
+    tokenizer = load_graph_tokenizer(folder / "tokenizer")
     return TextClassifier(load_network(folder), tokenizer, labels, max_length)

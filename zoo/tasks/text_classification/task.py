@@ -115,7 +115,7 @@ class TextClassification:
             return []
         matrix, coverage = read_vectors(
             Path(str(preset.data.vectors)),
-            data.tokenizer.pieces(),
+            data.tokenizer.pieces,
             preset.architecture.embedding_dim,
             seed=seed,
         )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from zoo.data.label_arrays import class_labels
+from zoo.data.labels import class_labels
 from zoo.data.paths import NAMED
 from zoo.data.rows import BATCH_ROWS, Rows, convert_values, to_label
 from zoo.errors import ZooError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.columns import Columns
-from zoo.data.label_arrays import WEIGHTS
+from zoo.data.labels import WEIGHTS
 from zoo.data.paths import NAMED, exists, holds_image, is_archive, looks_like_image, table_kind
 from zoo.errors import ZooError
 from zoo.tasks.image_classification.sources.arrays import read_arrays, read_npz

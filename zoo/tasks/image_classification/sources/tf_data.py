@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.label_arrays import WEIGHTS, class_labels
+from zoo.data.labels import WEIGHTS, class_labels
 from zoo.data.spool import Spool
 from zoo.errors import ZooError
 from zoo.tasks.image_classification.sources.arrays import (

@@ -1,4 +1,4 @@
-"""Token ids of a corpus in files, written once and found again by their content."""
+"""Token ids of a corpus in a cache of files, written once and named by their content."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
-from zoo.text.vocabulary import UNKNOWN, Vocabulary, learn_vocabulary, load_vocabulary
+from zoo.text.corpus_tokenizer import (
+    FILE,
+    CorpusTokenizer,
+    learn_corpus_tokenizer,
+    load_corpus_tokenizer,
+)
+from zoo.text.vocabulary import UNKNOWN
 
 LINES = 20_000  # tokenized at once
 LINE_BYTES = 1 << 23  # and in characters: long lines come in smaller groups
 ELSEWHERE = "Set the environment variable ZOO_CACHE to a folder for them."
-RULES = "2"  # raised when the same lines give other ids, so that none of before are found
+RULES = "2"  # raised when the same lines give other ids, so that older ones are not taken
 BLOCK = 1 << 22  # tokens of a stream looked at together
 
 
@@ -62,12 +68,12 @@ class StoredIds:
 
     def __getitem__(self, part: slice) -> np.ndarray:
         first, last, _ = part.indices(len(self))
-        size = self.dtype.itemsize
-        wanted = max(last - first, 0) * size
-        found = os.pread(self.file.number, wanted, (self.start + first) * size)
-        if len(found) < wanted:
+        itemsize = self.dtype.itemsize
+        count = max(last - first, 0) * itemsize
+        data = os.pread(self.file.number, count, (self.start + first) * itemsize)
+        if len(data) < count:
             raise ZooError(f"{self.file.path}: was cut while it was read. Begin again.")
-        return np.frombuffer(found, self.dtype)
+        return np.frombuffer(data, self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype)
@@ -117,8 +123,8 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
-def _kept() -> Iterator[None]:
-    """Say how to keep ids elsewhere, where they cannot be written."""
+def _explained_writing() -> Iterator[None]:
+    """Add to errors of writing how to keep ids elsewhere."""
     try:
         yield
     except ZooError as error:
@@ -127,65 +133,67 @@ def _kept() -> Iterator[None]:
         raise ZooError(f"{error} Token ids are kept there. {ELSEWHERE}") from error
 
 
-def cached_vocabulary(
+def cached_tokenizer(
     content: str, lines: Iterable[str], kind: str, vocabulary_size: int, lowercase: bool
-) -> Vocabulary:
-    """Return the vocabulary of a corpus, learned or found.
+) -> CorpusTokenizer:
+    """Return the tokenizer of a corpus: from the cache, or learned.
 
     Args:
         content: digest of the corpus.
-        lines: the corpus; read only if the vocabulary is not there.
+        lines: the corpus; read only if the tokenizer is not in the cache.
         kind: of the tokenizer.
         vocabulary_size: most ids.
         lowercase: whether case is folded.
     """
     key = _key(content, kind, str(vocabulary_size), str(lowercase))
     folder = cache_folder() / "vocabularies" / key
-    if (folder / "vocabulary.json").is_file():
+    if (folder / FILE).is_file():
         try:
-            return load_vocabulary(folder)
+            return load_corpus_tokenizer(folder)
         except ZooError:
             pass  # damaged: learned anew
-    found = learn_vocabulary(kind, lines, vocabulary_size=vocabulary_size, lowercase=lowercase)
-    with _kept():
-        found.save(folder)
-    return found
+    tokenizer = learn_corpus_tokenizer(
+        kind, lines, vocabulary_size=vocabulary_size, lowercase=lowercase
+    )
+    with _explained_writing():
+        tokenizer.save(folder)
+    return tokenizer
 
 
-def cached_tokens(content: str, lines: Iterable[str], vocabulary: Vocabulary) -> Tokens:
-    """Return the ids of a corpus, tokenized or found.
+def cached_tokens(content: str, lines: Iterable[str], tokenizer: CorpusTokenizer) -> Tokens:
+    """Return the ids of a corpus: from the cache, or tokenized.
 
     Args:
         content: digest of the corpus.
-        lines: the corpus; read only if the ids are not there.
-        vocabulary: the vocabulary.
+        lines: the corpus; read only if the ids are not in the cache.
+        tokenizer: lines to ids.
 
     Raises:
         ZooError: the ids cannot be written.
     """
-    key = _key(content, vocabulary.digest)
+    key = _key(content, tokenizer.digest)
     path = cache_folder() / "tokens" / f"{key}.ids"
-    kind = np.dtype(np.uint16 if len(vocabulary) <= 1 << 16 else np.int32)
-    facts = _facts(path, kind)
+    dtype = np.dtype(np.uint16 if tokenizer.vocabulary_size <= 1 << 16 else np.int32)
+    facts = _facts(path, dtype)
     if facts is None:
         facts = {"tokens": 0, "unknown": 0}
-        with _kept(), written_beside(path) as temporary, temporary.open("wb") as file:
+        with _explained_writing(), written_beside(path) as temporary, temporary.open("wb") as file:
             for group in _groups(lines):
-                ids = vocabulary.encode(group)
+                ids = tokenizer.encode(group)
                 facts["unknown"] += int((ids == UNKNOWN).sum())
                 facts["tokens"] += len(ids)
-                file.write(ids.astype(kind).tobytes())
-        with _kept():
+                file.write(ids.astype(dtype).tobytes())
+        with _explained_writing():
             write_json(path.with_suffix(".json"), facts)
-    return Tokens(StoredIds.of(path, kind, facts["tokens"]), facts["unknown"], key)
+    return Tokens(StoredIds.of(path, dtype, facts["tokens"]), facts["unknown"], key)
 
 
 def cached_length(content: str, lines: Iterable[str]) -> int:
-    """Return the characters of a corpus, counted or found; the end of a line is one.
+    """Return the characters of a corpus, from the cache or counted; the end of a line is one.
 
     Args:
         content: digest of the corpus.
-        lines: the corpus; read only if the number is not there.
+        lines: the corpus; read only if the number is not in the cache.
 
     Raises:
         ZooError: the number cannot be written.
@@ -195,7 +203,7 @@ def cached_length(content: str, lines: Iterable[str]) -> int:
         return int(read_json(path)["characters"])
     except (ZooError, KeyError, TypeError, ValueError):
         count = sum(len(line) + 1 for line in lines)
-        with _kept():
+        with _explained_writing():
             write_json(path, {"characters": count})
         return count
 
@@ -216,7 +224,7 @@ def check_ids(ids: Ids, vocabulary_size: int, where: str) -> None:
         where: named in the message.
 
     Raises:
-        ZooError: an id is negative or not below the size; the message names it and its place.
+        ZooError: an id is negative or not below the size; the message names it and its position.
     """
     flat = ids.reshape(-1) if isinstance(ids, np.ndarray) else ids
     for number, block in enumerate(blocks(flat)):
@@ -230,14 +238,14 @@ def check_ids(ids: Ids, vocabulary_size: int, where: str) -> None:
             )
 
 
-def _facts(path: Path, kind: np.dtype[Any]) -> dict[str, int] | None:
-    """Return what is known of a file of ids; None if it is not there, or not whole."""
+def _facts(path: Path, dtype: np.dtype[Any]) -> dict[str, int] | None:
+    """Return the counts of a file of ids; None if it is missing or incomplete."""
     if not path.is_file() or not path.with_suffix(".json").is_file():
         return None
     try:
         facts = read_json(path.with_suffix(".json"))
-        whole = path.stat().st_size == facts["tokens"] * kind.itemsize
-        return {name: int(facts[name]) for name in ("tokens", "unknown")} if whole else None
+        complete = path.stat().st_size == facts["tokens"] * dtype.itemsize
+        return {name: int(facts[name]) for name in ("tokens", "unknown")} if complete else None
     except (ZooError, KeyError, TypeError, ValueError):
         return None
 
