@@ -51,9 +51,9 @@ def test_config_builds_the_layer_again(layer):
 def test_lstm_by_hand_from_a_given_state():
     layer = WeightDropLSTM(3)
     inputs, h, c = randoms(5, 2, 4), randoms(2, 3, seed=1), randoms(2, 3, seed=2)
-    found, (hidden, cell) = layer(tf.constant(inputs), states=[tf.constant(h), tf.constant(c)])
+    outputs, (hidden, cell) = layer(tf.constant(inputs), states=[tf.constant(h), tf.constant(c)])
     states, last = lstm_by_hand(inputs, h, c, *(w.numpy() for w in layer.weights[:3]))
-    np.testing.assert_allclose(found, states, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs, states, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(hidden, states[-1], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(cell, last, rtol=1e-5, atol=1e-6)
 
@@ -123,11 +123,11 @@ def test_weight_drop_drops_recurrent_weights_once_a_call():
     start = [tf.constant(h), tf.zeros((5, 30))]
     state = layer.seed_generator.state.numpy()
     states, _ = layer(inputs, states=start, training=True)
-    # The same draw again: a mask of the kernel's shape, the weights that stay scaled up.
+    # The same numbers again: a mask of the kernel's shape, the weights that stay scaled up.
     layer.seed_generator.state.assign(state)
     mask = keras.random.dropout(tf.ones((30, 120)), 0.4, seed=layer.seed_generator).numpy()
     np.testing.assert_allclose(np.unique(mask), [0, 1 / 0.6], rtol=1e-6)
-    # 3600 draws: the standard deviation of the share is 0.008.
+    # Of 3600 weights: the standard deviation of the share is 0.008.
     assert (mask != 0).mean() == pytest.approx(0.6, abs=0.035)
     by_hand, _ = lstm_by_hand(inputs, h, np.zeros((5, 30)), kernel, recurrent * mask, bias)
     np.testing.assert_allclose(states, by_hand, rtol=1e-4, atol=1e-5)
@@ -141,38 +141,38 @@ def test_weight_drop_drops_recurrent_weights_once_a_call():
 
 
 def ones_through(stack, time=4, batch=50):
-    """Return what `stack` makes of ones, in training."""
+    """Return the outputs of a stack for inputs of ones, in training."""
     return stack(tf.ones((time, batch, 3)), training=True)[0].numpy()
 
 
 @pytest.mark.parametrize("locked", [True, False])
 def test_locked_masks_are_the_same_at_all_steps(locked):
     stack = LSTMStack((40,), output_dropout=0.3, locked=locked)
-    found = ones_through(stack)
+    outputs = ones_through(stack)
     plain = stack(tf.ones((4, 50, 3)))[0].numpy()
-    kept = found != 0
-    assert kept.mean() == pytest.approx(0.7, abs=0.03)  # at least 2000 draws: deviation 0.01
-    np.testing.assert_allclose(found[kept], (plain / 0.7)[kept], rtol=1e-5)
+    kept = outputs != 0
+    assert kept.mean() == pytest.approx(0.7, abs=0.03)  # of at least 2000: deviation 0.01
+    np.testing.assert_allclose(outputs[kept], (plain / 0.7)[kept], rtol=1e-5)
     assert (kept == kept[:1]).all() == locked
     assert (kept[0] != kept[0, :1]).any()  # rows have masks of their own
 
 
-def test_each_rate_goes_to_its_place():
+def test_each_rate_is_that_of_its_dropout():
     stack = LSTMStack((5, 5, 4), input_dropout=0.1, hidden_dropout=0.2, output_dropout=0.3)
-    assert [each.rate for each in stack.dropouts] == [0.1, 0.2, 0.2, 0.3]
-    assert [each.units for each in stack.lstms] == [5, 5, 4]
+    assert [layer.rate for layer in stack.dropouts] == [0.1, 0.2, 0.2, 0.3]
+    assert [lstm.units for lstm in stack.lstms] == [5, 5, 4]
 
 
 def test_without_training_nothing_is_dropped_and_states_are_carried():
     stack = LSTMStack((5, 4), input_dropout=0.5, weight_dropout=0.5, output_dropout=0.5)
     inputs = tf.constant(randoms(9, 2, 3))
-    whole, ends = stack(inputs)
-    first, states = stack(inputs[:4])
-    second, after = stack(inputs[4:], states=states)
-    np.testing.assert_allclose(tf.concat([first, second], 0), whole, rtol=1e-5, atol=1e-6)
-    for a, b in zip(after, ends, strict=True):
+    outputs, states = stack(inputs)
+    first, middle = stack(inputs[:4])
+    second, last = stack(inputs[4:], states=middle)
+    np.testing.assert_allclose(tf.concat([first, second], 0), outputs, rtol=1e-5, atol=1e-6)
+    for a, b in zip(last, states, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    assert [tuple(each.shape) for each in ends] == [(2, 5), (2, 5), (2, 4), (2, 4)]
+    assert [tuple(state.shape) for state in states] == [(2, 5), (2, 5), (2, 4), (2, 4)]
 
 
 def test_penalties_are_mean_squares_of_output_and_change():
@@ -181,7 +181,7 @@ def test_penalties_are_mean_squares_of_output_and_change():
     )
     inputs = tf.constant(randoms(6, 2, 3))
     dropped = stack(inputs, training=True)[0].numpy()
-    penalties = [float(each) for each in stack.losses]
+    penalties = [float(loss) for loss in stack.losses]
     raw = stack(inputs)[0].numpy()
     expected = [2 * (dropped**2).mean(), 3 * (np.diff(raw, axis=0) ** 2).mean()]
     np.testing.assert_allclose(penalties, expected, rtol=1e-5)

@@ -247,10 +247,10 @@ def test_sparse_gradient_of_filters_is_that_of_the_convolution(length):
     layer.build((None, None, 4))
     dense_loss, expected = gradients(layer, vectors, length)
     with use_kernels(Kernels(sparse_matmul=sparse_matmul)):
-        loss, found = gradients(layer, vectors, length)
+        loss, grads = gradients(layer, vectors, length)
     assert float(loss) == pytest.approx(float(dense_loss), rel=1e-6)
-    assert len(found) == len(expected) == 5
-    for a, b in zip(found, expected, strict=True):
+    assert len(grads) == len(expected) == 5
+    for a, b in zip(grads, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 

@@ -44,11 +44,11 @@ def zeros(network, rows):
 
 def logits_in_windows(network, tokens, cuts):
     """Return logits of windows, with the state carried from one to the next."""
-    windowed, states, found = with_states(network), zeros(network, len(tokens)), []
+    windowed, states, logits = with_states(network), zeros(network, len(tokens)), []
     for window in np.split(tokens, cuts, axis=1):
         features, *states = windowed([tf.constant(window), *states])
-        found.append(network.get_layer("embedding")(features, reverse=True).numpy())
-    return np.concatenate(found).swapaxes(0, 1)
+        logits.append(network.get_layer("embedding")(features, reverse=True).numpy())
+    return np.concatenate(logits).swapaxes(0, 1)
 
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
@@ -104,8 +104,8 @@ def test_parity_with_pytorch_over_carried_state(changes):
         dense = network.get_layer("projection")
         features = features @ dense.kernel.numpy() + dense.bias.numpy()
     logits = features @ embedding.output_embeddings.numpy().T + embedding.bias.numpy()
-    found = logits_in_windows(network, TOKENS, [4])
-    np.testing.assert_allclose(found, logits.swapaxes(0, 1), atol=1e-5)
+    in_windows = logits_in_windows(network, TOKENS, [4])
+    np.testing.assert_allclose(in_windows, logits.swapaxes(0, 1), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_parameters_of_the_papers(changes, millions):
 def test_dropout_scale_multiplies_all_five():
     network = build(dropout_scale=0.5)
     stack, embedding = network.get_layer("lstms"), network.get_layer("embedding")
-    assert [each.rate for each in stack.dropouts] == [0.2, 0.15, 0.1]
-    assert [each.weight_dropout for each in stack.lstms] == [0.25, 0.25]
+    assert [layer.rate for layer in stack.dropouts] == [0.2, 0.15, 0.1]
+    assert [lstm.weight_dropout for lstm in stack.lstms] == [0.25, 0.25]
     assert embedding.embedding_dropout == 0.05
     none = build(dropout_scale=0.0)
     np.testing.assert_array_equal(none(TOKENS, training=True), none(TOKENS))
