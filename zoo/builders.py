@@ -171,16 +171,18 @@ def build(preset: Preset) -> TrainingModel:
 
 
 def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
-    """Return a network as a model compiled with the preset's optimizer, schedule and loss.
+    """Return a network as a model compiled with the preset's optimizer, schedule, loss and metrics.
 
     Under Keras' dtype policy `mixed_float16` the loss is scaled, so that small gradients do not
     vanish, and a step whose gradients overflow is left out (Micikevicius 2018,
     https://arxiv.org/abs/1710.03740).
 
     Args:
-        network: functional, from token ids to logits `(batch, classes)`, or of a language model
-            `(batch, time, vocabulary)`; its weights are shared.
-        preset: what the recipe and the batch size are taken from.
+        network: functional, from the inputs of the preset's task to its outputs.
+        preset: has the recipe and the batch size.
+
+    Returns:
+        The training model of the task; it shares the network's weights.
     """
     recipe, task = preset.recipe, load_task(preset.task)
     model = task.training_model(network, preset)
