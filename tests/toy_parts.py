@@ -8,6 +8,7 @@ import pytest
 
 import zoo.models
 from zoo.preset.loading import presets_root
+from zoo.preset.schemas import TASKS
 
 TOY = Path(__file__).with_name("toy")
 
@@ -35,4 +36,17 @@ def add_family(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
     monkeypatch.setattr(zoo.models, "__path__", [*zoo.models.__path__, str(TOY / "models")])
     monkeypatch.setattr(settings, "ToyNetArchitecture", ToyNetArchitecture, raising=False)
+    add_presets(monkeypatch, folder / "presets", TOY / "presets")
+
+
+def add_task(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Add the toy task: its folder, its line in TASKS, and a family of its own.
+
+    Args:
+        monkeypatch: undoes it.
+        folder: where the folder of presets is made.
+    """
+    monkeypatch.syspath_prepend(str(TOY))
+    monkeypatch.setitem(TASKS, "curve-fitting", "curve_fitting")
+    monkeypatch.setattr(zoo.models, "__path__", [*zoo.models.__path__, str(TOY / "models")])
     add_presets(monkeypatch, folder / "presets", TOY / "presets")

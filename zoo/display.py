@@ -15,6 +15,7 @@ from rich.table import Table
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.loading import Explanation, Preset, Summary
+from zoo.preset.schemas import info_of, task_of
 from zoo.preset.task_info import TaskInfo
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
@@ -94,7 +95,7 @@ def train_summary(run: Any) -> None:
             (part, metrics[part]), (f"  {info.baseline}", metrics["baseline"][part])
         ):  # fmt: skip
             if scored:
-                table.add_row(name, *(_number(metric, scored[metric]) for metric in info.metrics))
+                table.add_row(name, *(info.number(key, scored[key]) for key in info.metrics))
     out.print(table)
     training = metrics["training"]
     out.print(
@@ -122,7 +123,7 @@ def scores(name: str, metrics: Mapping[str, Any], info: TaskInfo) -> None:
     out = console()
     unknown = metrics.get("unknown_share")
     share = "" if unknown is None else f" ({100 * unknown:.1f} % unknown)"
-    numbers = ", ".join(f"{metric} {_number(metric, metrics[metric])}" for metric in info.metrics)
+    numbers = ", ".join(f"{key} {info.number(key, metrics[key])}" for key in info.metrics)
     out.print(f"{name}: {metrics[info.unit]:,} {info.unit}{share}, {numbers}")
     if "classes" not in metrics:
         return
@@ -162,7 +163,8 @@ def presets_table(presets: Sequence[Summary]) -> None:
     """Print one line a preset with its measured results."""
     table = Table("preset", "what for", "measured")
     for preset in presets:
-        shown = ", ".join(f"{entry.data} {_measured(entry)}" for entry in preset.measured)
+        info = info_of(task_of(preset.model))
+        shown = ", ".join(f"{entry.data} {_measured(entry, info)}" for entry in preset.measured)
         table.add_row(f"{preset.model}/{preset.name}", preset.summary, shown or "unmeasured")
     console().print(table)
     if any(entry.old for preset in presets for entry in preset.measured):
@@ -230,25 +232,17 @@ def runs_table(runs: Sequence[Any]) -> None:
     """Print one line a run."""
     table = Table("run", "preset", "split", "score", "baseline", "seconds")
     for run in runs:
-        line, metric = run_line(run), run.info.primary_metric
+        line, info, metric = run_line(run), run.info, run.info.primary_metric
         table.add_row(
             escape(str(run.path)), line["preset"], line["split"],
-            f"{metric} {_number(metric, line[metric])}", _number(metric, line["baseline"]),
+            f"{metric} {info.number(metric, line[metric])}", info.number(metric, line["baseline"]),
             f"{line['seconds']:.0f}",
         )  # fmt: skip
     console().print(table)
 
 
-def _number(metric: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    if metric == "perplexity":
-        return f"{value:.2f}"
-    return f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
-
-
-def _measured(entry: Any) -> str:
-    factor = 1 if entry.metric == "perplexity" else 100
+def _measured(entry: Any, info: TaskInfo) -> str:
+    factor = 100 if info.metrics[entry.metric].endswith("%") else 1
     spread = "" if entry.std is None else f" ± {factor * entry.std:.1f}"
     return f"{factor * entry.mean:.1f}{spread}{' (old)' if entry.old else ''}"
 

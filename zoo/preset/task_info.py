@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +13,8 @@ class TaskInfo:
     Args:
         noun: what a model of the task is.
         default_model: family whose `default` preset `zoo data` judges data by.
-        metrics: of a part in metrics.json, in the order in which they are shown.
+        metrics: of a part in metrics.json, in the order in which they are shown, each with its
+            format, such as `.4f`, or `.2%` for a share.
         primary_metric: the one that lists of runs show.
         baseline: name of the baseline in tables.
         unit: what an epoch counts: examples or tokens.
@@ -24,7 +26,7 @@ class TaskInfo:
 
     noun: str
     default_model: str
-    metrics: tuple[str, ...]
+    metrics: Mapping[str, str]
     primary_metric: str
     baseline: str
     unit: str
@@ -33,5 +35,12 @@ class TaskInfo:
     next_command: str
     serves: str
 
+    def number(self, metric: str, value: float | None) -> str:
+        """Return a score as it is shown; `-` for none."""
+        if value is None:
+            return "-"
+        form = self.metrics[metric]
+        return f"{100 * value:{form[:-1]}} %" if form.endswith("%") else f"{value:{form}}"
 
-CLASSIFICATION_METRICS = ("loss", "accuracy", "macro_f1", "weighted_f1")
+
+CLASSIFICATION_METRICS = {"loss": ".4f", "accuracy": ".2%", "macro_f1": ".2%", "weighted_f1": ".2%"}

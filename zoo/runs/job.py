@@ -158,7 +158,7 @@ def _prepare(job: Job, data: Data) -> Prepared:
         raise ZooError(" ".join(errors))
     check_classes(job.preset, job.request.fixed, data.classes)
     if job.verbose:
-        print(f"baseline: fitting on {len(data.train):,} examples", file=sys.stderr)
+        print(f"baseline: fitting on {len(data.train):,} {job.task.info.unit}", file=sys.stderr)
     chief = is_chief(job.strategy)
     prepared = job.task.prepare_data(data, job.preset, job.request.seed, baseline=chief)
     recorded = {key: prepared.facts[key] for key in job.task.recorded_facts}
@@ -179,7 +179,8 @@ def _prepare(job: Job, data: Data) -> Prepared:
 
 def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     folder, strategy, task = job.folder, job.strategy, job.task
-    preset, findings = job.resolve(Facts(prepared.facts, len(data.validation or ())))
+    validated = 0 if data.validation is None else len(data.validation)
+    preset, findings = job.resolve(Facts(prepared.facts, validated))
     findings += [*task.check_preset(preset), *data.findings, *check_fits(preset)]
     kept = checkpoints(folder)
     newest, passed_over = kept.newest()

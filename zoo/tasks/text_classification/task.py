@@ -146,7 +146,7 @@ class TextClassification:
         self, data: Data, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
     ) -> list[Finding]:
         """Return a finding where few rows are validated."""
-        rows = len(data.validation or ())
+        rows = 0 if data.validation is None else len(data.validation)
         return classifiers.few_validated(rows, history, preset.recipe.monitor, best)
 
     def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:

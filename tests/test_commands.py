@@ -1,0 +1,123 @@
+"""Every task, every command: what a person types works, or is refused in words, for all of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from conftest import QUICK, sentences, write_csv
+from image_parts import write_folder
+
+import zoo
+from zoo.preset.schemas import TASKS, architectures, info_of
+
+RESNET = {"architecture.depth": 8, "architecture.filters": (8, 8, 8)}
+FEW = {"recipe.epochs": 1, "recipe.min_steps": 0}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    """A folder of a small run of each task, named after it, beside the data it was trained on."""
+    root = tmp_path_factory.mktemp("tasks")
+    write_csv(root / "text-classification.csv", sentences(60))
+    write_folder(root / "image-classification.data", 8)
+    lines = " ".join(text for text, _ in sentences(600)).replace(" the ", "\n")
+    (root / "language-modeling.txt").write_text(lines + "\n")
+    small = {
+        "text-classification": QUICK,
+        "image-classification": RESNET | {"architecture.image_size": 16},
+        "language-modeling": {"architecture.hidden_dim": 8, "architecture.embedding_dim": 8},
+    }
+    assert set(small) == set(TASKS)
+    for task, changes in small.items():
+        out, model = root / "runs" / task, info_of(task).default_model
+        zoo.train(model, data(root, task), set=changes | FEW, out=out, verbose=False)
+    return root
+
+
+def data(root: Path, task: str) -> str:
+    (path,) = (path for path in root.iterdir() if path.stem == task)
+    return str(path)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_evaluate(task: str, runs, zoo_command) -> None:
+    source, info = data(runs, task), info_of(task)
+    scores = json.loads(zoo_command("evaluate", runs / "runs" / task, source, "--json").stdout)
+    assert set(info.metrics) <= set(scores["metrics"])
+    shown = zoo_command("evaluate", runs / "runs" / task, source, code=0).stdout
+    assert f"{info.unit}" in shown and info.primary_metric in shown
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predict_and_generate(task: str, runs, zoo_command, tmp_path) -> None:
+    run, verbs = runs / "runs" / task, info_of(task).verbs
+    (tmp_path / "new.txt").write_text("a great film\nthe plot was dull\n")
+    inputs = tmp_path / "new.txt" if info_of(task).items == "texts" else data(runs, task)
+    predicted = zoo_command("predict", run, inputs, code=int("predict" not in verbs))
+    generated = zoo_command(
+        "generate", run, "the", "--length", 3, code=int("generate" not in verbs)
+    )
+    if "predict" in verbs:
+        answers = [json.loads(line) for line in predicted.stdout.splitlines()]
+        assert answers and all(sum(each["probabilities"].values()) > 0.99 for each in answers)
+        assert "is a classifier, no language model. Use predict or evaluate." in generated.stderr
+    else:
+        assert generated.stdout.startswith("the")
+        assert "is a language model, no classifier. Use generate or score." in predicted.stderr
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_export(task: str, runs, zoo_command, tmp_path) -> None:
+    said = zoo_command("export", runs / "runs" / task, tmp_path / "serving", code=0).stdout
+    assert info_of(task).serves in said
+    assert "serve" in tf.saved_model.load(str(tmp_path / "serving")).signatures
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_data_by_every_preset_of_the_task(task: str, runs, zoo_command) -> None:
+    for model, schema in architectures().items():
+        if schema.task == task:
+            ended = zoo_command("data", data(runs, task), "--preset", f"{model}/default", "--json")
+            assert {"findings"} < set(json.loads(ended.stdout)), ended
+    shown = zoo_command("data", data(runs, task), "--preset", info_of(task).default_model, code=0)
+    assert shown.stdout
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_sheet_of_images_alone(task: str, runs, zoo_command, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    preset, images = info_of(task).default_model, info_of(task).items == "images"
+    ended = zoo_command(
+        "data", data(runs, task), "--preset", preset, "--show", code=int(not images)
+    )
+    assert bool(list(tmp_path.glob("*.png"))) == images
+    assert images or "--show is for images" in ended.stderr
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_finished_run_is_not_trained_again(task: str, runs, zoo_command) -> None:
+    run = runs / "runs" / task
+    before = (run / "model" / "model.keras").read_bytes()
+    ended = zoo_command("train", run / "preset.yaml", "--out", run, "--resume", code=0)
+    assert "there is nothing to resume" in ended.stderr
+    assert (run / "model" / "model.keras").read_bytes() == before
+    assert info_of(task).baseline in ended.stdout
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_data_of_another_task_are_refused_in_words(task: str, runs, zoo_command) -> None:
+    others = [data(runs, other) for other in TASKS if other != task]
+    for source in others:
+        ended = zoo_command("evaluate", runs / "runs" / task, source)
+        if ended.code:  # lines and tables of text are a corpus, too
+            assert ended.stderr.startswith("zoo: ") and not ended.stdout
+
+
+def test_runs_of_all_tasks_are_listed(runs, zoo_command) -> None:
+    listed = json.loads(zoo_command("runs", runs / "runs", "--json", code=0).stdout)
+    assert {Path(line["run"]).name for line in listed} == set(TASKS)
+    for line in listed:
+        assert line[info_of(Path(line["run"]).name).primary_metric] is not None
+    shown = zoo_command("runs", runs / "runs", code=0).stdout
+    assert "perplexity" in shown and "accuracy" in shown

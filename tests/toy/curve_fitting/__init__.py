@@ -1,0 +1,1 @@
+"""A task of the tests: fit a curve through points `(x, y)`."""
