@@ -232,7 +232,7 @@ def test_embedding_dropout_drops_a_word_wherever_it_stands():
     np.testing.assert_array_equal(dropped[0], dropped[1])
     kept = (dropped[0] != 0).all(-1)
     assert (kept == (dropped[0] != 0).any(-1)).all()
-    # 2000 draws: the standard deviation of the share is 0.01.
+    # 2000 words: the standard deviation of the share is 0.01.
     assert kept.mean() == pytest.approx(0.75, abs=0.04)
     np.testing.assert_allclose(dropped[0][kept], plain[0][kept] / 0.75, rtol=1e-5)
     assert (layer(ids, training=True).numpy() != dropped).any()

@@ -85,17 +85,17 @@ def test_word_dropout_replaces_words_by_the_unknown_in_training_only():
     dropped = np.asarray(layer(tokens, training=True))
     assert dropped.dtype == np.int32
     assert set(np.unique(dropped[:, :40])) == {1, 7}
-    # 8000 draws: the standard deviation of the share is 0.005.
+    # 8000 tokens: the standard deviation of the share is 0.005.
     assert (dropped[:, :40] == 1).mean() == pytest.approx(0.3, abs=0.025)
     assert (dropped[:, 40:] == 0).all()
 
 
-def test_word_dropout_draws_anew_each_time_and_the_same_from_one_seed():
+def test_word_dropout_differs_between_calls_and_is_the_same_from_one_seed():
     tokens = np.full((4, 50), 7, "int32")
     first, second = WordDropout(0.5, seed=2), WordDropout(0.5, seed=2)
-    draws = [np.asarray(first(tokens, training=True)) for _ in range(2)]
-    assert (draws[0] != draws[1]).any()
-    np.testing.assert_array_equal(second(tokens, training=True), draws[0])
+    ids = [np.asarray(first(tokens, training=True)) for _ in range(2)]
+    assert (ids[0] != ids[1]).any()
+    np.testing.assert_array_equal(second(tokens, training=True), ids[0])
 
 
 # --- n-grams
@@ -202,7 +202,7 @@ def test_path_dropout_leaves_either_path_alone():
     mixed = np.asarray(PathMix(0.75, 0.3)([first, second], training=True))
     kinds, counts = np.unique(mixed, return_counts=True)
     np.testing.assert_allclose(kinds, [1.0, 10.0, 15.5])
-    # 4000 draws: the standard deviation of a share is below 0.008.
+    # 4000 examples: the standard deviation of a share is below 0.008.
     np.testing.assert_allclose(counts / 4000, [0.3, 0.3, 0.4], atol=0.03)
 
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from zoo.layers.recurrence import recurrence
+from zoo.preset.renamed import current_key
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -233,11 +234,14 @@ class LSTMStack(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LSTMStack:
-        """Build the layer of a config; those saved before 2026-11-27 have `change_penalty`."""
-        config = dict(config)
-        if "change_penalty" in config:
-            config["temporal_activation_penalty"] = config.pop("change_penalty")
-        return cls(**config)
+        """Build the layer of a config, whose arguments may have their former names."""
+        block = "architecture."
+        return cls(
+            **{
+                current_key(block + name).removeprefix(block): value
+                for name, value in config.items()
+            }
+        )
 
 
 def _mean_square(values: Any) -> Any:

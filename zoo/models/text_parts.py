@@ -45,7 +45,7 @@ def embed_tokens(
         `(batch, time, embedding_dim)`.
     """
     words = WordDropout(word_dropout, name="word_dropout")(tokens) if word_dropout else tokens
-    # One initializer called twice draws the same numbers twice: the two tables start equal.
+    # One initializer called twice gives the same values twice: the two tables start equal.
     uniform = keras.initializers.RandomUniform(-embedding_range, embedding_range)
     vectors = TokenEmbedding(
         vocabulary_size,
