@@ -27,7 +27,10 @@ def test_the_stub_is_up_to_date() -> None:
 @models
 def test_schema_network_and_builder_have_the_same_names(model: str) -> None:
     fields = list(architectures()[model].model_fields)
-    assert sorted(inspect.signature(MODELS[model]).parameters) == sorted(fields)
+    network = inspect.signature(MODELS[model]).parameters
+    assert sorted(network) == sorted(fields)
+    assert {argument.kind for argument in network.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {argument.default for argument in network.values()} == {inspect.Parameter.empty}
     preset, *others = inspect.signature(getattr(zoo, model)).parameters.values()
     assert preset.name == "preset" and preset.default == "default"
     assert [parameter.name for parameter in others] == fields

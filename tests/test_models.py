@@ -87,14 +87,6 @@ def test_every_model_is_swept():
 # --- every model
 
 
-@models
-def test_arguments_are_the_keys_of_the_architecture(model):
-    arguments = MODELS[model].__code__
-    names = arguments.co_varnames[: arguments.co_kwonlyargcount]
-    assert set(names) == set(architectures()[model].model_fields)
-    assert MODELS[model].__kwdefaults__ is None
-
-
 @variants
 def test_ids_in_and_float32_logits_out(model, changes):
     network = build(model, **changes)

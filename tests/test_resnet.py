@@ -17,7 +17,6 @@ import zoo
 from zoo import ZooError
 from zoo.models.receptive_field import receptive_fields
 from zoo.models.resnet import DEPTHS, resnet
-from zoo.preset.schemas import architectures
 
 PLAIN = {
     "image_size": 224, "num_classes": 1000, "pixel_mean": (0.0, 0.0, 0.0),
@@ -57,11 +56,6 @@ def stirred(network, seed=3):
         scale = 0.7 / math.sqrt(math.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3
         weight.assign(drawn * (scale if not weight.path.endswith("gamma") else 0.4))
     return network
-
-
-def test_arguments_are_the_keys_of_the_architecture():
-    assert resnet.__kwdefaults__ is None
-    assert set(PLAIN) == set(architectures()["resnet"].model_fields)
 
 
 @pytest.mark.parametrize(
