@@ -137,7 +137,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(run, corpus, tmp_path) -> N
         [sys.executable, "-c", program, str(corpus), repr(QUICK), str(out)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "goes on from its last checkpoint" in done.stderr
+    assert "resumes from its last checkpoint" in done.stderr
     resumed = zoo.train("lstm_lm", corpus, set=QUICK, out=out, resume=True, verbose=False)
     assert resumed.metrics["test"] == run.metrics["test"]  # to the last bit
 

@@ -170,7 +170,7 @@ def test_the_command_that_resumes_holds_from_everywhere(rows, tmp_path, monkeypa
             train(rows, Path("my runs/a"))
     folder = tmp_path / "my runs" / "a"
     command = f"zoo train '{folder}/preset.yaml' --out '{folder}' --resume"
-    assert f"`{command}` goes on from its last checkpoint." in str(error.value)
+    assert f"`{command}` resumes from its last checkpoint." in str(error.value)
 
 
 def test_other_data_are_refused(rows, copied, tmp_path) -> None:

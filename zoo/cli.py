@@ -149,8 +149,8 @@ def evaluate(
         one_or_all(data), text=text, label=label, drop_missing=drop_missing, findings=findings
     )
     if as_json:
-        said = [finding.to_dict() for finding in findings]
-        _print_json({"run": str(run), "metrics": metrics, "findings": said})
+        documents = [finding.to_dict() for finding in findings]
+        _print_json({"run": str(run), "metrics": metrics, "findings": documents})
         return
     display.remarks(findings)
     display.scores("data", metrics, loaded.info)
@@ -220,7 +220,7 @@ def data(
     text: Text = None,
     label: Label = None,
     preset: Annotated[
-        str | None, typer.Option(help="MODEL/PRESET whose lengths or sizes are judged.")
+        str | None, typer.Option(help="MODEL/PRESET whose lengths or sizes it is checked against.")
     ] = None,
     drop_missing: DropMissing = False,
     image_sheet: Annotated[
@@ -258,11 +258,11 @@ def presets(
         chosen = load_preset(model, preset)
         print(json.dumps(chosen.document(), indent=2) if as_json else chosen.to_yaml(), end="")
         return
-    found = summaries(model or None)
+    heads = summaries(model or None)
     if as_json:
-        _print_json([display.summary_document(entry) for entry in found])
+        _print_json([display.summary_document(head) for head in heads])
     else:
-        display.presets_table(found)
+        display.presets_table(heads)
 
 
 @app.command(epilog=examples("explain"))
@@ -311,11 +311,11 @@ def runs(
     """List the finished runs in a folder, oldest first."""
     from zoo.runs.run import list_runs
 
-    found = list_runs(folder)
+    finished = list_runs(folder)
     if as_json:
-        _print_json([{"run": str(run.path), **display.run_line(run)} for run in found])
+        _print_json([{"run": str(run.path), **display.run_line(run)} for run in finished])
     else:
-        display.runs_table(found)
+        display.runs_table(finished)
 
 
 @app.command(name="help")

@@ -155,7 +155,9 @@ def summary_document(entry: Summary) -> dict[str, Any]:
         "preset": f"{entry.model}/{entry.name}",
         "model": entry.model,
         "summary": entry.summary,
-        "measured": [each.model_dump(mode="json") | {"old": each.old} for each in entry.measured],
+        "measured": [
+            score.model_dump(mode="json") | {"old": score.old} for score in entry.measured
+        ],
     }
 
 

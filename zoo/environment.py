@@ -63,13 +63,13 @@ def training_code() -> str:
 
 def _checksum(chosen: Callable[[Path], bool]) -> str:
     root = Path(__file__).resolve().parent
-    found = hashlib.blake2b(digest_size=8)
+    checksum = hashlib.blake2b(digest_size=8)
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root)
         if chosen(name):
-            found.update(name.as_posix().encode())
-            found.update(path.read_bytes())
-    return found.hexdigest()
+            checksum.update(name.as_posix().encode())
+            checksum.update(path.read_bytes())
+    return checksum.hexdigest()
 
 
 def hardware() -> str:
@@ -92,14 +92,14 @@ def commit() -> str | None:
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
-    said = []
+    answers = []
     for command in (["rev-parse", "--short=12", "HEAD"], ["status", "-s", "zoo", "presets"]):
         try:
-            found = subprocess.run(
+            ended = subprocess.run(
                 ["git", "-C", str(root), *command],
                 capture_output=True, encoding="utf-8", timeout=10, check=True,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return None
-        said.append(found.stdout.strip())
-    return said[0] + ("-dirty" if said[1] else "")
+        answers.append(ended.stdout.strip())
+    return answers[0] + ("-dirty" if answers[1] else "")

@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,7 +27,7 @@ SLOTS = {"adam": 2, "adamw": 2, "lazy_adamw": 2, "lamb": 2, "adadelta": 2, "rmsp
 TIMES = 5
 # Below, nothing is counted: it fits into any machine.
 SMALL = 50_000_000  # weights
-SMALL_STEP = 1 << 22  # pixels of a batch
+SMALL_STEP = 1 << 22  # pixels, or tokens times their window, of a batch
 GB = 1e9
 # What to lower, by what takes the memory; a key counts where the preset has it.
 OF_WEIGHTS = (
@@ -59,7 +58,7 @@ def needed(preset: Preset) -> Need:
     """Return what the training of a preset needs; nothing is allocated for it."""
     with _without_values():
         network = MODELS[preset.model](**dict(preset.architecture))
-        weights = sum(math.prod(each.shape) for each in network.variables)
+        weights = sum(math.prod(variable.shape) for variable in network.variables)
         step = load_task(preset.task).step_bytes(network, preset)
     recipe = preset.recipe
     averaged = recipe.ema is not None or getattr(recipe, "nonmono", None) is not None
@@ -71,14 +70,14 @@ def needed(preset: Preset) -> Need:
 
 def available() -> int | None:
     """Return the bytes of memory that are free for this process; None where nobody says."""
-    found = []
+    limits = _left_in_container(Path("/sys/fs/cgroup"))
     information = Path("/proc/meminfo")
     if information.is_file():
         lines = information.read_text(encoding="utf-8").splitlines()
         values = dict(line.split(":", 1) for line in lines if ":" in line)
         if "MemAvailable" in values:
-            found.append(1024 * int(values["MemAvailable"].split()[0]))
-    return min([*found, *_left_in_container(Path("/sys/fs/cgroup"))], default=None)
+            limits.append(1024 * int(values["MemAvailable"].split()[0]))
+    return min(limits, default=None)
 
 
 def _left_in_container(group: Path) -> list[int]:
@@ -103,46 +102,26 @@ def check_fits(preset: Preset, training: bool = True) -> list[Finding]:
     Raises:
         ZooError: it takes more than is free.
     """
-    if not _may_be_large(preset, training):
-        return []
+    weights = preset.architecture.rough_weights()
+    step = preset.data.rough_step(preset.architecture) if training else 0
+    if weights is not None and weights <= SMALL and step <= SMALL_STEP:
+        return []  # counting takes the time of building a small network
     need, free = needed(preset), available()
     on_gpu = bool(tf.config.get_visible_devices("GPU"))  # which has memory of its own for a step
     total = need.state + (0 if on_gpu else need.step) if training else need.built
     if free is None or total <= free / 2:
         return []
     whole = "training" if training else "the model"
+    part = preset.architecture.largest_part(preset.data)
+    part = f"; {part}" if part else ""
     what = (
         f"{preset.model}: {whole} needs about {total / GB:.1f} GB of memory "
-        f"({need.weights:,} weights{_sizes(preset)}), and {free / GB:.1f} GB are free."
+        f"({need.weights:,} weights{part}), and {free / GB:.1f} GB are free."
     )
     hint = f"Lower {' or '.join(_remedies(preset, need))}."
     if total > free:
         raise ZooError(f"{what} {hint}")
     return [Finding("warning", what, {"bytes": total, "free": free, "weights": need.weights}, hint)]
-
-
-def _may_be_large(preset: Preset, training: bool) -> bool:
-    """Whether counting is worth its time, which is that of building a small network."""
-    block: Any = dict(preset.architecture)
-    features, filters = block.get("embedding_dim", 0), block.get("filters")
-    a_bucket = block["num_classes"] if "ngram_share" in block else features
-    tables = block.get("vocabulary_size", 0) * (features + a_bucket)
-    tables += block.get("ngram_buckets", 0) * a_bucket
-    if isinstance(filters, tuple):
-        tables += 9 * block["depth"] * max(filters) ** 2
-    tables += 8 * block.get("num_layers", 1) * block.get("hidden_dim", 0) ** 2
-    seen = preset.data.batch_size * block.get("image_size", getattr(preset.data, "window", 1)) ** 2
-    return tables > SMALL or (training and seen > SMALL_STEP)
-
-
-def _sizes(preset: Preset) -> str:
-    block = preset.architecture
-    buckets = getattr(block, "ngram_buckets", 0)
-    if buckets and hasattr(block, "ngram_share"):
-        return f"; {buckets:,} buckets of n-grams by {block.num_classes:,} classes"
-    if hasattr(block, "vocabulary_size"):
-        return f"; a vocabulary of {block.vocabulary_size:,}"
-    return f"; images of {block.image_size} pixels, {preset.data.batch_size:,} at a time"
 
 
 def _remedies(preset: Preset, need: Need) -> list[str]:

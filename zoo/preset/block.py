@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +27,14 @@ class DataBlock(Block):
 
     paths: ClassVar[tuple[str, ...]] = ()
 
+    def rough_step(self, architecture: Any) -> int:
+        """Return about how many pixels or tokens a step holds features of; 0 is few.
+
+        Args:
+            architecture: the block of the same preset.
+        """
+        return 0
+
 
 class Architecture(Block):
     """The architecture block of one family of models: the arguments of its builder.
@@ -42,3 +50,15 @@ class Architecture(Block):
 
     model: ClassVar[str] = ""
     task: ClassVar[str] = ""
+
+    def rough_weights(self) -> int | None:
+        """Return about how many weights the network has; None where only building it tells."""
+        return None
+
+    def largest_part(self, data: Any) -> str:
+        """Return what takes most of the memory, in words; empty where nobody says.
+
+        Args:
+            data: the block of the same preset.
+        """
+        return ""

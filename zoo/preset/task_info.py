@@ -12,7 +12,7 @@ class TaskInfo:
 
     Args:
         noun: what a model of the task is.
-        default_model: family whose `default` preset `zoo data` judges data by.
+        default_model: family whose `default` preset `zoo data` checks data against.
         metrics: of a part in metrics.json, in the order in which they are shown, each with its
             format, such as `.4f`, or `.2%` for a share.
         primary_metric: the one that lists of runs show.

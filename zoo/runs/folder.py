@@ -1,4 +1,4 @@
-"""The folder of a run while it is made: new, replaced, or gone on with."""
+"""The folder of a run while it is made: new, replaced or resumed."""
 
 from __future__ import annotations
 
@@ -150,9 +150,9 @@ def _set_aside(folder: Path) -> None:
     """Move a run into `REPLACED`; killed in between, `_recover` moves it back."""
     (folder / MOVING).mkdir()
     try:
-        for each in list(folder.iterdir()):
-            if each.name != MOVING:
-                each.rename(folder / MOVING / each.name)
+        for path in list(folder.iterdir()):
+            if path.name != MOVING:
+                path.rename(folder / MOVING / path.name)
         (folder / MOVING).rename(folder / REPLACED)
     except BaseException:
         _put_back(folder)
@@ -162,12 +162,12 @@ def _set_aside(folder: Path) -> None:
 def _put_back(folder: Path) -> None:
     """Remove what is new in a folder, and move the run that was set aside back."""
     if (folder / REPLACED).is_dir():
-        for each in list(folder.iterdir()):
-            if each.name != REPLACED:
-                shutil.rmtree(each) if each.is_dir() else each.unlink()
+        for path in list(folder.iterdir()):
+            if path.name != REPLACED:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         (folder / REPLACED).rename(folder / MOVING)
-    for each in list((folder / MOVING).iterdir()):
-        each.rename(folder / each.name)
+    for path in list((folder / MOVING).iterdir()):
+        path.rename(folder / path.name)
     (folder / MOVING).rmdir()
 
 
@@ -185,8 +185,8 @@ def _recover(folder: Path) -> None:
         half_written = list(folder.rglob(".*.part*"))
     elif len(half_written) < len(list(folder.iterdir())):
         return  # not a run: what is in it is not ours
-    for each in half_written:
-        shutil.rmtree(each) if each.is_dir() else each.unlink(missing_ok=True)
+    for path in half_written:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _check(folder: Path, overwrite: bool, resume: bool) -> None:
@@ -198,7 +198,7 @@ def _check(folder: Path, overwrite: bool, resume: bool) -> None:
         return
     if outcome(folder) is None or can_resume(folder):
         raise ZooError(
-            f"{folder}: is already there, a run that is not finished. Pass --resume to go on with "
+            f"{folder}: is already there, a run that is not finished. Pass --resume to finish "
             "it, --overwrite to begin again, or choose another --out."
         )
     raise ZooError(f"{folder}: is already there. Choose another --out, or pass --overwrite.")

@@ -100,7 +100,7 @@ class Job:
         command = shlex.join(words)
         if "<" in str(self.request.to_dict()["data"]):
             command = f'zoo.train(..., out="{folder}", resume=True)'
-        return f"`{command}` goes on from its last checkpoint."
+        return f"`{command}` resumes from its last checkpoint."
 
 
 def finished_run(job: Job) -> Run:
@@ -115,7 +115,7 @@ def finished_run(job: Job) -> Run:
     reason = (outcome(folder) or {}).get("stopped")
     if reason is not None:
         raise ZooError(
-            f"{folder}: has no checkpoint to go on from; its training ended before its time: "
+            f"{folder}: has no checkpoint to resume from; its training ended before its time: "
             f"{reason} Its best model is kept. To train again, pass --overwrite."
         )
     if job.verbose:

@@ -25,11 +25,11 @@ def check_same(
     about: Mapping[str, Any],
     finished: bool = False,
 ) -> None:
-    """Refuse to go on with a run under other settings, versions or code (A65).
+    """Refuse to resume a run under other settings, versions or code (A65).
 
     Args:
         folder: of the run.
-        preset: what it would go on with; what the data decide is left out, such as classes.
+        preset: what it would be resumed with; facts of the data are left out, such as classes.
         request: the document of the request.
         about: the present environment, with the number of workers and devices.
         finished: whether nothing is left to train, so that versions and code do not matter.
@@ -61,13 +61,13 @@ def check_same(
             if recorded.get(name, about[name]) != about[name]
         ]
         raise ZooError(
-            f"{folder}: --resume would not go on with the same training: {'; '.join(different)}. "
+            f"{folder}: --resume would not continue the same training: {'; '.join(different)}. "
             "Set them back, or begin again with --overwrite."
         )
 
 
 def check_fingerprint(folder: Path, fingerprint: str) -> None:
-    """Refuse to go on with a run on other data.
+    """Refuse to resume a run on other data.
 
     Raises:
         ZooError: the message names both fingerprints.
@@ -75,7 +75,7 @@ def check_fingerprint(folder: Path, fingerprint: str) -> None:
     before = _environment(folder).get("fingerprint")
     if before != fingerprint:
         raise ZooError(
-            f"{folder}: --resume would not go on with the same training: the fingerprint of the "
+            f"{folder}: --resume would not continue the same training: the fingerprint of the "
             f"data was {before!r} and is {fingerprint!r}. Bring the data back, or begin again with "
             "--overwrite."
         )
@@ -90,19 +90,19 @@ def _environment(folder: Path) -> dict[str, Any]:
 
 def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
     document = preset.document()
-    found = {"model": document["model"], **values_of(document)}
+    settings = {"model": document["model"], **values_of(document)}
     for key in load_task(preset.task).recorded_facts:
-        found.pop(key, None)
+        settings.pop(key, None)
     # tuples as they come back from JSON
-    return found | {
+    return settings | {
         name: list(request[name]) if isinstance(request[name], tuple) else request[name]
         for name in REQUEST
     }
 
 
 def _versions(about: Mapping[str, Any]) -> dict[str, Any]:
-    found = {f"the version of {name}": about["versions"][name] for name in VERSIONS}
-    return found | {"the code of zoo": about["code"]}
+    versions = {f"the version of {name}": about["versions"][name] for name in VERSIONS}
+    return versions | {"the code of zoo": about["code"]}
 
 
 def request_beside(preset: Path) -> Request | None:

@@ -42,7 +42,7 @@ class Run:
 
     @functools.cached_property
     def findings(self) -> list[Finding]:
-        """What was judged about the data and the training."""
+        """The findings on the data and the training."""
         document = read_json(self.path / "findings.json")
         try:
             return [Finding(**entry) for entry in document]
@@ -59,11 +59,11 @@ class Run:
         from zoo.data.columns import Columns
 
         path = self.path / "environment.json"
-        found = _document(path).get("columns") if path.is_file() else None  # older runs have none
-        if found is None:
+        columns = _document(path).get("columns") if path.is_file() else None  # older runs have none
+        if columns is None:
             return None
         try:
-            return Columns(tuple(found["text"]), found["label"])
+            return Columns(tuple(columns["text"]), columns["label"])
         except (KeyError, TypeError) as error:
             raise ZooError(f"{path}: is damaged: columns need `text` and `label`.") from error
 
@@ -227,7 +227,7 @@ def load_run(path: str | Path) -> Run:
     if missing:
         raise ZooError(
             f"{path}: is not a finished run: {', '.join(missing)} missing. "
-            "A run folder is what `zoo train` writes; an interrupted one goes on with --resume."
+            "A run folder is what `zoo train` writes; --resume finishes an interrupted one."
         )
     return Run(path)
 
@@ -243,8 +243,9 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
         raise ZooError(
             f"{folder}: no such folder. Runs are written to ./runs unless --out says so."
         )
-    found = [path for path in folder.iterdir() if (path / "metrics.json").is_file()]
-    return [Run(path) for path in sorted(found, key=lambda p: (p / "metrics.json").stat().st_mtime)]
+    finished = [path for path in folder.iterdir() if (path / "metrics.json").is_file()]
+    finished.sort(key=lambda path: (path / "metrics.json").stat().st_mtime)
+    return [Run(path) for path in finished]
 
 
 def _document(path: Path) -> dict[str, Any]:

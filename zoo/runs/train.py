@@ -80,8 +80,8 @@ def train(
         devices: `auto`, `cpu`, `gpu`, `gpu:0,1`; see `zoo.distribute.strategy_for`. Several share
             each batch by row, and train as one would.
         overwrite: replace the run that is already in `out`.
-        resume: go on with the run in `out` that was interrupted, to the same weights as if it had
-            not been; begin where there is none, and return one that is finished.
+        resume: resume the interrupted run in `out`, to the same weights as if nothing had
+            interrupted it; begin where there is none, and return one that is finished.
         note: why this run (A27); kept in `notes.yaml`.
         verbose: whether progress is shown on stderr.
 
@@ -90,9 +90,9 @@ def train(
         folder, which they can read if they share it.
 
     Raises:
-        ZooError: data, preset or folder are not usable; the run to go on with had other settings,
-            data or versions; or training was interrupted by Ctrl-C or SIGTERM (`resume` goes on
-            with it), or its loss blew up.
+        ZooError: data, preset or folder are not usable; the run to resume had other settings, data
+            or versions; or training was interrupted by Ctrl-C or SIGTERM (`resume` finishes it), or
+            its loss blew up.
     """
     started = time.perf_counter()
     check_seed(seed)

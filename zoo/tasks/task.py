@@ -117,7 +117,7 @@ class Task(Protocol):
 
         Args:
             request: the data, their columns and seed.
-            preset: whose lengths and sizes they are judged by.
+            preset: whose lengths and sizes they are checked against.
             sheet: file of a sheet of examples as training sees them, or None.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -90,6 +90,14 @@ class ResNetArchitecture(Architecture):
     logit_scale: Annotated[float, Field(gt=0.0, le=10.0)]
     flip_average: bool
 
+    def rough_weights(self) -> int:
+        """Return the weights of as many 3 x 3 convolutions as layers, all of the widest."""
+        return 9 * int(self.depth * max(self.filters or (512,)) ** 2)
+
+    def largest_part(self, data: Any) -> str:
+        """Return size and number of the images of a step."""
+        return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
+
 
 class ImageData(DataBlock):
     """How images become batches.
@@ -136,6 +144,10 @@ class ImageData(DataBlock):
     mixup: Annotated[float, Field(ge=0.0, le=10.0)]
     cutmix: Annotated[float, Field(ge=0.0, le=1.0)]
     balance: Balance
+
+    def rough_step(self, architecture: Any) -> int:
+        """Return the pixels of a batch."""
+        return int(self.batch_size * architecture.image_size**2)
 
     @property
     def blends(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -74,6 +74,15 @@ class LSTMLMArchitecture(Architecture):
     activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
     temporal_activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
 
+    def rough_weights(self) -> int:
+        """Return the weights of the table and of the LSTMs."""
+        table = 2 * self.vocabulary_size * self.embedding_dim
+        return table + 8 * self.num_layers * self.hidden_dim**2
+
+    def largest_part(self, data: Any) -> str:
+        """Return the vocabulary."""
+        return f"a vocabulary of {self.vocabulary_size:,}"
+
     @model_validator(mode="after")
     def _some_dropout_is_left(self) -> LSTMLMArchitecture:
         for name in ("embedding", "input", "hidden", "output", "weight"):
@@ -106,6 +115,10 @@ class CorpusData(DataBlock):
     random_window: bool
     batch_size: Positive
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+    def rough_step(self, architecture: Any) -> int:
+        """Return the tokens of a batch times their window."""
+        return self.batch_size * self.window**2
 
 
 class LanguageRecipe(CommonRecipe):

@@ -46,6 +46,19 @@ class TextArchitecture(Architecture):
     word_dropout: Fraction
     dropout: Fraction
 
+    def rough_weights(self) -> int:
+        """Return the weights of the tables and of recurrent layers."""
+        block: dict[str, Any] = dict(self)
+        # A row of n-grams has a weight a class where they are a linear path of their own.
+        row = self.num_classes if "ngram_share" in block else self.embedding_dim
+        tables = self.vocabulary_size * (self.embedding_dim + row)
+        tables += block.get("ngram_buckets", 0) * row
+        return tables + 8 * int(block.get("num_layers", 1) * block.get("hidden_dim", 0) ** 2)
+
+    def largest_part(self, data: Any) -> str:
+        """Return the vocabulary."""
+        return f"a vocabulary of {self.vocabulary_size:,}"
+
 
 def _ngrams_have_buckets(architecture: Any) -> Any:
     if bool(architecture.ngram_sizes) != bool(architecture.ngram_buckets):
@@ -91,6 +104,12 @@ class TextCNNArchitecture(TextArchitecture):
     path_dropout: Annotated[float, Field(ge=0.0, lt=0.5)]
 
     _ngrams = model_validator(mode="after")(_ngrams_have_buckets)
+
+    def largest_part(self, data: Any) -> str:
+        """Return the buckets of n-grams, or the vocabulary."""
+        if not self.ngram_buckets:
+            return super().largest_part(data)
+        return f"{self.ngram_buckets:,} buckets of n-grams by {self.num_classes:,} classes"
 
 
 class RCNNArchitecture(TextArchitecture):
