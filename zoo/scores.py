@@ -1,48 +1,20 @@
-"""Scores of a classifier from its labels and logits. Pure maths on arrays."""
+"""Scores of a classifier from its labels and logits: scikit-learn's, and the loss of logits.
+
+scikit-learn's `log_loss` takes probabilities and clips them, so the loss is taken here.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn import metrics
 
 MOST_SCORES = 20_000_000  # in double precision at a time, so that many classes fit into the memory
 MOST_CONFUSED = 1000  # classes of a confusion matrix that is written; a file of more is of no use
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities `(rows, classes)` of float32 or float64 logits of the same shape."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
-
-
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return counts `(classes, classes)`: row = true class, column = predicted class."""
-    cells = labels.astype(np.int64) * num_classes + predicted
-    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def class_scores(
-    labels: np.ndarray, predicted: np.ndarray, num_classes: int
-) -> dict[str, np.ndarray]:
-    """Return precision, recall, f1 and support of each class, each of shape `(classes,)`.
-
-    A class that was never predicted, or never occurs, scores 0 where its ratio is undefined. As
-    `predicted` it also returns how often each was.
-    """
-    hits = np.bincount(labels[labels == predicted], minlength=num_classes).astype(np.float64)
-    support = np.bincount(labels, minlength=num_classes)
-    guesses = np.bincount(predicted, minlength=num_classes)
-    precision = hits / np.maximum(guesses, 1)
-    recall = hits / np.maximum(support, 1)
-    total = precision + recall
-    f1 = np.where(total > 0, 2 * precision * recall / np.where(total > 0, total, 1), 0.0)
-    return {
-        "precision": precision, "recall": recall, "f1": f1, "support": support,
-        "predicted": guesses,
-    }  # fmt: skip
 
 
 def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
@@ -54,62 +26,73 @@ def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     Args:
         labels: integer class ids `(rows,)`.
         logits: `(rows, classes)`.
+
+    Example:
+        >>> round(scores(np.array([0, 1]), np.eye(2))["loss"], 4)
+        0.3133
     """
     labels, logits = np.asarray(labels, dtype=np.int64), np.asarray(logits)
     losses = np.empty(len(labels))
     for rows in _blocks(*logits.shape):
-        some = logits[rows].astype(np.float64)
-        some -= some.max(axis=1, keepdims=True)
-        right = some[np.arange(len(some)), labels[rows]]
-        losses[rows] = np.log(np.exp(some).sum(axis=1)) - right
+        log_probabilities = log_softmax(logits[rows].astype(np.float64), axis=1)
+        losses[rows] = -np.take_along_axis(log_probabilities, labels[rows, None], axis=1)[:, 0]
     predicted = logits.argmax(axis=1)
-    each = class_scores(labels, predicted, logits.shape[1])
-    occurs = (each["support"] > 0) | (each["predicted"] > 0)
-    return {
-        "loss": float(losses.mean()),
-        "accuracy": float((predicted == labels).mean()),
-        "macro_f1": float(each["f1"][occurs].mean()),
-        "weighted_f1": float((each["f1"] * each["support"]).sum() / max(len(labels), 1)),
-    }
+    with _any_number_of_classes():
+        return {
+            "loss": float(losses.mean()),
+            "accuracy": float(metrics.accuracy_score(labels, predicted)),
+            "macro_f1": float(metrics.f1_score(labels, predicted, average="macro")),
+            "weighted_f1": float(metrics.f1_score(labels, predicted, average="weighted")),
+        }
 
 
 def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[str, Any]:
     """Return `scores` plus per-class scores and the confusion matrix, as plain JSON types.
 
-    The matrix is None where there are over a thousand classes.
+    A class that was never predicted, or never occurs, scores 0 where its ratio is undefined. The
+    matrix is None where there are over a thousand classes.
+
+    Args:
+        labels: integer class ids `(rows,)`.
+        logits: `(rows, classes)`.
+        classes: the label of each class id.
+
+    Returns:
+        The keys of `scores`; `examples`; `classes`, label to `precision`, `recall`, `f1` and
+        `support`; and `confusion_matrix`, counts `(classes, classes)`: row = true class.
     """
     labels = np.asarray(labels, dtype=np.int64)
     predicted = np.asarray(logits).argmax(axis=1)
-    each = class_scores(labels, predicted, len(classes))
-    few = len(classes) <= MOST_CONFUSED
+    ids = np.arange(len(classes))
+    with _any_number_of_classes():
+        per_class = metrics.precision_recall_fscore_support(
+            labels, predicted, labels=ids, zero_division=0
+        )
+        matrix = None
+        if len(classes) <= MOST_CONFUSED:
+            matrix = metrics.confusion_matrix(labels, predicted, labels=ids).tolist()
+    columns = (values.tolist() for values in per_class)
     return {
         **scores(labels, logits),
         "examples": len(labels),
         "classes": {
-            str(name): {
-                "precision": float(each["precision"][index]),
-                "recall": float(each["recall"][index]),
-                "f1": float(each["f1"][index]),
-                "support": int(each["support"][index]),
-            }
-            for index, name in enumerate(classes)
+            str(label): {"precision": precision, "recall": recall, "f1": f1, "support": support}
+            for label, precision, recall, f1, support in zip(classes, *columns, strict=True)
         },
-        "confusion_matrix": confusion_matrix(labels, predicted, len(classes)).tolist()
-        if few
-        else None,
+        "confusion_matrix": matrix,
     }
 
 
 def _blocks(rows: int, classes: int) -> Iterator[slice]:
     """Yield slices of the rows that are worked on at a time."""
-    some = max(MOST_SCORES // max(classes, 1), 1)
-    for start in range(0, rows, some):
-        yield slice(start, start + some)
+    size = max(MOST_SCORES // max(classes, 1), 1)
+    for start in range(0, rows, size):
+        yield slice(start, start + size)
 
 
 def predictions(logits: np.ndarray, classes: list[Any]) -> Iterator[dict[str, Any]]:
     """Yield `{"label": ..., "probabilities": {label: probability}}` of each row of logits."""
-    for row in softmax(logits):
+    for row in softmax(logits.astype(np.float64), axis=1):
         yield {
             "label": classes[int(row.argmax())],
             "probabilities": {
@@ -129,15 +112,26 @@ class Mistake(NamedTuple):
 
 
 def mistakes(labels: np.ndarray, logits: np.ndarray, most: int) -> tuple[list[Mistake], int]:
-    """Return the most confident of the wrong predictions, worst first, and the number of all."""
+    """Return the most confident of the wrong predictions, worst first, and the number of all.
+
+    Args:
+        labels: integer class ids `(rows,)`.
+        logits: `(rows, classes)`.
+        most: how many to return at the most.
+    """
     predicted = logits.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     confidence = np.empty(len(wrong))
     for rows in _blocks(len(wrong), logits.shape[1]):
-        confidence[rows] = softmax(logits[wrong[rows]]).max(axis=1)
+        confidence[rows] = softmax(logits[wrong[rows]].astype(np.float64), axis=1).max(axis=1)
     order = np.argsort(-confidence, kind="stable")[:most]
-    found = [
+    worst = [
         Mistake(int(row), int(labels[row]), int(predicted[row]), float(share))
         for row, share in zip(wrong[order], confidence[order], strict=True)
     ]
-    return found, len(wrong)
+    return worst, len(wrong)
+
+
+def _any_number_of_classes() -> warnings.catch_warnings:
+    """Keep scikit-learn from taking few rows of many classes for a regression, in a warning."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning)
