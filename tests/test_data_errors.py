@@ -21,7 +21,8 @@ from zoo.data import csvfile, jsonfile
 from zoo.data.columns import ColumnRequest
 from zoo.data.rows import Rows
 from zoo.data.store import Store
-from zoo.data.tables import read_rows, read_texts
+from zoo.data.tables import read_rows
+from zoo.data.texts import read_texts
 from zoo.tasks.text_classification.data import load_data, load_split
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data

@@ -18,7 +18,7 @@ from PIL import Image
 
 import zoo
 from zoo import ZooError
-from zoo.data.inputs import text_batches
+from zoo.data.texts import text_batches
 from zoo.files import read_json, write_json
 from zoo.preset.loading import load_preset
 from zoo.tasks.text_classification.data import load_data

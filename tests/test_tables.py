@@ -20,7 +20,8 @@ from zoo import ZooError
 from zoo.data import csvfile
 from zoo.data.columns import ColumnRequest, choose_columns
 from zoo.data.rows import to_label
-from zoo.data.tables import read_rows, read_texts
+from zoo.data.tables import read_rows
+from zoo.data.texts import read_texts
 
 ROWS = [("None", "a"), ('say "hi", then\nleave', "b"), ("NA", "a"), ("naïve 中文 \U0001f600", "b")]
 

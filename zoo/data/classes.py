@@ -24,6 +24,12 @@ def labelled_rows(
 ) -> np.ndarray:
     """Return those of the rows that have a label; add a finding when others are left out.
 
+    Args:
+        store: where the rows are.
+        rows: positions there.
+        drop_missing: leave out rows without a label instead of refusing them.
+        findings: on what is left out is added to it.
+
     Raises:
         ZooError: rows have no label, and `drop_missing` is not set.
     """
@@ -53,11 +59,11 @@ def check_classes(store: Store, classes: Sequence[Any]) -> None:
             raise ZooError(
                 f"{store.file}: no row has the label '{name}' (--classes)."
                 f"{did_you_mean(name, store.names)} "
-                f"Labels: {quoted(store.names[:NAMED_LABELS])}.{_hint(name, store)}"
+                f"Labels: {quoted(store.names[:NAMED_LABELS])}.{_label_advice(name, store)}"
             )
 
 
-def _hint(name: str, store: Store) -> str:
+def _label_advice(name: str, store: Store) -> str:
     if "," in name and all(part.strip() in store.names for part in name.split(",")):
         return " Several are given as a,b in one option, or each in an option of its own."
     alike = looks_like([name], store.names)
@@ -65,9 +71,15 @@ def _hint(name: str, store: Store) -> str:
 
 
 def rows_of_classes(store: Store, rows: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
-    """Return the rows whose label is among the classes."""
-    wanted = {str(name) for name in classes}
-    kept = [position for position, name in enumerate(store.names) if name in wanted]
+    """Return the rows whose label is among the classes.
+
+    Args:
+        store: where the rows are.
+        rows: positions there.
+        classes: labels to keep.
+    """
+    labels = {str(name) for name in classes}
+    kept = [position for position, name in enumerate(store.names) if name in labels]
     return rows[np.isin(store.labels[rows], kept)]
 
 
@@ -107,8 +119,8 @@ def class_order(names: Sequence[str]) -> list[Any]:
         numbers = [int(name) for name in names]
     except ValueError:
         return sorted(names)
-    written_so = [str(number) for number in numbers] == list(names)  # "01" is a string
-    if written_so and all(-INT64 <= number < INT64 for number in numbers):
+    exact = [str(number) for number in numbers] == list(names)  # "01" is a string
+    if exact and all(-INT64 <= number < INT64 for number in numbers):
         return sorted(numbers)
     return sorted(names)
 
@@ -116,7 +128,13 @@ def class_order(names: Sequence[str]) -> list[Any]:
 def classified(
     store: Store, rows: np.ndarray, classes: Sequence[Any]
 ) -> tuple[Split, np.ndarray, list[str]]:
-    """Return the rows with class ids; the rows of no class; and the labels of those."""
+    """Return the rows with class ids; the rows of no class; and the labels of those.
+
+    Args:
+        store: where the rows are.
+        rows: positions there, each with a label.
+        classes: the label of each class id.
+    """
     ids = {str(name): position for position, name in enumerate(classes)}
     table = np.array([*(ids.get(name, MISSING) for name in store.names), MISSING], np.int32)
     labels = table[store.labels[rows]]

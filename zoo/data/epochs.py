@@ -9,7 +9,7 @@ import tensorflow as tf
 class EpochCursor:
     """Where the next reading of a dataset begins: an epoch's order, and the batches it leaves out.
 
-    Each reading takes the place and moves it to the beginning of the next epoch.
+    Each reading takes the cursor and moves it to the beginning of the next epoch.
     """
 
     def __init__(self) -> None:

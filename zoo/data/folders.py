@@ -1,4 +1,4 @@
-"""Folders of texts: of tables, or of class folders with one text a file."""
+"""Folders of texts: with tables, or with class folders of one text a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from zoo.data.columns import quoted
 from zoo.data.parts import SourcePaths, part_of
@@ -25,7 +24,7 @@ from zoo.data.paths import (
 )
 from zoo.data.rows import Rows
 from zoo.errors import ZooError
-from zoo.finding import Finding
+from zoo.finding import Finding, Level
 
 NAMED = 5  # files or folders that a message names
 LOOKED_AT = 10_000  # files, to say what a folder holds
@@ -63,11 +62,11 @@ def contents(path: Path) -> Contents:
     Raises:
         ZooError: it cannot be read.
     """
-    shown = [(each, is_folder) for each, is_folder in list_folder(path) if not _hidden(each)]
+    entries = [(entry, is_dir) for entry, is_dir in list_folder(path) if not _hidden(entry)]
     return Contents(
         path,
-        [each for each, is_folder in shown if not is_folder],
-        [each for each, is_folder in shown if is_folder],
+        [entry for entry, is_dir in entries if not is_dir],
+        [entry for entry, is_dir in entries if is_dir],
     )
 
 
@@ -84,30 +83,30 @@ def read_folder(
     Raises:
         ZooError: it holds neither, both, or several parts of a data set.
     """
-    here = contents(path)
-    _check_parts(path, here.tables or here.folders)
-    classes = [contents(folder) for folder in here.folders]
-    texts = {each.path: each.texts for each in classes}
-    if classes and not here.tables and all(each.is_bare for each in classes):
-        texts = {each.path: each.files for each in classes}
-    if here.tables and any(texts.values()):
+    folder = contents(path)
+    _check_parts(path, folder.tables or folder.folders)
+    classes = [contents(inner) for inner in folder.folders]
+    texts = {inner.path: inner.texts for inner in classes}
+    if classes and not folder.tables and all(inner.is_bare for inner in classes):
+        texts = {inner.path: inner.files for inner in classes}
+    if folder.tables and any(texts.values()):
         raise ZooError(f"{path}: holds both tables and folders with .txt files. Name one of them.")
-    if here.tables:
-        for table in here.tables:
+    if folder.tables:
+        for table in folder.tables:
             yield from read_table(table)
         return
     if not any(texts.values()):
-        raise ZooError(_nothing(here, classes, labelled))
-    check_names(each.path for each in classes)
+        raise ZooError(_nothing_to_read(folder, classes, labelled))
+    check_names(inner.path for inner in classes)
     _check_twice(classes)
-    findings = tuple(_passed_over(here, classes, texts))
-    for each in classes:
-        if not texts[each.path]:
+    findings = tuple(_unread_files(folder, classes, texts))
+    for inner in classes:
+        if not texts[inner.path]:
             raise ZooError(
-                f"{each.path}: is a class folder without .txt files{_holding(each.files)}. Fill "
+                f"{inner.path}: is a class folder without .txt files{_endings(inner.files)}. Fill "
                 "it, or take it away."
             )
-        for rows in _text_files(each.path.name, texts[each.path]):
+        for rows in _text_files(inner.path.name, texts[inner.path]):
             yield dataclasses.replace(rows, findings=findings)
             findings = ()
 
@@ -117,12 +116,12 @@ def folder_paths(path: Path) -> SourcePaths:
 
     A class folder may be called `test`: it has texts in it, and no folders.
     """
-    here = contents(path)
-    if here.tables:
-        return SourcePaths(readable(path), here.tables, path)
-    inner = {each: contents(each) for each in here.folders}
-    parts = [each for each, some in inner.items() if part_of(each.name) and _holds_data(some)]
-    classes = [each for each, some in inner.items() if each not in parts and some.texts]
+    folder = contents(path)
+    if folder.tables:
+        return SourcePaths(readable(path), folder.tables, path)
+    inner = {entry: contents(entry) for entry in folder.folders}
+    parts = [entry for entry, held in inner.items() if part_of(entry.name) and _holds_data(held)]
+    classes = [entry for entry, held in inner.items() if entry not in parts and held.texts]
     return SourcePaths(readable(path), [*parts, *classes] if parts else (), path)
 
 
@@ -137,35 +136,37 @@ def what_it_holds(path: Path) -> str:
         )
     if not files:
         return "is empty"
-    return f"holds {_count(len(files))}, none of {', '.join(TEXTS)}{_holding(files)}"
+    return f"holds {_count(len(files))}, none of {', '.join(TEXTS)}{_endings(files)}"
 
 
-def _nothing(here: Contents, classes: list[Contents], labelled: bool) -> str:
+def _nothing_to_read(folder: Contents, classes: list[Contents], labelled: bool) -> str:
     """Return the message for a folder that holds neither tables nor class folders with texts."""
-    path = here.path
+    path = folder.path
     accepted = (
         f"neither tables ({', '.join(TABLES)}, compressed or not) nor class folders with .txt files"
     )
-    inner = [
-        each for each in classes if each.tables or any(contents(f).texts for f in each.folders)
+    meant = [
+        inner.path
+        for inner in classes
+        if inner.tables or any(contents(entry).texts for entry in inner.folders)
     ]
-    if inner:
-        names = ", ".join(f"'{readable(each.path)}'" for each in inner[:NAMED])
+    if meant:
+        names = ", ".join(f"'{readable(entry)}'" for entry in meant[:NAMED])
         return f"{path}: holds {accepted}. Did you mean {names}?"
-    if here.texts:
+    if folder.texts:
         advice = (
             "Put the texts of each class into a folder of its name, and give the folder of these."
         )
         if not labelled:
             advice = "Name the files: each line of a .txt file is a text."
         return (
-            f"{path}: holds {accepted}, but {_count(len(here.texts))} of text "
-            f"({quoted(readable(Path(each.name)) for each in here.texts[:NAMED])}). {advice}"
+            f"{path}: holds {accepted}, but {_count(len(folder.texts))} of text "
+            f"({quoted(readable(Path(text.name)) for text in folder.texts[:NAMED])}). {advice}"
         )
-    said = what_it_holds(path)
-    if said == "is empty":
+    held = what_it_holds(path)
+    if held == "is empty":
         return f"{path}: is empty: it holds {accepted}."
-    return f"{path}: {said}" if said.endswith(".") else f"{path}: {said}: {accepted}."
+    return f"{path}: {held}" if held.endswith(".") else f"{path}: {held}: {accepted}."
 
 
 def _check_parts(path: Path, entries: list[Path]) -> None:
@@ -191,36 +192,35 @@ def _check_parts(path: Path, entries: list[Path]) -> None:
 def _check_twice(classes: list[Contents]) -> None:
     """Refuse two names of one folder: each text would have two labels."""
     real: dict[Path, Path] = {}
-    for each in classes:
-        first = real.setdefault(each.path.resolve(), each.path)
-        if first != each.path:
+    for folder in classes:
+        first = real.setdefault(folder.path.resolve(), folder.path)
+        if first != folder.path:
             raise ZooError(
-                f"{each.path}: is a link to the same folder as {first.name}: its texts would have "
-                "two labels. Take one away."
+                f"{folder.path}: is a link to the same folder as {first.name}: its texts would "
+                "have two labels. Take one away."
             )
 
 
-def _passed_over(
-    here: Contents, classes: list[Contents], texts: dict[Path, list[Path]]
+def _unread_files(
+    folder: Contents, classes: list[Contents], texts: dict[Path, list[Path]]
 ) -> list[Finding]:
-    """Return what there is to say of files and folders that are not read."""
-    found = []
-    for each in classes:
-        for folder in each.folders:
-            if contents(folder).texts:
-                what = f"{readable(folder)}: a folder in a class folder is not read."
+    """Return findings on files and folders that are not read."""
+    findings = []
+    unread = list(folder.files)
+    for inner in classes:
+        for entry in inner.folders:
+            if contents(entry).texts:
+                what = f"{readable(entry)}: a folder in a class folder is not read."
                 hint = "Put its texts into the class folder, or give a table."
-                found.append(Finding("warning", what, {"folder": readable(folder)}, hint))
-    others = list(here.files)
-    for each in classes:
-        read = set(texts[each.path])
-        others += [file for file in each.files if file not in read]
-    if others:
-        what = f"{here.path}: {_count(len(others))} passed over{_holding(others)}."
-        level: Any = "warning" if here.texts else "info"
+                findings.append(Finding("warning", what, {"folder": readable(entry)}, hint))
+        read = set(texts[inner.path])
+        unread += [file for file in inner.files if file not in read]
+    if unread:
+        what = f"{folder.path}: {_count(len(unread))} passed over{_endings(unread)}."
+        level: Level = "warning" if folder.texts else "info"
         hint = f"Texts are files of {', '.join(TEXTS)} in class folders."
-        found.append(Finding(level, what, {"count": len(others)}, hint))
-    return found
+        findings.append(Finding(level, what, {"count": len(unread)}, hint))
+    return findings
 
 
 def _text_files(label: str, files: list[Path]) -> Iterator[Rows]:
@@ -239,28 +239,27 @@ def _text_files(label: str, files: list[Path]) -> Iterator[Rows]:
         yield Rows(where, 1, [text], [label])
 
 
-def _holds_data(here: Contents) -> bool:
+def _holds_data(folder: Contents) -> bool:
     """Whether a folder has tables or class folders in it."""
-    classes = (contents(folder) for folder in here.folders)
-    return bool(here.tables) or any(each.texts or each.is_bare for each in classes)
+    classes = map(contents, folder.folders)
+    return bool(folder.tables) or any(inner.texts or inner.is_bare for inner in classes)
 
 
 def _below(path: Path) -> Iterator[Path]:
     """Yield the files in a folder and two levels below, without hidden ones."""
-    here = contents(path)
-    yield from here.files
-    for folder in here.folders:
-        inner = contents(folder)
+    folder = contents(path)
+    yield from folder.files
+    for inner in map(contents, folder.folders):
         yield from inner.files
-        for each in inner.folders:
-            yield from contents(each).files
+        for entry in inner.folders:
+            yield from contents(entry).files
 
 
-def _holding(files: list[Path]) -> str:
+def _endings(files: list[Path]) -> str:
     """Return `: 3 .md, 1 without an ending`, or nothing for no files."""
     counts = Counter(file.suffix.lower() or "without an ending" for file in files)
-    said = ", ".join(f"{count:,} {ending}" for ending, count in counts.most_common(NAMED))
-    return f": {said}" if said else ""
+    shown = ", ".join(f"{count:,} {ending}" for ending, count in counts.most_common(NAMED))
+    return f": {shown}" if shown else ""
 
 
 def _count(files: int) -> str:

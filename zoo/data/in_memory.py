@@ -54,7 +54,7 @@ def read_arrow(
     Args:
         where: named in errors.
         schema: of the whole table.
-        read: from the names of the columns that are read to batches that hold them.
+        read: from names of columns to batches that hold them.
         request: which columns.
 
     Raises:
@@ -64,32 +64,31 @@ def read_arrow(
     try:
         columns = choose_columns(where, schema.names, request, summaries)
     except ZooError:
-        # With what the numbers are, so that columns of 0 and 1 are told.
+        # Once more with what the numbers are, so that the message names columns of 0 and 1.
         columns = choose_columns(where, schema.names, request, summaries | _flags(schema, read))
     first = 1
     for batch in read(columns.names):
         for start in range(0, batch.num_rows, BATCH_ROWS):
-            part = batch.slice(start, BATCH_ROWS)
-            found = [part.column(name).to_pylist() for name in columns.names]
-            said = [part_text(value) for value in found.pop()] if columns.part else None
+            block = batch.slice(start, BATCH_ROWS)
+            values = [block.column(name).to_pylist() for name in columns.names]
+            parts = [part_text(value) for value in values.pop()] if columns.part else None
             labels = None
             if columns.label is not None:
-                what = f"'{columns.label}'"
-                labels = convert_values(where, first, found.pop(), to_label, what)
-            parts = [
-                convert_values(where, first, values, request.convert or to_text, f"'{name}'")
-                for name, values in zip(columns.inputs, found, strict=True)
+                labels = convert_values(where, first, values.pop(), to_label, f"'{columns.label}'")
+            converted = [
+                convert_values(where, first, column, request.convert or to_text, f"'{name}'")
+                for name, column in zip(columns.inputs, values, strict=True)
             ]
-            texts = [join_columns(each) for each in zip(*parts, strict=True)]
-            yield Rows(where, first, texts, labels, columns, parts=said)
-            first += part.num_rows
+            inputs = [join_columns(row) for row in zip(*converted, strict=True)]
+            yield Rows(where, first, inputs, labels, columns, parts=parts)
+            first += block.num_rows
 
 
 def read_stream(source: Any, request: ColumnRequest) -> Iterator[Rows]:
     """Yield the rows of a table that speaks Arrow's C stream: pandas, polars, pyarrow, duckdb.
 
     Raises:
-        ZooError: the table cannot be told as Arrow or has no such column.
+        ZooError: the table cannot be read as Arrow or has no such column.
     """
     try:
         reader = pa.RecordBatchReader.from_stream(source)
@@ -129,8 +128,8 @@ def read_tensorflow(dataset: tf.data.Dataset, labelled: bool) -> Iterator[Rows]:
             texts = (element[0] if pair else element).numpy().tolist()
             labels = None
             if pair:
-                given = class_labels(element[1], "dataset", names, first).tolist()
-                labels = convert_values("dataset", first, given, to_label, "label")
+                values = class_labels(element[1], "dataset", names, first).tolist()
+                labels = convert_values("dataset", first, values, to_label, "label")
             yield Rows("dataset", first, convert_values("dataset", first, texts, to_text), labels)
             first += len(texts)
     except tf.errors.OpError as error:

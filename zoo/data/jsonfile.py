@@ -26,6 +26,11 @@ LINE_BYTES = 64 << 20  # a longer line is no row of anything
 def read_json_lines(path: Path, file: pa.NativeFile, request: ColumnRequest) -> Iterator[Rows]:
     """Yield the rows of a file with one JSON object a line; blank lines are no rows.
 
+    Args:
+        path: named in errors.
+        file: the open file, uncompressed.
+        request: which columns.
+
     Raises:
         ZooError: a line that is no JSON object, or has no such key, with its row.
     """
@@ -35,21 +40,21 @@ def read_json_lines(path: Path, file: pa.NativeFile, request: ColumnRequest) -> 
     for documents in _batched(path, file):
         if columns is None:
             columns = _columns(where, documents, request)
-        parts = [
+        converted = [
             convert_values(
                 where, first, _values(where, first, documents, name), to_text, f"'{name}'"
             )
             for name in columns.inputs
         ]
-        texts = [join_columns(each) for each in zip(*parts, strict=True)]
+        inputs = [join_columns(row) for row in zip(*converted, strict=True)]
         labels = None
         if columns.label is not None:
-            found = [document.get(columns.label) for document in documents]
-            labels = convert_values(where, first, found, to_label, f"'{columns.label}'")
-        said = None
+            values = [document.get(columns.label) for document in documents]
+            labels = convert_values(where, first, values, to_label, f"'{columns.label}'")
+        parts = None
         if columns.part is not None:
-            said = [part_text(document.get(columns.part)) for document in documents]
-        yield Rows(where, first, texts, labels, columns, parts=said)
+            parts = [part_text(document.get(columns.part)) for document in documents]
+        yield Rows(where, first, inputs, labels, columns, parts=parts)
         first += len(documents)
 
 
@@ -61,10 +66,10 @@ def lines(path: Path, file: pa.NativeFile) -> Iterator[bytes]:
     """
     rest = b""
     while block := file.read(READ_BYTES):
-        whole = (rest + block).splitlines(keepends=True)
-        # What ends with \r may go on with \n in the next block.
-        rest = b"" if whole[-1].endswith(b"\n") else whole.pop()
-        for line in whole:
+        complete = (rest + block).splitlines(keepends=True)
+        # What ends with \r may continue with \n in the next block.
+        rest = b"" if complete[-1].endswith(b"\n") else complete.pop()
+        for line in complete:
             yield line.removesuffix(b"\n").removesuffix(b"\r")
         if len(rest) > LINE_BYTES:
             raise ZooError(f"{path}: a line is longer than {LINE_BYTES:,} bytes.")
@@ -136,7 +141,7 @@ def _columns(where: str, documents: list[dict[str, Any]], request: ColumnRequest
     for document in documents[:FIRST_VALUES]:
         for name, value in document.items():
             values.setdefault(name, []).append(value)
-    summaries = {name: summarize(name, some) for name, some in values.items()}
+    summaries = {name: summarize(name, column) for name, column in values.items()}
     try:
         return choose_columns(where, names, request, summaries)
     except ZooError as error:

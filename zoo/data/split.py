@@ -22,7 +22,7 @@ def split_rows(
     """
     generator = np.random.default_rng(seed)
     order = np.argsort(hashes, kind="stable").astype(np.int32)  # copies side by side, first first
-    starts = np.flatnonzero(_begins(hashes, order)).astype(np.int32)
+    starts = np.flatnonzero(_is_first(hashes, order)).astype(np.int32)
     sizes = np.diff(starts, append=len(order))
     group_labels = labels[order[starts]]
     held_out = np.zeros(len(starts), bool)
@@ -51,19 +51,19 @@ def sample_rows(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(kept))
 
 
-def _begins(hashes: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _is_first(hashes: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Return where in an order by hash a new hash begins."""
-    begins = np.ones(len(order), bool)
+    first = np.ones(len(order), bool)
     hashes = hashes[order]
-    begins[1:] = hashes[1:] != hashes[:-1]
-    return begins
+    first[1:] = hashes[1:] != hashes[:-1]
+    return first
 
 
 def _nearest(sizes: np.ndarray, fraction: float) -> np.ndarray:
     """Return positions of groups whose rows together come nearest to a share, never all."""
-    wanted = fraction * sizes.sum()
+    target = fraction * sizes.sum()
     # Groups larger than the share come last: one text sent a thousand times must not fill it.
-    order = np.argsort(sizes > max(wanted, 1), kind="stable")
+    order = np.argsort(sizes > max(target, 1), kind="stable")
     filled = np.cumsum(sizes[order])
-    count = int(np.argmin(np.abs(filled - wanted))) + 1
+    count = int(np.argmin(np.abs(filled - target))) + 1
     return order[: min(count, len(order) - 1)]

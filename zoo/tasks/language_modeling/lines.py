@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.inputs import is_table
 from zoo.data.parts import SCORED, SourcePaths, given_parts, rows_of_part
 from zoo.data.paths import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending, table_kind
 from zoo.data.store import Store
-from zoo.data.tables import matching, read_rows, read_texts
+from zoo.data.tables import expand, is_table, read_rows
+from zoo.data.texts import read_texts
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
@@ -115,7 +115,7 @@ def text_files(source: Any) -> list[Path]:
     """
     given = [source] if isinstance(source, str | Path) else list(source)
     files: list[Path] = []
-    for path in (path for one in given for path in matching(Path(one))):
+    for path in (path for one in given for path in expand(Path(one))):
         if path.is_dir():
             files += sorted(
                 file

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from zoo.data.checks import columns_read
 from zoo.data.columns import Columns
-from zoo.data.inputs import text_batches
 from zoo.data.parts import scored_source
+from zoo.data.texts import text_batches
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from zoo import scores
 from zoo.data.columns import Columns
-from zoo.data.inputs import BATCH, batched, text_batches
 from zoo.data.store import Split
+from zoo.data.texts import BATCH, batched, text_batches
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
@@ -107,7 +107,7 @@ class TextClassifier:
         """Yield `{"label": ..., "probabilities": {label: probability}}` of each text.
 
         Args:
-            data: see `zoo.data.inputs.text_batches`, as of the next three.
+            data: see `zoo.data.texts.text_batches`, as of the next three.
             text: text column of a table.
             trained: the columns of the run, read where none are named.
             findings: on what is read is added to it.

@@ -12,9 +12,8 @@ from PIL import Image
 
 from zoo.data.checks import columns_read
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.inputs import is_table
 from zoo.data.paths import IMAGES, Walk, is_image, table_kind
-from zoo.data.tables import read_rows
+from zoo.data.tables import is_table, read_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.image_classification.image import AnySource
