@@ -34,11 +34,11 @@ def said(data) -> str:
 
 def all_pixels(data):
     """The pixels of all images in their order."""
-    found = {}
+    pixels = {}
     for part in (data.train, data.validation):
-        places = range(len(part))
-        found |= dict(zip(map(int, part.names(places)), part.sources(places), strict=True))
-    return [np.asarray(found[place]) for place in range(len(found))]
+        images = part.inputs(range(len(part)))
+        pixels |= dict(zip(part.split.rows.tolist(), images, strict=True))
+    return [np.asarray(pixels[row]) for row in range(len(pixels))]
 
 
 # --- one scale
@@ -72,7 +72,7 @@ def test_the_parts_of_a_file_have_one_scale(tmp_path):
     x, y = arrays()
     np.savez(tmp_path / "a.npz", x_train=x / 1.0, y_train=y, x_test=x[:4] / 255, y_test=y[:4])
     with load(tmp_path / "a.npz") as data:
-        assert max(map(np.max, data.test.sources(range(4)))) <= 1
+        assert max(map(np.max, data.test.inputs(range(4)))) <= 1
         assert "x_test: 4 images have no value above 1" in said(data)
     np.savez(tmp_path / "b.npz", x_train=x / 255, y_train=y, x_test=x[:4] / 1.0, y_test=y[:4])
     with pytest.raises(ZooError, match="x_test: the values go to .* those of the training part"):

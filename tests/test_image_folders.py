@@ -13,7 +13,7 @@ from PIL import Image
 
 from zoo import ZooError
 from zoo.preset.loading import presets_root
-from zoo.tasks.image_classification.scoring import load_labelled_images
+from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.sources.find import looks_like_images
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo.tasks.image_classification.image import CenterCrop, center_part
+from zoo.tasks.image_classification.image import CenterCrop, center_crop
 from zoo.tasks.image_classification.serving import crop
 from zoo.tasks.image_classification.serving import headers as image_headers
 from zoo.tasks.image_classification.serving.gif import first_image
@@ -68,7 +68,7 @@ def test_the_center_crop_is_that_of_training(height, width, size, fraction) -> N
     image = pixels(height, width)
     served = crop.center_crop(tf.constant(image), size, fraction).numpy()
     assert served.shape == (size, size, 3)
-    difference = np.abs(served - center_part(Image.fromarray(image), size, fraction)).max()
+    difference = np.abs(served - center_crop(Image.fromarray(image), size, fraction)).max()
     assert difference <= MOST
 
 

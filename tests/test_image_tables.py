@@ -11,7 +11,7 @@ from image_parts import CLASSES, write_folder
 
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
-from zoo.tasks.image_classification.sources.inputs import given_images
+from zoo.tasks.image_classification.sources.inputs import named_images
 
 IMAGES = ("--preset", "resnet/default")
 
@@ -92,7 +92,7 @@ def test_rows_without_an_image_are_left_out_when_asked(zoo_command, folder, comm
     named = "row 13 'img/red/gone.png', row 14 an empty path, row 15 'img/red/away.png'"
     assert f"t.csv: 8 images are not there: {named}, row 16 " in ended.stderr
     assert "or pass --drop-missing to leave these rows out" in ended.stderr
-    if command == "data":  # a training would take seconds, and reads by the same call
+    if command == "data":  # training would take seconds, and reads by the same call
         document, said = findings(zoo_command(*arguments, "--drop-missing", code=0))
         assert document["classes"] == {"blue": 6, "red": 6}
         assert "warning" in said and "8 images are not there" in said and "left out" in said
@@ -169,11 +169,11 @@ def test_images_that_stand_in_a_table(zoo_command, folder):
 
 def test_images_in_a_table_are_predicted(folder):
     table = images_in_a_table(folder)
-    given = list(given_images(table))
-    assert [each.name for each in given[:2]] == ["table: row 1", "table: row 2"]
+    images = list(named_images(table))
+    assert [image.name for image in images[:2]] == ["table: row 1", "table: row 2"]
     files = sorted((folder / "img").rglob("*.png"))
-    assert [each.source for each in given] == [file.read_bytes() for file in files]
-    assert not given[0].is_file
+    assert [image.image for image in images] == [file.read_bytes() for file in files]
+    assert not images[0].is_file
 
 
 def test_broken_images_in_a_table_are_named_by_their_row(zoo_command, folder):

@@ -93,7 +93,7 @@ def test_the_saved_model_takes_bytes_and_says_the_same(run, exported, tmp_path):
     assert [each.decode() for each in answer["label"].numpy()] == [p["label"] for p in predicted]
     expected = [list(each["probabilities"].values()) for each in predicted]
     np.testing.assert_allclose(answer["probabilities"], expected, atol=0.003)
-    shown = np.stack([run.model.center(path) for path in paths]).astype(np.float32)
+    shown = np.stack([run.model.center_crop(path) for path in paths]).astype(np.float32)
     found = served.classify(tf.constant(shown))["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"images\[1\] is empty"):
@@ -105,7 +105,7 @@ def test_the_saved_model_takes_bytes_and_says_the_same(run, exported, tmp_path):
 def test_the_saved_model_is_converted_to_tflite(run, exported, tmp_path):
     converter = tf.lite.TFLiteConverter.from_saved_model(str(exported), signature_keys=["classify"])
     converted = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
-    image = np.stack([run.model.center(pixels("red", 7))]).astype(np.float32)
+    image = np.stack([run.model.center_crop(pixels("red", 7))]).astype(np.float32)
     expected = tf.nn.softmax(run.model.network(image, training=False))
     np.testing.assert_allclose(converted(pixels=image)["probabilities"], expected, atol=1e-4)
     network = tmp_path / "network.tflite"

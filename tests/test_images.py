@@ -15,21 +15,25 @@ from zoo import ZooError
 from zoo.builders import build
 from zoo.data.epochs import EpochCursor
 from zoo.preset.loading import load_preset
-from zoo.tasks.image_classification.augment import augmentation, flipped, shifted
-from zoo.tasks.image_classification.batches import ImageSplit, ImageTransform, image_batches
-from zoo.tasks.image_classification.data import bundled_images, load_images
+from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
+from zoo.tasks.image_classification.batches import ImageTransform, image_batches
+from zoo.tasks.image_classification.data import (
+    bundled_images,
+    load_images,
+    load_labelled_images,
+)
 from zoo.tasks.image_classification.image import (
     CenterCrop,
-    center_part,
+    center_crop,
     check_image,
     open_image,
-    random_part,
+    random_crop,
 )
 from zoo.tasks.image_classification.predictor import ImageClassifier, load_image_classifier
-from zoo.tasks.image_classification.scoring import load_labelled_images
 from zoo.tasks.image_classification.sheet import training_sheet
 from zoo.tasks.image_classification.sources import arrays as image_arrays
 from zoo.tasks.image_classification.sources import find as image_sources
+from zoo.tasks.image_classification.sources.source import ImageSplit
 
 SETTINGS = load_preset("resnet", "debug", {"data.batch_size": 8}).data
 
@@ -129,18 +133,12 @@ def test_arrays_and_datasets_give_the_same_images():
     dataset = tf.data.Dataset.from_tensor_slices((x, y))
     for source in ((x, y), (x / 255.0, y), dataset, dataset.batch(5)):
         with load(source) as data:
-            places = sorted(int(name) for name in data.train.names(range(len(data.train))))
-            found = {
-                int(n): s
-                for n, s in zip(
-                    data.train.names(range(3)), data.train.sources(range(3)), strict=True
-                )
-            }
-            assert len(places) == 22
-            for place, image in found.items():
-                np.testing.assert_array_equal(image, x[place])
+            rows = data.train.split.rows
+            assert len(set(rows.tolist())) == 22
+            for row, image in zip(rows[:3], data.train.inputs(range(3)), strict=True):
+                np.testing.assert_array_equal(image, x[row])
     with load((x[..., 0], y)) as data:  # grey
-        assert data.train.sources([0])[0].shape == (16, 16, 3)
+        assert data.train.inputs([0])[0].shape == (16, 16, 3)
 
 
 def test_transparent_arrays_are_read_as_files_are(tmp_path, monkeypatch):
@@ -149,12 +147,11 @@ def test_transparent_arrays_are_read_as_files_are(tmp_path, monkeypatch):
     alpha = np.random.default_rng(0).integers(0, 256, (*x.shape[:3], 1)).astype("uint8")
     images = np.concatenate([x, alpha], axis=-1)
     with load((images, y)) as data:
-        for place, found in zip(
-            data.train.names(range(20)), data.train.sources(range(20)), strict=True
-        ):
-            Image.fromarray(images[int(place)]).save(tmp_path / "a.png")
-            wanted = np.asarray(open_image(tmp_path / "a.png")).astype(int)
-            assert np.abs(found.astype(int) - wanted).max() <= 1
+        rows = data.train.split.rows[:20]
+        for row, read in zip(rows, data.train.inputs(range(20)), strict=True):
+            Image.fromarray(images[row]).save(tmp_path / "a.png")
+            expected = np.asarray(open_image(tmp_path / "a.png")).astype(int)
+            assert np.abs(read.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -294,7 +291,7 @@ def test_copies_stay_on_one_side_and_two_labels_are_named(tmp_path):
         assert "2 images are the same as another" in said(data)
         assert "under two labels" in said(data) and "other.png" in said(data)
         parts = {
-            name: part.names(range(len(part)))
+            name: list(map(str, part.inputs(range(len(part)))))
             for name, part in (("t", data.train), ("v", data.validation))
         }
         sides = {
@@ -346,7 +343,7 @@ def test_exif_turns_images_upright(tmp_path):
     assert checked.turned and (checked.width, checked.height) == (20, 10)
 
 
-def test_sizes_are_judged(tmp_path):
+def test_findings_on_sizes(tmp_path):
     write_folder(tmp_path, 10)
     for number in range(5):
         Image.fromarray(pixels("red", number, 300, 40)).save(tmp_path / "red" / f"long{number}.png")
@@ -357,16 +354,16 @@ def test_sizes_are_judged(tmp_path):
     assert 0 < data.pixel_mean[1] < data.pixel_mean[0] < 255
 
 
-def test_parts_of_a_image():
+def test_crops_of_an_image():
     x = np.zeros((30, 60, 3), np.uint8)
     x[:, 15:45] = 200  # the middle square
     image = Image.fromarray(x)
-    assert (center_part(image, 30, 1.0) == 200).all()
-    assert center_part(image, 10, 0.5).shape == (10, 10, 3)
-    whole = random_part(image, 16, 1.0, np.array([0.5, 1.0, 0.5, 0.5]))
+    assert (center_crop(image, 30, 1.0) == 200).all()
+    assert center_crop(image, 10, 0.5).shape == (10, 10, 3)
+    whole = random_crop(image, 16, 1.0, np.array([0.5, 1.0, 0.5, 0.5]))
     assert whole.shape == (16, 16, 3)
-    draws = np.random.default_rng(0).random((50, 4))
-    means = {round(random_part(image, 8, 0.1, each).mean()) for each in draws}
+    uniforms = np.random.default_rng(0).random((50, 4))
+    means = {round(random_crop(image, 8, 0.1, numbers).mean()) for numbers in uniforms}
     assert len(means) > 10
 
 
@@ -418,13 +415,13 @@ def test_replicas_share_a_batch_by_row():
 
 def test_shifts_are_crops_of_a_padded_image():
     x = np.arange(2 * 6 * 5 * 3).reshape(2, 6, 5, 3).astype("uint8")
-    draws = np.array([[0.0, 0.99], [0.5, 0.5]])
-    moved = shifted(x, 2, (7, 8, 9), draws)
+    uniforms = np.array([[0.0, 0.99], [0.5, 0.5]])
+    moved = shift(x, 2, (7, 8, 9), uniforms)
     np.testing.assert_array_equal(moved[0, 2:, :3], x[0, :4, 2:])
     assert moved[0, 0, 0].tolist() == [7, 8, 9]
     np.testing.assert_array_equal(moved[1], x[1])
-    np.testing.assert_array_equal(shifted(x, 2, None, draws)[0, 0], x[0, 2, [2, 3, 4, 3, 2]])
-    mirrored = flipped(x, np.array([True, False]))
+    np.testing.assert_array_equal(shift(x, 2, None, uniforms)[0, 0], x[0, 2, [2, 3, 4, 3, 2]])
+    mirrored = flip_left_right(x, np.array([True, False]))
     np.testing.assert_array_equal(mirrored[0], x[0, :, ::-1])
     np.testing.assert_array_equal(mirrored[1], x[1])
 
@@ -434,7 +431,7 @@ def test_alternating_flips_show_both_sides_in_two_epochs():
     with load((x, y), settings=with_data(flip="alternating")) as data:
         dataset = data.dataset("train")
         seen = [{np.asarray(i).tobytes() for b in dataset for i in b[0]} for _ in range(2)]
-        originals = {each.tobytes() for each in data.train.sources(range(len(data.train)))}
+        originals = {each.tobytes() for each in data.train.inputs(range(len(data.train)))}
     assert not seen[0] & seen[1]
     assert 0 < len(seen[0] & originals) < len(originals)
     assert originals < seen[0] | seen[1]
@@ -500,19 +497,19 @@ def test_balance():
         with_data(balance="class-weights", mixup=0.2)
 
 
-def test_the_view_of_scoring(tmp_path):
+def test_scoring_sees_the_center_crop(tmp_path):
     write_folder(tmp_path, 4)
     settings = with_data(evaluation_size=32, crop="resized", center_fraction=0.875)
     images = load_labelled_images(tmp_path, classes=["blue", "red"])
-    view = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
-    sizes = [image_batches(images, view, num_classes=2, seed=seed) for seed in (None, 0)]
+    assert isinstance(images, ImageSplit)
+    transform = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
+    sizes = [image_batches(images, transform, num_classes=2, seed=seed) for seed in (None, 0)]
     assert [each.element_spec[0].shape[1] for each in sizes] == [32, 24]
     ((batch, _),) = list(sizes[0])
-    expected = CenterCrop(32, 0.875)(images.sources([0])[0])
+    expected = CenterCrop(32, 0.875)(images.inputs([0])[0])
     np.testing.assert_array_equal(batch[0], expected)
     with pytest.raises(ZooError, match="unknown to training: 'red'"):
         load_labelled_images(tmp_path, classes=["blue"])
-    assert isinstance(images, ImageSplit)
 
 
 def test_a_sheet_of_what_training_sees(tmp_path):
@@ -559,13 +556,13 @@ def write_deep(folder, top, each=6):
 @pytest.mark.parametrize(("top", "white"), [(200, 255), (2600, 4095), (40_000, 65_535)])
 def test_images_of_16_bits_have_one_scale(tmp_path, top, white):
     with load(write_deep(tmp_path, top), image_size=16) as data:
-        assert data.deep_scale == data.view.center.deep_scale == white
-        source = data.train.sources([0])[0]
-        values = np.asarray(Image.open(source)).astype(float)
-        shown = data.view.center(source)
+        assert data.deep_scale == data.transform.center_crop.deep_scale == white
+        path = data.train.inputs([0])[0]
+        values = np.asarray(Image.open(path)).astype(float)
+        shown = data.transform.center_crop(path)
         np.testing.assert_array_equal(shown[..., 0], np.floor(values * 255 / white))
-        draws = np.full(data.view.draws, 0.5)
-        np.testing.assert_array_equal(data.view.trained(source, draws), shown)
+        uniforms = np.full(data.transform.uniforms, 0.5)
+        np.testing.assert_array_equal(data.transform.training_crop(path, uniforms), shown)
         assert f"with values up to {top:,}: {100 * top / 65535:.1f} % of their range" in said(data)
 
 
@@ -575,7 +572,7 @@ def test_the_scale_of_16_bits_is_that_of_the_training_part(tmp_path):
     with load(tmp_path) as data:
         assert data.deep_scale == 4095
         assert "test: 12 images are of 16 bits with values above 4,095" in said(data)
-        assert data.view.center(data.test.sources([0])[0]).max() == 255
+        assert data.transform.center_crop(data.test.inputs([0])[0]).max() == 255
     write_deep(tmp_path / "mixed", 60_000)
     write_deep(tmp_path / "mixed", 200)
     with load(tmp_path / "mixed") as data:
@@ -585,9 +582,9 @@ def test_the_scale_of_16_bits_is_that_of_the_training_part(tmp_path):
 def test_a_saved_classifier_keeps_the_scale_of_16_bits(tmp_path):
     with load(write_deep(tmp_path / "data", 2600), image_size=16) as data:
         network = build(load_preset("resnet", "debug", {"architecture.num_classes": 2}))
-        ImageClassifier(network, data.classes, data.view.center).save(tmp_path / "model")
+        ImageClassifier(network, data.classes, data.transform.center_crop).save(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "labels.json").read_text())["deep_scale"] == 4095
-    assert load_image_classifier(tmp_path / "model").center.deep_scale == 4095
+    assert load_image_classifier(tmp_path / "model").center_crop.deep_scale == 4095
 
 
 def test_sixteen_bits_a_colour_are_told(tmp_path):

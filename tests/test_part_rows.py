@@ -171,8 +171,8 @@ def test_images_have_them(tmp_path) -> None:
         assert len(data.train) + len(data.validation) == 16 and len(data.test) == 4
         assert "gives the parts, in rows: train 16, test 4" in said(data)
         assert "columns not read: ''." in said(data)
-        held_out = set(data.test.names(range(4)))
-        assert not held_out & set(data.train.names(range(len(data.train))))
+        held_out = set(data.test.inputs(range(4)))
+        assert not held_out & set(data.train.inputs(range(len(data.train))))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""RandAugment: what each operation does, and that each image draws its own."""
+"""RandAugment: what each operation does, and that each image has its own."""
 
 import numpy as np
 
@@ -16,8 +16,8 @@ def image(size=32):
 
 def applied(number, strength, pixels):
     side = 0.0 if strength > 0 else 0.9
-    draws = np.array([[(number + 0.5) / COUNT, side]])
-    return randaugment(pixels, abs(strength), FILL, draws)
+    uniforms = np.array([[(number + 0.5) / COUNT, side]])
+    return randaugment(pixels, abs(strength), FILL, uniforms)
 
 
 def test_there_are_the_papers_operations_and_without_strength_most_change_nothing():
@@ -63,7 +63,7 @@ def test_geometry_moves_pixels_about_the_middle_and_fills_what_comes_in():
         assert (other != turned).any()
 
 
-def test_each_image_of_a_batch_draws_its_own_and_the_same_again():
+def test_each_image_of_a_batch_uniforms_its_own_and_the_same_again():
     x = np.repeat(image()[None], 40, axis=0)
     x[:, 0, 0, 0] = np.arange(40)  # no two the same, or none could be set apart
     y = np.arange(40) % 2

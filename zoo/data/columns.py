@@ -65,7 +65,7 @@ class ColumnRequest:
         input_names: what the input column may be called.
         kind: what the input column holds, for messages: `text` or `path`.
         trained: columns that a run was trained with, read where none are named.
-        convert: from a value of an Arrow column to a string; None is `zoo.data.rows.to_text`.
+        convert: from a value of an Arrow column to an input; None is `zoo.data.rows.to_text`.
     """
 
     inputs: str | tuple[str, ...] | None = None
@@ -74,7 +74,7 @@ class ColumnRequest:
     input_names: tuple[str, ...] = TEXT_NAMES
     kind: str = "text"
     trained: Columns | None = None
-    convert: Callable[[Any], str] | None = None
+    convert: Callable[[Any], Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,7 +79,9 @@ def read_arrow(
                 convert_values(where, first, column, request.convert or to_text, f"'{name}'")
                 for name, column in zip(columns.inputs, values, strict=True)
             ]
-            inputs = [join_columns(row) for row in zip(*converted, strict=True)]
+            inputs = converted[0]
+            if len(converted) > 1:
+                inputs = [join_columns(row) for row in zip(*converted, strict=True)]
             yield Rows(where, first, inputs, labels, columns, parts=parts)
             first += block.num_rows
 

@@ -26,7 +26,7 @@ class Rows:
     Args:
         file: named in messages.
         first: number of the first row.
-        inputs: what each row holds: a text, or the path of an image.
+        inputs: what each row holds: a text, the path of an image, or the bytes of its file.
         labels: None where a row has no label; None as a whole where no label was asked for.
         columns: of the table that the rows come from, if it has any.
         suspect: numbers of rows that seem to be read wrongly, by what is wrong with them; the words
@@ -38,7 +38,7 @@ class Rows:
 
     file: str
     first: int
-    inputs: list[str]
+    inputs: list[Any]
     labels: list[str | None] | None
     columns: Columns | None = None
     suspect: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)

@@ -36,13 +36,15 @@ class Store:
     Attributes:
         names: the labels as text, in order of appearance.
         labels: positions in `names`, int32; -1 where a row has none.
-        hashes: uint64 of the inputs without surrounding space: equal inputs, equal hashes.
+        hashes: uint64 of the inputs, of texts without surrounding space: equal inputs, equal
+            hashes.
         suspect: rows that seem to be read wrongly, by what is wrong with them (`Rows.suspect`).
         part_values: what its column of parts holds, in order of appearance.
         part_codes: positions in `part_values`, int16; empty where there is no such column.
         findings: on the source.
         untyped: whether all labels come from files without types, such as CSV.
-        surrogates: rows whose input held half a surrogate pair, now replaced.
+        surrogates: rows whose text held half a surrogate pair, now replaced.
+        binary: whether the inputs are bytes, not text.
 
     Raises:
         ZooError: the rows cannot be read, or not be kept: the disk is full.
@@ -57,6 +59,7 @@ class Store:
         self.findings: list[Finding] = []
         self.untyped = True
         self.surrogates: list[int] = []
+        self.binary = False
         self.labels = np.zeros(0, np.int32)
         self.hashes = np.zeros(0, np.uint64)
         self._ends = np.zeros(1, np.int64)
@@ -80,9 +83,12 @@ class Store:
                 self._encoded(value, row) for row, value in enumerate(block.inputs, self._rows)
             ]
             count = len(inputs)
-            self._spool.append(b"".join(inputs))
+            self.binary = self.binary or isinstance(next(iter(block.inputs), ""), bytes)
+            for data in inputs if self.binary else [b"".join(inputs)]:
+                self._spool.append(data)
             sizes.append(np.fromiter(map(len, inputs), np.int32, count))
-            hashes.append(np.fromiter(map(_hash, inputs), np.uint64, count))
+            hash_input = _hash if self.binary else _text_hash
+            hashes.append(np.fromiter(map(hash_input, inputs), np.uint64, count))
             names = block.labels or [None] * count
             block_ids = (MISSING if n is None else ids.setdefault(n, len(ids)) for n in names)
             labels.append(np.fromiter(block_ids, np.int32, count))
@@ -116,7 +122,9 @@ class Store:
             rows = (self._rows + number - block.first for number in numbers)
             self.suspect.setdefault(fault, []).extend(rows)
 
-    def _encoded(self, value: str, row: int) -> bytes:
+    def _encoded(self, value: str | bytes, row: int) -> bytes:
+        if isinstance(value, bytes):
+            return value
         try:
             return value.encode("utf-8")
         except UnicodeEncodeError:
@@ -133,7 +141,7 @@ class Store:
         self.close()
 
     def raw_inputs(self, rows: np.ndarray) -> list[bytes]:
-        """Return the inputs of rows in UTF-8, in their order."""
+        """Return the inputs of rows, texts in UTF-8, in their order."""
         spans = zip(self._ends[rows].tolist(), self.sizes(rows).tolist(), strict=True)
         return [self._spool.read(start, size) for start, size in spans]
 
@@ -217,11 +225,14 @@ def _concatenated(pieces: list[np.ndarray]) -> np.ndarray:
     return array
 
 
-def _hash(encoded: bytes) -> int:
-    plain = encoded.strip()
-    if not encoded.isascii():
-        plain = encoded.decode("utf-8").strip().encode("utf-8")  # also wide and unbroken spaces
-    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "little")
+def _hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+def _text_hash(encoded: bytes) -> int:
+    if encoded.isascii():
+        return _hash(encoded.strip())
+    return _hash(encoded.decode("utf-8").strip().encode("utf-8"))  # also wide and unbroken spaces
 
 
 class Split:

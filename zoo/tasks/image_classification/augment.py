@@ -1,7 +1,7 @@
-"""Training images changed at random, the same way again for the same key.
+"""Random changes of batches of training images: the same key gives the same ones.
 
-Crops and flips are numpy on bytes, a few hundredths of the time of Keras' layers; RandAugment is a
-module of its own; the rest are Keras' own layers, in `tf.data`.
+Shifts and flips are NumPy on bytes, in a few hundredths of the time of Keras' layers; RandAugment
+is in a module of its own; the rest are Keras' layers, in `tf.data`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from zoo.tasks.image_classification.settings import ImageData
 ERASED = (0.02, 0.33)  # share of the area of an erased rectangle (Zhong 2017)
 
 
-def shifted(images: np.ndarray, border: int, fill: Any, draws: np.ndarray) -> np.ndarray:
+def shift(images: np.ndarray, border: int, fill: Any, uniforms: np.ndarray) -> np.ndarray:
     """Return each image moved by up to `border` pixels: a random crop of it with a border.
 
     Args:
         images: uint8 `(batch, height, width, 3)`.
         border: pixels on each side.
-        fill: colour of the border; None reflects the image.
-        draws: two numbers in [0, 1) an image, down and right.
+        fill: colour of the border, in [0, 255]; None reflects the image.
+        uniforms: two numbers in [0, 1) an image, down and right, `(batch, 2)`.
+
+    Returns:
+        uint8 `(batch, height, width, 3)`.
     """
     count, height, width, channels = images.shape
     if fill is None:
@@ -36,42 +39,42 @@ def shifted(images: np.ndarray, border: int, fill: Any, draws: np.ndarray) -> np
         padded = np.empty(shape, np.uint8)
         padded[:] = np.asarray(fill, np.float64).round().astype(np.uint8)
         padded[:, border : border + height, border : border + width] = images
-    moves = (draws * (2 * border + 1)).astype(np.int64)
-    found = np.empty_like(images)
-    for number, (down, right) in enumerate(moves):
-        found[number] = padded[number, down : down + height, right : right + width]
-    return found
+    offsets = (uniforms * (2 * border + 1)).astype(np.int64)
+    moved = np.empty_like(images)
+    for position, (down, right) in enumerate(offsets):
+        moved[position] = padded[position, down : down + height, right : right + width]
+    return moved
 
 
-def flipped(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def flip_left_right(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return the images, the chosen ones mirrored left to right."""
-    found = images.copy()
-    found[chosen] = images[chosen, :, ::-1]
-    return found
+    flipped = images.copy()
+    flipped[chosen] = images[chosen, :, ::-1]
+    return flipped
 
 
 class KeyedSeeds(keras.random.SeedGenerator):
-    """Seeds that follow from a key: a Keras layer that draws from it draws the same again.
+    """Seeds that follow from a key, for Keras layers: the same key gives the same ones again.
 
     Args:
         key: int64 `(2,)`, a tensor of a `tf.data` graph.
     """
 
     def __init__(self, key: tf.Tensor):
-        # Not Keras' own beginning: it makes a variable, which a graph of `tf.data` cannot.
+        # Without Keras' own `__init__`: it makes a variable, which a graph of `tf.data` cannot.
         self._key = tf.cast(tf.math.floormod(key, 2**31), tf.int32)
-        self._drawn = 0
+        self._count = 0
 
     def next(self, ordered: bool = True) -> tf.Tensor:
         """Return another seed, uint32 `(2,)`."""
-        self._drawn += 1
-        return tf.cast(self._key + tf.constant([0, 7919 * self._drawn], tf.int32), tf.uint32)
+        self._count += 1
+        return tf.cast(self._key + tf.constant([0, 7919 * self._count], tf.int32), tf.uint32)
 
 
 def augmentation(
     settings: ImageData, num_classes: int
 ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None:
-    """Return what Keras' layers do to a batch, or None when they do nothing.
+    """Return the changes that Keras' layers make to a batch, or None when they make none.
 
     Args:
         settings: the preset's data block.
@@ -83,7 +86,7 @@ def augmentation(
     """
     single = _single_layers(settings)
     blends: list[Any] = [keras.layers.MixUp(settings.mixup)] if settings.mixup else []
-    if settings.cutmix:  # a range: of one number Keras draws alpha itself at random
+    if settings.cutmix:  # a range: with one number Keras samples alpha, too
         blends.append(keras.layers.CutMix((settings.cutmix, settings.cutmix)))
     if not single and not blends:
         return None
@@ -98,22 +101,22 @@ def augmentation(
         if not blends:
             return images, labels
         batch = {"images": images, "labels": tf.one_hot(labels, num_classes)}
-        drawn = tf.random.stateless_uniform([], tf.cast(seeds.next(), tf.int32)) * len(blends)
-        choices = [lambda each=each: _blended(each, seeds, batch) for each in blends]
-        return tf.switch_case(tf.cast(drawn, tf.int32), choices)
+        choice = tf.random.stateless_uniform([], tf.cast(seeds.next(), tf.int32)) * len(blends)
+        branches = [lambda layer=layer: _blended(layer, seeds, batch) for layer in blends]
+        return tf.switch_case(tf.cast(choice, tf.int32), branches)
 
     return augment
 
 
 def _single_layers(settings: ImageData) -> list[Any]:
-    found: list[Any] = []
+    layers: list[Any] = []
     if settings.color_jitter:
-        found.append(_color_jitter(settings.color_jitter))
-    if settings.erasing:  # a range: of one number Keras draws the share itself at random
-        found.append(
+        layers.append(_color_jitter(settings.color_jitter))
+    if settings.erasing:  # a range: with one number Keras samples the share, too
+        layers.append(
             keras.layers.RandomErasing(factor=(settings.erasing, settings.erasing), scale=ERASED)
         )
-    return found
+    return layers
 
 
 def _color_jitter(strength: float) -> Any:
@@ -131,16 +134,16 @@ def _color_jitter(strength: float) -> Any:
 
 
 def _blended(layer: Any, seeds: KeyedSeeds, batch: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
-    found = _seeded(layer, seeds)(dict(batch), training=True)
-    return tf.cast(found["images"], tf.float32), tf.cast(found["labels"], tf.float32)
+    blend = _seeded(layer, seeds)(dict(batch), training=True)
+    return tf.cast(blend["images"], tf.float32), tf.cast(blend["labels"], tf.float32)
 
 
 def _seeded(layer: Any, seeds: KeyedSeeds) -> Any:
-    """Return a layer that draws from a key, with all the layers in it.
+    """Return a layer that takes its seeds from a key, with all the layers in it.
 
-    `generator` is where Keras 3.15.1's layers draw from.
+    Keras 3.15.1's layers take them from `generator`.
     """
-    for each in [layer, *layer._flatten_layers(include_self=False)]:
-        if hasattr(each, "generator"):
-            each.generator = seeds
+    for inner in [layer, *layer._flatten_layers(include_self=False)]:
+        if hasattr(inner, "generator"):
+            inner.generator = seeds
     return layer

@@ -1,4 +1,4 @@
-"""The yardstick of every classifier of images: a linear model on small copies of them."""
+"""The baseline of image classifiers: a linear model on small copies of the images."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from zoo import scores
-from zoo.tasks.image_classification.batches import ImageSplit, ImageTransform
 from zoo.tasks.image_classification.data import ImageDataset
+from zoo.tasks.image_classification.image import CenterCrop
+from zoo.tasks.image_classification.sources.source import ImageSplit
 
 # The bounds that keep the fit to seconds, whatever the number of images.
 SIDE = 12  # pixels of a small copy
@@ -33,57 +34,60 @@ def fit_image_baseline(data: ImageDataset) -> dict[str, Any]:
         part), of samples of at most 10,000 images; and `rows`, `strength` and `seconds`.
     """
     started = time.perf_counter()
-    view = data.view
-    trained = _sample(data.train, MAX_TRAINED, data.seed)
-    x, y = _small(data.train, trained, view), data.train.labels[trained]
-    parts = {"validation": data.validation, "test": data.test}
-    features = {}
-    for name, part in parts.items():
-        if part is not None:
-            rows = _sample(part, MAX_SCORED, data.seed)
-            features[name] = _small(part, rows, view), part.labels[rows]
-    probe, labels = features["validation"]
+    center_crop = data.transform.center_crop
+    x, y = _features(data.train, MAX_TRAINED, data.seed, center_crop)
+    scored = {
+        name: _features(part, MAX_SCORED, data.seed, center_crop)
+        for name, part in (("validation", data.validation), ("test", data.test))
+        if part is not None
+    }
+    features, labels = scored["validation"]
     best: tuple[float, float, Any] | None = None
     for strength in STRENGTHS:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=60))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
             model.fit(x, y)
-        accuracy = float((model.predict(probe) == labels).mean())
+        accuracy = float((model.predict(features) == labels).mean())
         if best is None or accuracy > best[0]:
             best = (accuracy, strength, model)
         if time.perf_counter() - started > SECONDS / 2:
             break
     _, strength, model = best  # type: ignore[misc]
-    found = {
-        name: scores.scores(labels, _logits(model, some, len(data.classes)))
-        for name, (some, labels) in features.items()
+    metrics = {
+        name: scores.scores(labels, _logits(model, features, len(data.classes)))
+        for name, (features, labels) in scored.items()
     }
     return {
-        "validation": found["validation"],
-        "test": found.get("test"),
+        "validation": metrics["validation"],
+        "test": metrics.get("test"),
         "rows": len(x),
         "strength": strength,
         "seconds": time.perf_counter() - started,
     }
 
 
-def _sample(images: ImageSplit, most: int, seed: int) -> np.ndarray:
-    if len(images) <= most:
-        return np.arange(len(images))
-    generator = np.random.default_rng(seed)
-    rows = generator.choice(len(images), most, replace=False)
-    first = np.unique(images.labels, return_index=True)[1]  # every class is seen at least once
-    return np.union1d(rows, first)
+def _features(
+    images: ImageSplit, most: int, seed: int, center_crop: CenterCrop
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return small copies of a sample of images, float32 `(rows, features)`, and their class ids.
 
-
-def _small(images: ImageSplit, rows: np.ndarray, view: ImageTransform) -> np.ndarray:
-    """Return float32 `(rows, features)` of small copies."""
-    found = np.empty((len(rows), 3 * SIDE**2), np.float32)
-    for number, source in enumerate(images.sources(rows)):
-        image = Image.fromarray(view.center(source))
-        found[number] = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)).reshape(-1)
-    return found
+    Args:
+        images: the whole part.
+        most: images of the sample; a few more, so that every class is in it.
+        seed: of the sample.
+        center_crop: from an image to what the network sees of it.
+    """
+    rows = np.arange(len(images))
+    if len(images) > most:
+        chosen = np.random.default_rng(seed).choice(len(images), most, replace=False)
+        first_of_class = np.unique(images.labels, return_index=True)[1]
+        rows = np.union1d(chosen, first_of_class)
+    copies = np.empty((len(rows), 3 * SIDE**2), np.float32)
+    for position, image in enumerate(images.inputs(rows)):
+        crop = Image.fromarray(center_crop(image))
+        copies[position] = np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BOX)).reshape(-1)
+    return copies, images.labels[rows]
 
 
 def _logits(model: Any, features: np.ndarray, num_classes: int) -> np.ndarray:

@@ -7,74 +7,38 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, class_weights, epoch_of, epoch_order, epoch_rows
-from zoo.data.store import Split
 from zoo.errors import ZooError
-from zoo.tasks.image_classification.augment import augmentation, flipped, shifted
+from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
 from zoo.tasks.image_classification.image import (
     DEEPEST,
     CenterCrop,
-    Source,
-    center_part,
-    name_of,
+    ImageInput,
+    center_crop,
+    describe,
     open_image,
-    random_part,
+    random_crop,
 )
 from zoo.tasks.image_classification.randaugment import randaugment
 from zoo.tasks.image_classification.settings import ImageData
+from zoo.tasks.image_classification.sources.source import ImageSplit
 
 AHEAD = 3  # batches being decoded while one is used
-DRAWS = 6  # numbers an image: four of a random part, of which two also shift it, flip, a spare
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageSplit:
-    """Images of one source: a row of the store is the path of a file or a place in an array.
-
-    Args:
-        split: rows and labels.
-        arrays: pixels `(images, height, width, channels)`, a list of those of several sizes,
-            bytes of files (`zoo.tasks.image_classification.sources.encoded`), or None for files.
-    """
-
-    split: Split
-    arrays: Any = None
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Class ids, int32."""
-        return self.split.labels
-
-    def names(self, positions: Any) -> list[str]:
-        """Return paths, or places in the array."""
-        return self.split.inputs(positions)
-
-    def sources(self, positions: Any) -> list[Source]:
-        """Return where images are, in the order of their positions."""
-        return sources(self.names(positions), self.arrays)
-
-
-def sources(names: list[str], arrays: Any) -> list[Source]:
-    """Return files of their paths, or pixels or bytes of their places in an array."""
-    return [Path(name) if arrays is None else arrays[int(name)] for name in names]
+UNIFORMS = 6  # an image: four of a random crop, of which two also shift it, the flip, a spare
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageTransform:
-    """What the network sees of an image.
+    """From an image of a data set to what the network sees of it.
 
     Args:
         settings: the preset's data block.
-        size: height and width in training.
+        size: height and width in training, in pixels.
         fill: mean colour, in [0, 255].
         deep_scale: value of an image of 16 bits that becomes white.
     """
@@ -86,46 +50,55 @@ class ImageTransform:
 
     @property
     def evaluation_size(self) -> int:
-        """Height and width in scoring."""
-        asked = self.settings.evaluation_size
-        return self.size if asked is None else max(asked, self.size)
+        """Height and width outside of training."""
+        size = self.settings.evaluation_size
+        return self.size if size is None else max(size, self.size)
 
     @property
-    def center(self) -> CenterCrop:
-        """What scoring sees of an image."""
+    def center_crop(self) -> CenterCrop:
+        """The transform of validation, test and predictions."""
         return CenterCrop(self.evaluation_size, self.settings.center_fraction, self.deep_scale)
 
     @property
-    def draws(self) -> int:
-        """Numbers in [0, 1) drawn for a training image."""
-        return DRAWS + 2 * self.settings.randaugment_ops
+    def uniforms(self) -> int:
+        """Numbers in [0, 1) that a training image takes."""
+        return UNIFORMS + 2 * self.settings.randaugment_ops
 
-    def trained(self, source: Source, draws: np.ndarray) -> np.ndarray:
-        """Return a part of an image for training, changed; shifts and flips come later."""
+    def training_crop(self, image: ImageInput, uniforms: np.ndarray) -> np.ndarray:
+        """Return the crop of an image for training, after RandAugment; shifts and flips come later.
+
+        Args:
+            image: a file, its bytes, or pixels.
+            uniforms: `self.uniforms` numbers in [0, 1).
+
+        Returns:
+            uint8 `(size, size, 3)`.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
         settings = self.settings
-        image = open_image(source, self.size, self.deep_scale)
+        opened = open_image(image, self.size, self.deep_scale)
         if settings.crop == "resized":
-            part = random_part(image, self.size, settings.crop_area, draws)
+            crop = random_crop(opened, self.size, settings.crop_area, uniforms)
         else:
-            part = center_part(image, self.size, settings.center_fraction)
+            crop = center_crop(opened, self.size, settings.center_fraction)
         if not settings.randaugment_ops:
-            return part
-        strength, drawn = settings.randaugment_magnitude, draws[DRAWS:].reshape(-1, 2)
-        return randaugment(part, strength, self.fill, drawn)
+            return crop
+        operations = uniforms[UNIFORMS:].reshape(-1, 2)
+        return randaugment(crop, settings.randaugment_magnitude, self.fill, operations)
 
-    def as_it_is(self, arrays: Any, training: bool) -> bool:
-        """Whether images of an array need neither cut nor change of size."""
-        if not isinstance(arrays, np.ndarray) or self.settings.center_fraction < 1.0:
-            return False
+    def keeps(self, pixels: np.ndarray, training: bool) -> bool:
+        """Whether the crops of images `(images, height, width, 3)` are the images themselves."""
         size = self.size if training else self.evaluation_size
-        same = arrays.dtype == np.uint8 and arrays.shape[1:] == (size, size, 3)
-        each_apart = self.settings.crop == "resized" or self.settings.randaugment_ops > 0
-        return same and not (training and each_apart)
+        random = self.settings.crop == "resized" or self.settings.randaugment_ops > 0
+        same = self.settings.center_fraction == 1.0 and pixels.shape[1:3] == (size, size)
+        return same and not (training and random)
 
 
 def image_batches(
     images: ImageSplit,
-    view: ImageTransform,
+    transform: ImageTransform,
     *,
     num_classes: int,
     seed: int | None,
@@ -133,29 +106,36 @@ def image_batches(
     replicas: int = 1,
     cursor: EpochCursor | None = None,
 ) -> tf.data.Dataset:
-    """Return a dataset of images `(batch, size, size, 3)` in [0, 255] and labels `(batch,)`.
+    """Return the batches of a split.
 
     Iterated again, a seeded dataset gives the order, crops and flips of the next epoch; one made
-    again starts from the first. With `balance="class-weights"` float32 weights come third; with
-    mixup or cutmix labels are float32 `(batch, classes)`.
+    again starts from the first.
 
     Args:
         images: what to read.
-        view: what to show of them.
+        transform: from an image to what the network sees of it.
         num_classes: number of classes.
         seed: of order and augmentation; None is for scoring: in order, without any.
-        replica_ids: numbers of the replicas that are fed, each its rows of every batch in turn.
+        replica_ids: of the replicas that are fed, each its rows of every batch in turn.
         replicas: number of all replicas.
-        cursor: where to begin, for a training that goes on.
+        cursor: epoch and batch to begin at, to resume a run; None is the first.
+
+    Returns:
+        A dataset of images `(batch, size, size, 3)` in [0, 255] and int32 labels `(batch,)`; with
+        `balance="class-weights"` also float32 weights `(batch,)`; with mixup or cutmix labels are
+        float32 `(batch, classes)`.
+
+    Raises:
+        ZooError: while it is read: a file cannot be read any more.
     """
-    settings, training = view.settings, seed is not None
-    size = view.size if training else view.evaluation_size
+    settings, training = transform.settings, seed is not None
+    size = transform.size if training else transform.evaluation_size
     signature = (
         tf.TensorSpec([None, size, size, 3], tf.uint8),
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([2], tf.int64),
     )
-    reader = _Reader(images, view, seed, replica_ids, replicas, cursor or EpochCursor())
+    reader = _Reader(images, transform, seed, replica_ids, replicas, cursor or EpochCursor())
     dataset = tf.data.Dataset.from_generator(reader.read, output_signature=signature)
     augment = augmentation(settings, num_classes) if training else None
     if augment is not None:
@@ -169,103 +149,116 @@ def image_batches(
     return epoch_of(dataset, -(-rows // settings.batch_size) * len(replica_ids), ahead=2)
 
 
+class _Piece(NamedTuple):
+    """The rows of a batch that one replica is fed.
+
+    Args:
+        positions: in the split.
+        uniforms: `(rows, numbers)` in [0, 1).
+        flips: whether each is mirrored.
+        key: int64 `(2,)` of the augmentation by Keras' layers.
+    """
+
+    positions: np.ndarray
+    uniforms: np.ndarray
+    flips: np.ndarray
+    key: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
 class _Reader:
     """Reads epoch after epoch."""
 
     images: ImageSplit
-    view: ImageTransform
+    transform: ImageTransform
     seed: int | None
     replica_ids: range
     replicas: int
     cursor: EpochCursor
 
     def read(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the pieces of the next epoch's batches."""
+        """Yield images, labels and key of each piece of the next epoch's batches."""
         pieces = self._pieces(*self.cursor.take())
-        if self.view.as_it_is(self.images.arrays, self.seed is not None):
-            for rows, draws, flips, key in pieces:
-                chosen = self.images.split.rows[rows]
-                yield self._finished(self.images.arrays[chosen], rows, draws, flips, key)
+        pixels, rows = self.images.pixels, self.images.split.rows
+        if isinstance(pixels, np.ndarray) and self.transform.keeps(pixels, self.seed is not None):
+            for piece in pieces:
+                yield self._finish(pixels[rows[piece.positions]], piece)
             return
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            waiting: deque[tuple[list[Future[np.ndarray]], Any]] = deque()
+            waiting: deque[tuple[list[Future[np.ndarray]], _Piece]] = deque()
             try:
                 for piece in pieces:
-                    waiting.append((self._decoding(pool, *piece[:2]), piece))
+                    waiting.append((self._submit(pool, piece), piece))
                     if len(waiting) > AHEAD:
-                        yield self._gathered(*waiting.popleft())
+                        yield self._gather(*waiting.popleft())
                 while waiting:
-                    yield self._gathered(*waiting.popleft())
-            finally:  # the reader may have enough before the end
+                    yield self._gather(*waiting.popleft())
+            finally:  # the consumer may stop before the end
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _pieces(self, epoch: int, skipped: int) -> Iterator[tuple[Any, ...]]:
-        """Yield positions, numbers drawn, flips and key of each piece of each batch."""
-        settings, labels = self.view.settings, self.images.labels
+    def _pieces(self, epoch: int, skipped: int) -> Iterator[_Piece]:
+        settings, labels = self.transform.settings, self.images.labels
         order = np.arange(len(labels))
         sides = None
         if self.seed is not None:
             generator = np.random.default_rng([self.seed, epoch])
             order = epoch_order(labels, settings.balance, generator)
             sides = np.random.default_rng(self.seed).random(len(labels)) < 0.5
-        batch = settings.batch_size
-        for number in range(skipped, -(-len(order) // batch)):
-            rows = order[number * batch : (number + 1) * batch]
-            draws = np.random.default_rng([self.seed or 0, epoch, number]).random(
-                (len(rows), self.view.draws)
+        batch_size = settings.batch_size
+        for number in range(skipped, -(-len(order) // batch_size)):
+            rows = order[number * batch_size : (number + 1) * batch_size]
+            uniforms = np.random.default_rng([self.seed or 0, epoch, number]).random(
+                (len(rows), self.transform.uniforms)
             )
-            flips = self._flips(sides, rows, draws, epoch)
+            flips = self._flips(sides, rows, uniforms, epoch)
             for replica in self.replica_ids:
-                cut = slice(
+                share = slice(
                     replica * len(rows) // self.replicas, (replica + 1) * len(rows) // self.replicas
                 )
                 key = [(self.seed or 0) * 1_000_003 + epoch, number * self.replicas + replica]
-                yield rows[cut], draws[cut], flips[cut], np.array(key, np.int64)
+                yield _Piece(rows[share], uniforms[share], flips[share], np.array(key, np.int64))
 
     def _flips(
-        self, sides: np.ndarray | None, rows: np.ndarray, draws: np.ndarray, epoch: int
+        self, sides: np.ndarray | None, rows: np.ndarray, uniforms: np.ndarray, epoch: int
     ) -> np.ndarray:
-        kind = self.view.settings.flip
-        if sides is None or kind == "none":
+        flip = self.transform.settings.flip
+        if sides is None or flip == "none":
             return np.zeros(len(rows), bool)
-        if kind == "alternating":
+        if flip == "alternating":
             return sides[rows] ^ bool(epoch % 2)
-        return draws[:, 4] < 0.5
+        return uniforms[:, 4] < 0.5
 
-    def _decoding(
-        self, pool: ThreadPoolExecutor, rows: np.ndarray, draws: np.ndarray
-    ) -> list[Future[np.ndarray]]:
-        found = self.images.sources(rows)
+    def _submit(self, pool: ThreadPoolExecutor, piece: _Piece) -> list[Future[np.ndarray]]:
+        images = self.images.inputs(piece.positions)
         if self.seed is None:
-            return [pool.submit(self._decoded, self.view.center, each) for each in found]
+            return [pool.submit(_cropped, self.transform.center_crop, image) for image in images]
         return [
-            pool.submit(self._decoded, self.view.trained, each, some)
-            for each, some in zip(found, draws, strict=True)
+            pool.submit(_cropped, self.transform.training_crop, image, uniforms)
+            for image, uniforms in zip(images, piece.uniforms, strict=True)
         ]
 
-    @staticmethod
-    def _decoded(show: Callable[..., np.ndarray], source: Source, *rest: Any) -> np.ndarray:
-        try:
-            return show(source, *rest)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise ZooError(f"{name_of(source)}: cannot be read any more: {error}.") from error
+    def _gather(self, crops: list[Future[np.ndarray]], piece: _Piece) -> tuple[Any, ...]:
+        transform = self.transform
+        size = transform.size if self.seed is not None else transform.evaluation_size
+        images = np.empty((len(crops), size, size, 3), np.uint8)
+        for position, crop in enumerate(crops):
+            images[position] = crop.result()
+        return self._finish(images, piece)
 
-    def _gathered(self, decoding: list[Future[np.ndarray]], piece: Any) -> tuple[Any, ...]:
-        size = self.view.size if self.seed is not None else self.view.evaluation_size
-        images = np.empty((len(decoding), size, size, 3), np.uint8)
-        for number, future in enumerate(decoding):
-            images[number] = future.result()
-        return self._finished(images, *piece)
-
-    def _finished(
-        self, images: np.ndarray, rows: np.ndarray, draws: np.ndarray, flips: np.ndarray, key: Any
-    ) -> tuple[Any, ...]:
-        settings = self.view.settings
+    def _finish(self, images: np.ndarray, piece: _Piece) -> tuple[Any, ...]:
+        """Return shifted and flipped images, labels and key."""
+        settings = self.transform.settings
         if self.seed is not None:
             if settings.crop == "pad" and settings.crop_padding:
-                fill = None if settings.padding == "reflect" else self.view.fill
-                images = shifted(images, settings.crop_padding, fill, draws[:, :2])
-            if flips.any():
-                images = flipped(images, flips)
-        return images, self.images.labels[rows], key
+                fill = None if settings.padding == "reflect" else self.transform.fill
+                images = shift(images, settings.crop_padding, fill, piece.uniforms[:, :2])
+            if piece.flips.any():
+                images = flip_left_right(images, piece.flips)
+        return images, self.images.labels[piece.positions], piece.key
+
+
+def _cropped(crop: Callable[..., np.ndarray], image: ImageInput, *uniforms: Any) -> np.ndarray:
+    try:
+        return crop(image, *uniforms)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ZooError(f"{describe(image)}: cannot be read any more: {error}.") from error

@@ -1,4 +1,4 @@
-"""Labelled images: parts, checks before training, and what the data decide."""
+"""Labelled images: loading, splitting and checking them, and the facts they decide."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ from zoo.data.labels import (
     unlabelled_classes,
     whole_labels,
 )
-from zoo.data.parts import PARTS, given_parts
+from zoo.data.parts import PARTS, SCORED, given_parts, rows_of_part, scored_part
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
-from zoo.tasks.image_classification import checks as image_checks
-from zoo.tasks.image_classification.batches import ImageSplit, ImageTransform, image_batches
-from zoo.tasks.image_classification.checks import ImageStats, look
+from zoo.tasks.image_classification import checks
+from zoo.tasks.image_classification.batches import ImageTransform, image_batches
+from zoo.tasks.image_classification.checks import ImageStats, check_images
+from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sources.find import find_images
-from zoo.tasks.image_classification.sources.folders import ImageSource
-from zoo.tasks.image_classification.statistics import colours
+from zoo.tasks.image_classification.sources.source import ImageSource, ImageSplit
 
 SMALLEST = 8  # pixels that a network is built for
+COLOUR_IMAGES = 1000  # images whose colours are averaged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +58,11 @@ class ImageDataset:
         validation: those that pick the best epoch.
         test: those that are scored once, or None.
         classes: label of each class id.
-        findings: what was found.
+        findings: on all of them.
         fingerprint: tells contents, split and sample apart.
         settings: the preset's data block.
         seed: of split, order and augmentation.
-        image_size: height and width of what the network sees in training.
+        image_size: height and width of what the network sees in training, in pixels.
         pixel_mean: of red, green and blue over training images, in [0, 255].
         pixel_std: their standard deviations.
         deep_scale: value of images of 16 bits that becomes white (`image.CenterCrop`).
@@ -81,8 +82,8 @@ class ImageDataset:
     deep_scale: int
 
     @property
-    def view(self) -> ImageTransform:
-        """What the network sees of an image."""
+    def transform(self) -> ImageTransform:
+        """From an image to what the network sees of it."""
         return ImageTransform(self.settings, self.image_size, self.pixel_mean, self.deep_scale)
 
     def dataset(
@@ -96,6 +97,12 @@ class ImageDataset:
 
         Only the training part is shuffled, balanced and augmented.
 
+        Args:
+            part: `train`, `validation` or `test`.
+            cursor: epoch and batch to begin at; None is the first.
+            replica_ids: of the replicas that are fed.
+            replicas: number of all replicas.
+
         Raises:
             ZooError: there is no such part.
         """
@@ -104,7 +111,7 @@ class ImageDataset:
             raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
         return image_batches(
             images,
-            self.view,
+            self.transform,
             num_classes=len(self.classes),
             seed=self.seed if part == "train" else None,
             replica_ids=replica_ids,
@@ -130,16 +137,6 @@ class ImageDataset:
         self.close()
 
 
-@dataclasses.dataclass
-class _Part:
-    """A part while it is made: rows of a store, and what was seen of its images."""
-
-    store: Store
-    rows: np.ndarray
-    arrays: Any
-    looked: ImageStats
-
-
 def load_images(
     source: Any,
     *,
@@ -155,20 +152,20 @@ def load_images(
     classes: Sequence[Any] | None = None,
     drop_missing: bool = False,
 ) -> ImageDataset:
-    """Find, check and split images.
+    """Load, check and split images.
 
     Every file is read to its end before training, by several threads.
 
     Args:
-        source: what is accepted says `sources.find.find_images`.
+        source: see `sources.find.find_images`.
         settings: the preset's data block.
         image_size: largest height and width that the network is to see, in pixels; the median of
             the shorter sides, if that is less.
         enlarge: whether it is `image_size` in any case.
         validation: validation data; else that of `source`, or a part of it.
         test: test data; else that of `source`, or None.
-        path: path column of a table.
-        label: label column of a table.
+        path: path column of a table; None finds it by name.
+        label: label column of a table; None finds it by name.
         seed: of split, sample, order and augmentation.
         fraction: share of the training part to keep, stratified, in (0, 1].
         classes: labels to keep; None keeps all.
@@ -184,106 +181,142 @@ def load_images(
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     check_seed(seed)
-    found = _sources(source, validation, test, path, label, drop_missing)
+    find = functools.partial(find_images, path=path, label=label, drop_missing=drop_missing)
+    sources = find(source)
+    for name, data in (("validation", validation), ("test", test)):
+        if data is not None:
+            sources[name] = _given_part(name, data, find(data, training=False))
     findings: list[Finding] = []
     stores: dict[str, Store] = {}
-    parts: dict[str, _Part] = {}
+    parts: dict[str, ImageStats] = {}
     try:
-        for name, each in found.items():
-            stores[name] = Store(each.rows)
+        for name, part in sources.items():
+            stores[name] = Store(part.rows)
             whole_labels(stores[name], findings)
-            findings += each.findings + stores[name].findings
-            findings += columns_read(each.where, stores[name].columns, kind="path")
+            findings += part.findings + stores[name].findings
+            findings += columns_read(part.where, stores[name].columns, kind="path")
         for name, (store, rows) in given_parts(stores, findings).items():
-            origin = found[name] if store is stores.get(name) else found["train"]
-            parts[name] = _read(name, origin, store, rows, classes, drop_missing, findings)
+            part = sources[name] if store is stores.get(name) else sources["train"]
+            rows = labelled_rows(store, rows, drop_missing, findings)
+            if classes is not None:
+                if name == "train":
+                    check_classes(store, classes)
+                rows = rows_of_classes(store, rows, classes)
+            parts[name] = check_images(
+                store, rows, part.pixels, drop_missing=drop_missing, findings=findings
+            )
+            findings += _check_part(name, part.where, parts[name])
         findings += alike_labels(stores["train"], parts["train"].rows)
-        _set_apart(parts, settings, seed, fraction)
-        return _finished(parts, settings, image_size, enlarge, seed, findings)
+        _split(parts, settings, seed, fraction)
+        return _dataset(parts, settings, image_size, enlarge, seed, findings)
     except BaseException:
         for store in stores.values():
             store.close()
         raise
 
 
-def _sources(
+def load_labelled_images(
     source: Any,
-    validation: Any,
-    test: Any,
-    path: str | None,
-    label: str | None,
-    drop_missing: bool,
-) -> dict[str, ImageSource]:
-    read = functools.partial(find_images, path=path, label=label, drop_missing=drop_missing)
-    found = read(source)
-    for name, other in (("validation", validation), ("test", test)):
-        if other is not None:
-            parts = read(other, training=False)
-            if name not in parts and len(parts) > 1:
-                raise ZooError(
-                    f"{other}: given with --{name}, but holds {quoted(parts)}. Name the one to "
-                    "read."
-                )
-            found[name] = parts.get(name) or next(iter(parts.values()))
-    return found
+    *,
+    classes: Sequence[Any],
+    path: str | None = None,
+    label: str | None = None,
+    trained: Columns | None = None,
+    drop_missing: bool = False,
+    findings: list[Finding] | None = None,
+) -> ImageSplit:
+    """Load labelled images to be scored; of a folder with parts, its test part.
+
+    Args:
+        source: see `sources.find.find_images`.
+        classes: the labels of the run.
+        path: path column of a table; None finds it by name.
+        label: label column of a table; None finds it by name.
+        trained: the columns of the run, read where none are named.
+        drop_missing: leave out what has no label or cannot be read, instead of refusing it.
+        findings: on the images is added to it.
+
+    Returns:
+        The images; close their `split`.
+
+    Raises:
+        ZooError: they cannot be read, or hold a label that is not among the classes.
+    """
+    findings = [] if findings is None else findings
+    sources = find_images(
+        source, path=path, label=label, training=False, drop_missing=drop_missing, trained=trained
+    )
+    name = next(name for name in SCORED if name in sources)
+    part = sources[name]
+    if len(sources) > 1:
+        findings.append(scored_part(str(source), name, sources))
+    store = Store(part.rows)
+    try:
+        whole_labels(store, findings, classes)
+        rows = rows_of_part(store, SCORED, findings)
+        rows = labelled_rows(store, rows, drop_missing, findings)
+        findings += part.findings + store.findings
+        findings += columns_read(part.where, store.columns, trained=trained, kind="path")
+        stats = check_images(store, rows, part.pixels, drop_missing=drop_missing, findings=findings)
+        if not len(stats.rows):
+            raise ZooError(f"{part.where}: holds no images.")
+        split, unknown_rows, labels = classified(store, stats.rows, classes)
+        if len(unknown_rows):
+            error = checks.unknown_labels(stats, unknown_rows, labels, part.where, classes)
+            raise ZooError(str(error))
+    except BaseException:
+        store.close()
+        raise
+    return ImageSplit(split, part.pixels)
 
 
-def _read(
-    name: str,
-    found: ImageSource,
-    store: Store,
-    rows: np.ndarray,
-    classes: Sequence[Any] | None,
-    drop_missing: bool,
-    findings: list[Finding],
-) -> _Part:
-    rows = labelled_rows(store, rows, drop_missing, findings)
-    if classes is not None:
-        if name == "train":
-            check_classes(store, classes)
-        rows = rows_of_classes(store, rows, classes)
-    looked = look(store, rows, found.arrays, drop=drop_missing, findings=findings)
-    rows = looked.rows
-    if not len(rows):
-        raise ZooError(f"{found.where}: no image is left ({name}).")
-    present = np.flatnonzero(np.bincount(store.labels[rows]))
-    if name == "train" and len(present) < 2:
+def _given_part(name: str, data: Any, sources: dict[str, ImageSource]) -> ImageSource:
+    """Return the source of data that are given for a part."""
+    if name not in sources and len(sources) > 1:
         raise ZooError(
-            f"{found.where}: all images ({len(rows):,}) have the one class "
-            f"'{store.names[present[0]]}'. A classifier needs two."
+            f"{data}: given with --{name}, but holds {quoted(sources)}. Name the one to read."
         )
+    return sources.get(name) or next(iter(sources.values()))
+
+
+def _check_part(name: str, where: str, stats: ImageStats) -> list[Finding]:
+    """Return findings on the images and labels of a part; refuse one without images or classes."""
+    store, rows = stats.store, stats.rows
+    if not len(rows):
+        raise ZooError(f"{where}: no image is left ({name}).")
+    findings: list[Finding] = []
     if name == "train":
+        present = np.unique(stats.labels)
+        if len(present) < 2:
+            raise ZooError(
+                f"{where}: all images ({len(rows):,}) have the one class "
+                f"'{store.names[present[0]]}'. A classifier needs two."
+            )
         findings += several_labels(store, rows)
         findings += measurements(store, rows)
-    findings += image_checks.large(name, store, looked)
-    findings += image_checks.oddities(name, looked)
-    findings += image_checks.repeated(store, looked, name)
-    return _Part(store, rows, found.arrays, looked)
+    findings += checks.large_images(name, stats)
+    findings += checks.converted_images(name, stats)
+    return findings + checks.copied_images(name, stats)
 
 
-def _set_apart(parts: dict[str, _Part], settings: ImageData, seed: int, fraction: float) -> None:
-    """Set a validation part apart if there is none, and take a sample of the training part."""
+def _split(parts: dict[str, ImageStats], settings: ImageData, seed: int, fraction: float) -> None:
+    """Set a validation part aside if there is none, and take a sample of the training part."""
     train = parts["train"]
     if "validation" not in parts:
-        kept, held_out = split_rows(
-            train.looked.digests, train.store.labels[train.rows], settings.validation_fraction, seed
-        )
+        kept, held_out = split_rows(train.digests, train.labels, settings.validation_fraction, seed)
         if not len(held_out):
             raise ZooError(
                 f"{train.store.file}: no class has two different images, so none can be "
                 "set aside to validate. Give more, or --validation."
             )
-        parts["validation"] = _Part(
-            train.store, train.rows[held_out], train.arrays, train.looked.at(held_out)
-        )
-        train.rows, train.looked = train.rows[kept], train.looked.at(kept)
+        train, parts["validation"] = train.at(kept), train.at(held_out)
     if fraction < 1.0:
-        sample = sample_rows(train.store.labels[train.rows], fraction, seed)
-        train.rows, train.looked = train.rows[sample], train.looked.at(sample)
+        train = train.at(sample_rows(train.labels, fraction, seed))
+    parts["train"] = train
 
 
-def _finished(
-    parts: dict[str, _Part],
+def _dataset(
+    parts: dict[str, ImageStats],
     settings: ImageData,
     image_size: int,
     enlarge: bool,
@@ -291,61 +324,72 @@ def _finished(
     findings: list[Finding],
 ) -> ImageDataset:
     train = parts["train"]
-    present = np.flatnonzero(np.bincount(train.store.labels[train.rows]))
-    classes = class_order([train.store.names[label] for label in present])
-    images: dict[str, ImageSplit] = {}
-    for name in (each for each in PARTS if each in parts):
-        part = parts[name]
-        split, strangers, labels = classified(part.store, part.rows, classes)
-        if len(strangers):
-            findings.append(
-                image_checks.unknown_labels(part.store, strangers, labels, name, classes)
-            )
-        images[name] = ImageSplit(split, part.arrays)
-    median = max(int(np.median(train.looked.short_sides())), SMALLEST)
+    classes = class_order([train.store.names[label] for label in np.unique(train.labels)])
+    splits: dict[str, ImageSplit] = {}
+    for name in (name for name in PARTS if name in parts):
+        stats = parts[name]
+        split, unknown_rows, labels = classified(stats.store, stats.rows, classes)
+        if len(unknown_rows):
+            findings.append(checks.unknown_labels(stats, unknown_rows, labels, name, classes))
+        splits[name] = ImageSplit(split, stats.pixels)
+    median = max(int(np.median(train.short_sides)), SMALLEST)
     size = image_size if enlarge else min(image_size, median)
-    findings += _judged(images, parts, classes, settings, size, image_size)
-    scale = train.looked.deep_scale()
-    for name in images:
-        findings += image_checks.depths(name, parts[name].looked, scale)
-    view = ImageTransform(settings, size, (0.0, 0.0, 0.0), scale)
-    mean, std = colours(images["train"], view, seed)
+    for one, other in itertools.combinations(splits, 2):
+        findings += checks.shared_images(parts[one], parts[other], one, other)
+    findings += _class_findings(splits, classes, settings)
+    findings += checks.image_sizes(train, size, image_size)
+    deep_scale = train.deep_scale()
+    for name in splits:
+        findings += checks.deep_images(name, parts[name], deep_scale)
+    transform = ImageTransform(settings, size, (0.0, 0.0, 0.0), deep_scale)
+    mean, std = _mean_colour(splits["train"], transform.center_crop, seed)
     return ImageDataset(
-        images["train"], images["validation"], images.get("test"), classes, findings,
-        _fingerprint(images, parts), settings, seed, size, mean, std, scale,
+        splits["train"], splits["validation"], splits.get("test"), classes, findings,
+        _fingerprint(splits, parts), settings, seed, size, mean, std, deep_scale,
     )  # fmt: skip
 
 
-def _judged(
-    images: dict[str, ImageSplit],
-    parts: dict[str, _Part],
-    classes: list[Any],
-    settings: ImageData,
-    size: int,
-    asked: int,
+def _class_findings(
+    splits: dict[str, ImageSplit], classes: list[Any], settings: ImageData
 ) -> list[Finding]:
-    found: list[Finding] = []
-    for one, other in itertools.combinations(images, 2):
-        found += image_checks.shared(parts[one].looked, parts[other], one, other)
+    findings: list[Finding] = []
     for name in ("validation", "test"):
-        if name in images:
-            found += absent_classes(images[name].labels, classes, name, "image")
-    counts = np.bincount(images["train"].labels, minlength=len(classes)).tolist()
-    named = dict(zip(classes, counts, strict=True))
+        if name in splits:
+            findings += absent_classes(splits[name].labels, classes, name, "image")
+    counts = np.bincount(splits["train"].labels, minlength=len(classes)).tolist()
+    count_of = dict(zip(classes, counts, strict=True))
     if settings.balance == "none":
-        found += rare_classes(named, settings.batch_size)
-    found += image_checks.few(named) + unlabelled_classes(classes)
-    found += image_checks.sizes(parts["train"].looked, size, asked)
-    return found
+        findings += rare_classes(count_of, settings.batch_size)
+    return findings + checks.small_classes(count_of) + unlabelled_classes(classes)
 
 
-def _fingerprint(images: dict[str, ImageSplit], parts: dict[str, _Part]) -> str:
-    found = hashlib.blake2b(digest_size=16)
-    for name, each in images.items():
-        found.update(name.encode())
-        found.update(parts[name].looked.digests.tobytes())
-        found.update(np.ascontiguousarray(each.labels).tobytes())
-    return found.hexdigest()
+def _mean_colour(
+    images: ImageSplit, center_crop: CenterCrop, seed: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each colour over a sample of images."""
+    positions = np.arange(len(images))
+    if len(positions) > COLOUR_IMAGES:
+        generator = np.random.default_rng(seed)
+        positions = np.sort(generator.choice(positions, COLOUR_IMAGES, replace=False))
+    total, squares, count = np.zeros(3), np.zeros(3), 0
+    for image in images.inputs(positions):
+        pixels = center_crop(image).reshape(-1, 3).astype(np.float64)
+        total += pixels.sum(axis=0)
+        squares += np.square(pixels).sum(axis=0)
+        count += len(pixels)
+    mean = total / count
+    # An image of one colour has no deviation, and would be divided by it.
+    std = np.sqrt(np.maximum(squares / count - mean**2, 1.0))
+    return tuple(mean.round(3).tolist()), tuple(std.round(3).tolist())
+
+
+def _fingerprint(splits: dict[str, ImageSplit], parts: dict[str, ImageStats]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, images in splits.items():
+        digest.update(name.encode())
+        digest.update(parts[name].digests.tobytes())
+        digest.update(np.ascontiguousarray(images.labels).tobytes())
+    return digest.hexdigest()
 
 
 def bundled_images() -> Path:

@@ -1,4 +1,4 @@
-"""One image: is it whole, which way is up, and the part of it that the network sees."""
+"""One image: its check, its pixels upright in red, green and blue, and the crops of it."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-# A finding says it, with the file (`checks.large`). Last in line, so that whoever
-# asked for these warnings gets them; a filter for a block is not safe among threads.
+# `checks.large_images` reports them. Appended, so that a filter of the user's own comes first; a
+# filter for a block of code is not safe among threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # no other decoder is ever tried
-ASPECTS = (3 / 4, 4 / 3)  # of random parts (Szegedy 2014)
-SHARP = 2.0  # times the wanted size, down to which a large image is first averaged
+ASPECTS = (3 / 4, 4 / 3)  # of random crops (Szegedy 2014)
+SHARP = 2.0  # times the size of the result, down to which a large image is first averaged
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # grey of more than 8 bits
 DEEP_COLOURS = ("RGB;16B", "RGBA;16B")  # of a PNG
 DEEPEST = 65535  # largest value of 16 bits
 
-# Where an image is: a file, its bytes, or pixels `(height, width)` or `(height, width, channels)`.
-Source = Path | bytes | np.ndarray
-AnySource = Source | Image.Image  # or opened by Pillow
+# An image of a data set: a file, its bytes, or pixels `(height, width[, channels])`.
+ImageInput = Path | bytes | np.ndarray
+AnyImage = ImageInput | Image.Image  # or opened by Pillow
 
 
-def name_of(source: Source) -> str:
+def describe(image: AnyImage) -> str:
     """Return the path of a file, or words for an image that has none."""
-    return str(source) if isinstance(source, Path) else "an image in memory"
+    return str(image) if isinstance(image, Path) else "an image in memory"
 
 
 @dataclasses.dataclass(frozen=True)
-class Checked:
-    """What a first look at an image found.
+class ImageCheck:
+    """What an image is, or why it cannot be read.
 
     Args:
         digest: hash of the file or of the pixels.
@@ -59,29 +59,29 @@ class Checked:
     problem: str = ""
 
 
-def check_image(source: AnySource) -> Checked:
-    """Read an image to its end, so that a truncated one is found (it is never shown in part)."""
-    if isinstance(source, np.ndarray):
-        return Checked(_digest(source.tobytes()), source.shape[1], source.shape[0], "RGB")
-    if isinstance(source, Image.Image):
-        return Checked(_digest(source.tobytes()), *source.size, source.mode)
+def check_image(image: AnyImage) -> ImageCheck:
+    """Read an image to its end, so that a truncated one is noticed."""
+    if isinstance(image, np.ndarray):
+        return ImageCheck(_digest(image.tobytes()), image.shape[1], image.shape[0], "RGB")
+    if isinstance(image, Image.Image):
+        return ImageCheck(_digest(image.tobytes()), *image.size, image.mode)
     try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
+        content = image if isinstance(image, bytes) else image.read_bytes()
         if not content:
-            return Checked(problem="is empty")
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            mode, turned = _mode(image), _orientation(image)
-            width, height = image.size
-            if turned >= 5:  # turned by a quarter
+            return ImageCheck(problem="is empty")
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+            mode, orientation = _mode(opened), _orientation(opened)
+            width, height = opened.size
+            if orientation >= 5:  # turned by a quarter
                 width, height = height, width
-            image.draft("RGB", (1, 1))  # of a JPEG all is read, and little computed
-            image.load()
-            peak = int(np.asarray(image).max()) if mode in DEEP else -1
+            opened.draft("RGB", (1, 1))  # of a JPEG all is read, and little computed
+            opened.load()
+            peak = int(np.asarray(opened).max()) if mode in DEEP else -1
     except Image.UnidentifiedImageError:
-        return Checked(problem="is not an image")
+        return ImageCheck(problem="is not an image")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return Checked(problem=_reason(error))
-    return Checked(_digest(content), width, height, mode, turned > 1, peak)
+        return ImageCheck(problem=_reason(error))
+    return ImageCheck(_digest(content), width, height, mode, orientation > 1, peak)
 
 
 def deep_scale_of(peak: int) -> int:
@@ -93,35 +93,46 @@ def deep_scale_of(peak: int) -> int:
     return (1 << max(8, int(peak).bit_length())) - 1
 
 
-def open_image(
-    source: AnySource, least: int | None = None, deep_scale: int = DEEPEST
-) -> Image.Image:
+def open_image(image: AnyImage, least: int | None = None, deep_scale: int = DEEPEST) -> Image.Image:
     """Return an image upright, in red, green and blue, as bytes.
 
     Transparent parts become white, grey of 16 bits becomes 8, an animation is its first frame.
 
     Args:
-        source: where it is.
-        least: shorter side that is needed; a JPEG may come smaller than it is, but not than this.
-        deep_scale: value of an image of 16 bits grey that becomes white; larger ones do as well.
+        image: a file, its bytes, pixels, or an image of Pillow.
+        least: shorter side that is needed, in pixels; a JPEG is decoded smaller where that leaves
+            `SHARP` times as many. None decodes all of it.
+        deep_scale: value of an image of 16 bits grey that becomes white, as larger ones do.
+
+    Returns:
+        An image of mode `RGB`.
 
     Raises:
         OSError: the file cannot be read.
     """
-    if isinstance(source, np.ndarray):
-        return Image.fromarray(source).convert("RGB")
-    if isinstance(source, Image.Image):
-        return coloured(source, deep_scale)
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    with Image.open(file, formats=FORMATS) as image:
+    if isinstance(image, np.ndarray):
+        return Image.fromarray(image).convert("RGB")
+    if isinstance(image, Image.Image):
+        return to_rgb(image, deep_scale)
+    file = io.BytesIO(image) if isinstance(image, bytes) else image
+    with Image.open(file, formats=FORMATS) as opened:
         if least is not None:
-            image.draft("RGB", (round(SHARP * least), round(SHARP * least)))
-        image.load()
-        return coloured(image, deep_scale)
+            opened.draft("RGB", (round(SHARP * least), round(SHARP * least)))
+        opened.load()
+        return to_rgb(opened, deep_scale)
 
 
-def center_part(image: Image.Image, size: int, fraction: float) -> np.ndarray:
-    """Return the middle square, `fraction` of the shorter side, as uint8 `(size, size, 3)`."""
+def center_crop(image: Image.Image, size: int, fraction: float) -> np.ndarray:
+    """Return the middle square; `serving.crop.center_crop` returns the same pixels.
+
+    Args:
+        image: of mode `RGB`.
+        size: height and width of the result, in pixels.
+        fraction: share of the shorter side that the square takes, in (0, 1].
+
+    Returns:
+        uint8 `(size, size, 3)`.
+    """
     width, height = image.size
     side = fraction * min(width, height)
     left, upper = (width - side) / 2, (height - side) / 2
@@ -130,7 +141,7 @@ def center_part(image: Image.Image, size: int, fraction: float) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class CenterCrop:
-    """The part of an image that is scored: its middle square.
+    """From an image of a data set to its center crop: what validation and predictions see.
 
     Args:
         size: height and width it is brought to, in pixels.
@@ -143,47 +154,50 @@ class CenterCrop:
     fraction: float
     deep_scale: int = DEEPEST
 
-    def __call__(self, source: AnySource) -> np.ndarray:
+    def __call__(self, image: AnyImage) -> np.ndarray:
         """Return it as uint8 `(size, size, 3)`.
 
         Raises:
             OSError: the file cannot be read.
         """
-        image = open_image(source, self.size, self.deep_scale)
-        return center_part(image, self.size, self.fraction)
+        opened = open_image(image, self.size, self.deep_scale)
+        return center_crop(opened, self.size, self.fraction)
 
 
-def random_part(image: Image.Image, size: int, area: float, draws: np.ndarray) -> np.ndarray:
-    """Return a random part of random shape as uint8 `(size, size, 3)`.
+def random_crop(image: Image.Image, size: int, area: float, uniforms: np.ndarray) -> np.ndarray:
+    """Return a random part of random shape.
 
     Args:
-        image: the image.
-        size: height and width of the part.
-        area: smallest share of the image's area.
-        draws: four numbers in [0, 1): area, shape, and place from left and top.
+        image: of mode `RGB`.
+        size: height and width of the result, in pixels.
+        area: smallest share of the image's area, in (0, 1].
+        uniforms: four numbers in [0, 1): area, shape, and position from left and top.
+
+    Returns:
+        uint8 `(size, size, 3)`.
 
     Source: Szegedy 2014, https://arxiv.org/abs/1409.4842, section 6. Differs: a shape that does not
-        fit is narrowed, not drawn again.
+        fit is narrowed, not sampled again.
     """
     width, height = image.size
-    share = area + (1 - area) * draws[0]
+    share = area + (1 - area) * uniforms[0]
     low, high = (math.log(aspect) for aspect in ASPECTS)
-    aspect = math.exp(low + (high - low) * draws[1])
-    part_width = min(math.sqrt(share * width * height * aspect), width)
-    part_height = min(math.sqrt(share * width * height / aspect), height)
-    left, upper = draws[2] * (width - part_width), draws[3] * (height - part_height)
-    return _resized(image, size, (left, upper, left + part_width, upper + part_height))
+    aspect = math.exp(low + (high - low) * uniforms[1])
+    crop_width = min(math.sqrt(share * width * height * aspect), width)
+    crop_height = min(math.sqrt(share * width * height / aspect), height)
+    left, upper = uniforms[2] * (width - crop_width), uniforms[3] * (height - crop_height)
+    return _resized(image, size, (left, upper, left + crop_width, upper + crop_height))
 
 
 def _resized(image: Image.Image, size: int, box: tuple[float, float, float, float]) -> np.ndarray:
     """Return a part of an image, each pixel the mean of all it covers (antialiased)."""
     if box == (0, 0, size, size):
         return np.asarray(image.crop((0, 0, size, size)))
-    part = image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=SHARP)
-    return np.asarray(part)
+    resized = image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=SHARP)
+    return np.asarray(resized)
 
 
-def coloured(image: Image.Image, deep_scale: int = DEEPEST) -> Image.Image:
+def to_rgb(image: Image.Image, deep_scale: int = DEEPEST) -> Image.Image:
     """Return an opened image upright, in red, green and blue; see `open_image`."""
     if _orientation(image) > 1:
         image = ImageOps.exif_transpose(image)
@@ -204,12 +218,12 @@ def _mode(image: Image.Image) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return which way is up in the sense of EXIF, 1 to 8; 1 where it is not said or is damaged."""
+    """Return the EXIF orientation, 1 to 8; 1 (upright) where there is none or it is damaged."""
     try:
-        found = image.getexif().get(0x0112, 1)
+        orientation = image.getexif().get(0x0112, 1)
     except (struct.error, SyntaxError, ValueError, TypeError):
         return 1
-    return found if found in range(1, 9) else 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _digest(content: bytes) -> int:

@@ -1,6 +1,6 @@
 """RandAugment on one image: a few changes of colour or geometry, all of one strength.
 
-Pillow's operations, as in the paper's code. Keras 3.15.1's layer draws them for a whole batch,
+Pillow's operations, as in the paper's code. Keras 3.15.1's layer samples them for a whole batch,
 equalises by the histogram of the batch, and turns images by up to its factor times 360 degrees.
 """
 
@@ -24,22 +24,25 @@ Operation = Callable[[Image.Image, float, Colour], Image.Image]
 
 
 def randaugment(
-    pixels: np.ndarray, magnitude: float, fill: tuple[float, ...], draws: np.ndarray
+    pixels: np.ndarray, magnitude: float, fill: tuple[float, ...], uniforms: np.ndarray
 ) -> np.ndarray:
-    """Return an image after some operations, each drawn from all fourteen.
+    """Return an image after some operations, each sampled from all fourteen.
 
     Args:
         pixels: uint8 `(height, width, 3)`.
         magnitude: strength of the operations, in [0, 1].
         fill: colour of what comes in at a border, in [0, 255].
-        draws: two numbers in [0, 1) an operation, `(operations, 2)`: which, and to which side.
+        uniforms: two numbers in [0, 1) an operation, `(operations, 2)`: which, and to which side.
+
+    Returns:
+        uint8 `(height, width, 3)`.
 
     Source: Cubuk 2019, https://arxiv.org/abs/1909.13719; full strengths are those of
         AutoAugment, https://arxiv.org/abs/1805.09501, and all of them grow with the magnitude.
     """
     image = Image.fromarray(pixels)
     colour = tuple(round(value) for value in fill)
-    for which, side in draws:
+    for which, side in uniforms:
         strength = magnitude if side < 0.5 else -magnitude
         image = OPERATIONS[int(which * len(OPERATIONS))](image, strength, colour)
     return np.asarray(image)

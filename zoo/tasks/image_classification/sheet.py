@@ -37,14 +37,20 @@ def write_sheet(path: Path, images: Sequence[np.ndarray], captions: Sequence[str
         upper = 6 + number // COLUMNS * height
         sheet.paste(_fitted(pixels), (left, upper))
         for line, text in enumerate(caption.split("\n")[:2]):
-            place = (left, upper + CELL + line * LINE)
-            draw.text(place, _short(draw, text, font), "black", font)
+            position = (left, upper + CELL + line * LINE)
+            draw.text(position, _short(draw, text, font), "black", font)
     with written_beside(path) as temporary:
         sheet.save(temporary, "PNG")
 
 
 def training_sheet(data: ImageDataset, path: Path, count: int = 48) -> None:
-    """Write a sheet of what training sees: the first batches of an epoch, augmented."""
+    """Write a sheet of what training sees: the first images of an epoch, augmented.
+
+    Args:
+        data: the images.
+        path: of the PNG file.
+        count: of images.
+    """
     images: list[np.ndarray] = []
     captions: list[str] = []
     for batch, labels, *_ in data.dataset("train"):

@@ -137,7 +137,7 @@ class ImageClassification:
         folder: Path,
     ) -> dict[str, Any]:
         """Save the classifier, score it, and write a sheet of its mistakes."""
-        classifier = ImageClassifier(model, prepared.classes, data.view.center)
+        classifier = ImageClassifier(model, prepared.classes, data.transform.center_crop)
         classifier.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
         return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
@@ -177,8 +177,8 @@ def _normalised(data: ImageDataset, seed: int) -> np.ndarray:
     positions = np.arange(len(data.train))
     if len(positions) > WHITENED:
         positions = np.random.default_rng(seed).choice(positions, WHITENED, replace=False)
-    center = CenterCrop(data.image_size, data.settings.center_fraction, data.deep_scale)
-    images = np.stack([center(source) for source in data.train.sources(positions)])
+    crop = CenterCrop(data.image_size, data.settings.center_fraction, data.deep_scale)
+    images = np.stack([crop(image) for image in data.train.inputs(positions)])
     mean, std = np.array(data.pixel_mean, np.float32), np.array(data.pixel_std, np.float32)
     return (images.astype(np.float32) - mean) / std
 

@@ -30,14 +30,14 @@ def decode_image(
 
     Args:
         content: bytes of a file in which `serving.headers.problem` finds none.
-        least: shorter side that is needed; a JPEG may come smaller than it is, but not than this.
+        least: shorter side that is needed, in pixels; see `image.open_image`.
         deep_scale: value of a grey PNG of 16 bits that becomes white.
     """
     gif = tf.equal(tf.strings.substr(content, 0, 4), b"GIF8")
 
     def decode() -> tf.Tensor:
-        one = tf.cond(gif, lambda: first_image(content), lambda: _with_alpha(content))
-        return tf.io.decode_image(one, channels=0, expand_animations=False)
+        single = tf.cond(gif, lambda: first_image(content), lambda: _with_alpha(content))
+        return tf.io.decode_image(single, channels=0, expand_animations=False)
 
     image = tf.case(
         [
@@ -47,7 +47,7 @@ def decode_image(
         default=decode,
     )
     image.set_shape([None, None, None])
-    return upright(_on_white(image), orientation(content))
+    return _upright(_on_white(image), orientation(content))
 
 
 def _decode_jpeg(content: tf.Tensor, least: int | None) -> tf.Tensor:
@@ -80,7 +80,7 @@ def _is_deep(content: tf.Tensor) -> tf.Tensor:
 
 
 def _decode_deep(content: tf.Tensor, deep_scale: int) -> tf.Tensor:
-    """Decode a PNG of 16 bits grey to bytes, as `image.coloured` does."""
+    """Decode a PNG of 16 bits grey to bytes, as `image.to_rgb` does."""
     values = np.minimum(np.arange(DEEPEST + 1) * 255 // deep_scale, 255).astype(np.uint8)
     image = tf.io.decode_png(content, dtype=tf.uint16)
     return tf.gather(tf.constant(values), tf.cast(image, tf.int32))
@@ -118,16 +118,11 @@ def _blended(image: tf.Tensor) -> tf.Tensor:
     return tf.map_fn(row, image, fn_output_signature=tf.uint8)  # at once it takes twice the memory
 
 
-def upright(image: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
-    """Return an image as it is to be seen.
-
-    Args:
-        image: `(height, width, channels)` as stored.
-        turned: its orientation in the sense of EXIF, 1 to 8.
-    """
-    image = tf.cond(turned >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Return a stored image `(height, width, channels)` of an EXIF orientation, 1 to 8, upright."""
+    image = tf.cond(orientation >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
     for axis, kinds in ((1, (2, 3, 6, 7)), (0, (3, 4, 7, 8))):
-        mirrored = tf.reduce_any(tf.equal(turned, tf.constant(kinds)))
+        mirrored = tf.reduce_any(tf.equal(orientation, tf.constant(kinds)))
         image = tf.cond(
             mirrored, functools.partial(tf.reverse, image, [axis]), lambda image=image: image
         )
@@ -135,19 +130,20 @@ def upright(image: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
 
 
 def orientation(content: tf.Tensor) -> tf.Tensor:
-    """Return the orientation that the EXIF data of a file name, int32; 1 where there is none."""
+    """Return the orientation in the EXIF data of a file, int32; 1 where there is none."""
     first = tf.io.decode_raw(tf.strings.substr(content, 0, 1), tf.uint8)
-    found = tf.constant(b"")
+    tags = tf.constant(b"")
     for byte, (marker, more) in MARKERS.items():
-        here = _after(content, marker, more)
-        found = tf.where(tf.reduce_any(tf.equal(first, byte)), here, found)
-    head = tf.strings.substr(found, 0, 4)
+        tags = tf.where(tf.reduce_any(tf.equal(first, byte)), _after(content, marker, more), tags)
+    head = tf.strings.substr(tags, 0, 4)
     known = tf.logical_or(tf.equal(head, LITTLE), tf.equal(head, BIG))
-    return tf.cond(known, lambda: _named(found, tf.equal(head, LITTLE)), lambda: tf.constant(1))
+    return tf.cond(
+        known, lambda: _tagged_orientation(tags, tf.equal(head, LITTLE)), lambda: tf.constant(1)
+    )
 
 
 def _after(content: tf.Tensor, marker: bytes, more: int) -> tf.Tensor:
-    """Return what follows a marker and some bytes more; nothing where it is not there."""
+    """Return what follows a marker and `more` bytes; an empty string without the marker."""
     rest = tf.strings.split([content], marker, maxsplit=1).flat_values[1:]
     rest = tf.strings.reduce_join(rest)
     rest = tf.cond(
@@ -158,20 +154,20 @@ def _after(content: tf.Tensor, marker: bytes, more: int) -> tf.Tensor:
     return tf.strings.regex_replace(rest, r"\AExif\x00\x00", "")
 
 
-def _named(tags: tf.Tensor, little: tf.Tensor) -> tf.Tensor:
-    """Return the orientation of the first directory of tags; 1 where it names none."""
+def _tagged_orientation(tags: tf.Tensor, little: tf.Tensor) -> tf.Tensor:
+    """Return the orientation in the first directory of tags; 1 where it has none."""
     values = tf.cast(tf.io.decode_raw(tags, tf.uint8), tf.int32)
     values = tf.pad(values, [[0, 8]])  # the header may be cut off anywhere
 
-    def numbers(some: tf.Tensor) -> tf.Tensor:
-        low, high = some[..., 0], some[..., 1]
+    def numbers(pairs: tf.Tensor) -> tf.Tensor:
+        low, high = pairs[..., 0], pairs[..., 1]
         return tf.where(little, low + 256 * high, 256 * low + high)
 
-    # The directory's place is a number of four bytes; none lies beyond the first 64 KB here.
-    place = numbers(tf.where(little, values[4:6], values[6:8]))
-    place = tf.minimum(place, tf.size(values) - 2)
-    entries = values[place + 2 : place + 2 + ENTRY * numbers(values[place : place + 2])]
+    # The directory's position is a number of four bytes, of which the upper two are 0 in 64 KB.
+    start = numbers(tf.where(little, values[4:6], values[6:8]))
+    start = tf.minimum(start, tf.size(values) - 2)
+    entries = values[start + 2 : start + 2 + ENTRY * numbers(values[start : start + 2])]
     entries = tf.reshape(entries[: tf.size(entries) // ENTRY * ENTRY], [-1, ENTRY])
-    asked = tf.boolean_mask(numbers(entries[:, 8:10]), numbers(entries[:, :2]) == ORIENTATION)
-    turned = tf.concat([asked, [1]], axis=0)[0]
+    tagged = tf.boolean_mask(numbers(entries[:, 8:10]), numbers(entries[:, :2]) == ORIENTATION)
+    turned = tf.concat([tagged, [1]], axis=0)[0]
     return tf.where(tf.logical_and(turned >= 1, turned <= 8), turned, 1)

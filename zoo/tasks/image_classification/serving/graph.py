@@ -11,21 +11,25 @@ from zoo.tasks.image_classification.serving.headers import problem
 
 
 @tf.autograph.experimental.do_not_convert
-def read_images(contents: tf.Tensor, center: CenterCrop) -> tf.Tensor:
-    """Return float32 `(batch, size, size, 3)`, as `center` reads the same files.
-
-    Where `serving.headers.problem` finds one, none is decoded, and an
-    InvalidArgumentError names the place of each file that has one.
+def read_images(contents: tf.Tensor, crop: CenterCrop) -> tf.Tensor:
+    """Return the center crops of image files, as `crop` reads the same files.
 
     Args:
         contents: the bytes of files, strings `(batch,)`.
-        center: the part that the network sees.
+        crop: size and fraction of the center crop.
+
+    Returns:
+        float32 `(batch, size, size, 3)` in [0, 255].
+
+    Raises:
+        InvalidArgumentError: `serving.headers.problem` finds one in a file, so that none is
+            decoded; it names the position of each such file.
     """
-    size = center.size
+    size = crop.size
 
     def decode(content: tf.Tensor) -> tf.Tensor:
-        image = decode_image(content, size, center.deep_scale)
-        return center_crop(image, size, center.fraction)
+        image = decode_image(content, size, crop.deep_scale)
+        return center_crop(image, size, crop.fraction)
 
     problems = tf.map_fn(problem, contents)
     with tf.control_dependencies([_check(problems)]):
@@ -34,9 +38,9 @@ def read_images(contents: tf.Tensor, center: CenterCrop) -> tf.Tensor:
 
 
 def _check(problems: tf.Tensor) -> tf.Operation:
-    none = tf.where(tf.size(problems) == 0, "there are no images", "")
-    wrong = tf.where(tf.strings.length(problems) > 0)[:, 0]
-    places = tf.strings.as_string(wrong)
-    said = tf.strings.join(["images[", places, "] ", tf.gather(problems, wrong)])
-    message = tf.strings.join([none, tf.strings.reduce_join(said, separator="; ")])
+    empty = tf.where(tf.size(problems) == 0, "there are no images", "")
+    positions = tf.where(tf.strings.length(problems) > 0)[:, 0]
+    numbers = tf.strings.as_string(positions)
+    lines = tf.strings.join(["images[", numbers, "] ", tf.gather(problems, positions)])
+    message = tf.strings.join([empty, tf.strings.reduce_join(lines, separator="; ")])
     return tf.debugging.Assert(tf.strings.length(message) == 0, [message])

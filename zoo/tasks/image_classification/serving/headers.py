@@ -1,4 +1,4 @@
-"""The headers of image files in a graph of TensorFlow: what no decoder is ever to see."""
+"""The headers of image files in a graph of TensorFlow: which files no decoder may see."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from zoo.tasks.image_classification.serving.gif import first_sides
 
 HEAD = 32  # bytes that hold the sizes of all formats but JPEG
 TAIL = 1 << 16  # bytes that the end of a file is looked for in
-MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # as Pillow, and so `zoo predict`
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # as in Pillow, and so in `zoo predict`
 
 
 def problem(content: tf.Tensor) -> tf.Tensor:
     """Return why the bytes of a file are not decoded, a string; empty if they may be.
 
-    Only the formats of `image.FORMATS` are: TensorFlow's decoder takes more. An image
-    of many pixels, of a file however small, would take all memory.
-
-    Args:
-        content: the bytes.
+    Only the formats of `image.FORMATS` are: TensorFlow's decoder takes more. An image of very many
+    pixels would take all memory, however small its file.
     """
     head = _head(content)
     jpeg = _begins(head, b"\xff\xd8\xff")
@@ -38,14 +35,14 @@ def problem(content: tf.Tensor) -> tf.Tensor:
         ],
         default=lambda: (tf.constant(0, tf.int64), tf.constant(0, tf.int64)),
     )
-    said = tf.strings.join(
+    size = tf.strings.join(
         [
             "has ", tf.strings.as_string(width), " x ", tf.strings.as_string(height),
             f" pixels, more than {MOST_PIXELS:,}",
         ]
     )  # fmt: skip
     known = jpeg | png | gif | bmp | webp
-    whole = tf.case(
+    complete = tf.case(
         [
             (jpeg, lambda: _ends(content, b"\xff\xd9")),
             (png, lambda: _ends(content, b"IEND")),
@@ -53,14 +50,14 @@ def problem(content: tf.Tensor) -> tf.Tensor:
         ],
         default=lambda: tf.constant(True),
     )
-    many = width > MOST_PIXELS // tf.maximum(height, 1)  # their product may not fit into 64 bits
-    found = tf.where(many, said, tf.where(whole, "", "is truncated"))
-    found = tf.where(known, found, f"is not an image of {', '.join(FORMATS)}")
-    return tf.where(tf.strings.length(content) == 0, "is empty", found)
+    too_many = width > MOST_PIXELS // tf.maximum(height, 1)  # the product may not fit into 64 bits
+    fault = tf.where(too_many, size, tf.where(complete, "", "is truncated"))
+    fault = tf.where(known, fault, f"is not an image of {', '.join(FORMATS)}")
+    return tf.where(tf.strings.length(content) == 0, "is empty", fault)
 
 
 def _head(content: tf.Tensor) -> tf.Tensor:
-    """Return the first bytes of a file, int64 `(HEAD,)`, zeros behind its end."""
+    """Return the first bytes of a file, int64 `(HEAD,)`, zeros after its end."""
     first = tf.strings.substr(tf.strings.join([content, b"\x00" * HEAD]), 0, HEAD)
     return tf.reshape(tf.cast(tf.io.decode_raw(first, tf.uint8), tf.int64), [HEAD])
 
@@ -76,17 +73,18 @@ def _ends(content: tf.Tensor, mark: bytes) -> tf.Tensor:
     return tf.size(parts.flat_values) > 1
 
 
-def _little(some: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.bitwise.left_shift(some, tf.range(0, 8 * some.shape[0], 8, tf.int64)))
+def _little(values: tf.Tensor) -> tf.Tensor:
+    shifts = tf.range(0, 8 * values.shape[0], 8, tf.int64)
+    return tf.reduce_sum(tf.bitwise.left_shift(values, shifts))
 
 
-def _big(some: tf.Tensor) -> tf.Tensor:
-    return _little(some[::-1])
+def _big(values: tf.Tensor) -> tf.Tensor:
+    return _little(values[::-1])
 
 
-def _signed(some: tf.Tensor) -> tf.Tensor:
+def _signed(values: tf.Tensor) -> tf.Tensor:
     """Return the size of a number of 32 bits that may be negative: rows from the top down."""
-    number = _little(some)
+    number = _little(values)
     return tf.where(number >= 1 << 31, (1 << 32) - number, number)
 
 

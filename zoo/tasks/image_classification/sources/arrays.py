@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from zoo.data.labels import class_labels
-from zoo.data.paths import NAMED
 from zoo.data.rows import BATCH_ROWS, Rows, convert_values, to_label
 from zoo.errors import ZooError
-from zoo.finding import Finding
-from zoo.tasks.image_classification.image import coloured
+from zoo.finding import Finding, counted, first_few
+from zoo.tasks.image_classification.image import to_rgb
+from zoo.tasks.image_classification.sources.source import ImageSource, Pixels
 
 NPZ_PARTS = {
     "train": (
@@ -31,18 +32,9 @@ NPZ_PARTS = {
 }  # fmt: skip
 CLASS_NAMES = ("classes", "class_names", "label_names")
 BLOCK = 1024  # images that are in memory as floats at a time
-Pixels = np.ndarray | list[np.ndarray]  # of one size, or each of its own
 
 
-class Part(NamedTuple):
-    """Rows of places and labels, the pixels at those places, and what there is to say of them."""
-
-    rows: Iterator[Rows]
-    pixels: Pixels
-    findings: list[Finding]
-
-
-def read_npz(path: Path) -> dict[str, Part]:
+def read_npz(path: Path) -> dict[str, ImageSource]:
     """Return the parts of an .npz file; nothing in it is ever unpickled.
 
     Its arrays are `x_train`, `y_train`, `x_test`, `y_test` and so on, or `images` and `labels`, in
@@ -56,36 +48,34 @@ def read_npz(path: Path) -> dict[str, Part]:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             names = {name.lower(): name for name in file.files}
             classes = next((file[names[n]].tolist() for n in CLASS_NAMES if n in names), None)
-            chosen = {
-                part: next((pair for pair in pairs if set(pair) <= names.keys()), None)
-                for part, pairs in NPZ_PARTS.items()
-            }
-            found: dict[str, Part] = {}
-            factor = None
-            for part, pair in chosen.items():
+            parts: dict[str, ImageSource] = {}
+            scale = None
+            for part, pairs in NPZ_PARTS.items():
+                pair = next((pair for pair in pairs if set(pair) <= names.keys()), None)
                 if pair is not None:
-                    images, labels = (names[each] for each in pair)
+                    images, labels = (names[name] for name in pair)
                     where, values = f"{path}: {images}", file[images]
-                    factor = scale(values, where) if factor is None else factor
-                    found[part] = read_arrays(values, file[labels], where, classes, factor)
+                    scale = find_scale(values, where) if scale is None else scale
+                    source = read_arrays(values, file[labels], where, classes, scale)
+                    parts[part] = dataclasses.replace(source, where=str(path))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ZooError(_damaged(path, error)) from error
-    if "train" not in found:
+    if "train" not in parts:
         raise ZooError(
             f"{path}: holds no arrays `images` and `labels`, nor `x_train` and `y_train`, but "
             f"{', '.join(sorted(names.values())) or 'nothing'}."
         )
-    return found
+    return parts
 
 
 def _damaged(path: Path, error: Exception) -> str:
-    said = f"{path}: is not an .npz file of plain arrays: {error}."
+    message = f"{path}: is not an .npz file of plain arrays: {error}."
     if "allow_pickle" in str(error):
-        return (
-            f"{said} Labels become plain with labels.astype(str), images of one size with "
+        message += (
+            " Labels become plain with labels.astype(str), images of one size with "
             "numpy.stack(images)."
         )
-    return said
+    return message
 
 
 def read_arrays(
@@ -93,9 +83,9 @@ def read_arrays(
     labels: Any,
     where: str = "images",
     classes: Sequence[Any] | None = None,
-    factor: float | None = None,
-) -> Part:
-    """Return rows of places, and the pixels as uint8 `(images, height, width, 3)`.
+    scale: float | None = None,
+) -> ImageSource:
+    """Return images in memory and their labels.
 
     Args:
         images: `(images, height, width)` or with 1, 3 or 4 channels, or a list of such images
@@ -103,29 +93,32 @@ def read_arrays(
         labels: integers or strings `(images,)`, or one-hot `(images, classes)`.
         where: named in messages.
         classes: names of integer labels.
-        factor: what brings the values to [0, 255]; None looks at them all.
+        scale: factor that brings the values to [0, 255]; None finds it (`find_scale`).
+
+    Returns:
+        A source with `pixels`.
 
     Raises:
         ZooError: shapes or types are others, or a value is out of range.
     """
-    values = arrays_of(images, where)
-    marks = class_labels(labels, where, classes)
-    if marks.ndim != 1 or len(marks) != len(values):
+    values = to_arrays(images, where)
+    names = class_labels(labels, where, classes)
+    if names.ndim != 1 or len(names) != len(values):
         raise ZooError(
             f"{where}: labels must be one an image. Received: {len(values):,} images and labels "
-            f"of shape {marks.shape}."
+            f"of shape {names.shape}."
         )
-    factor = scale(values, where) if factor is None else factor
-    findings = dark(peaks(values), factor, where)
+    scale = find_scale(values, where) if scale is None else scale
+    findings = dark_images(peaks(values), scale, where)
     pixels: Pixels
     if isinstance(values, list):
-        pixels = [eight_bits(each[None], factor, where)[0] for each in values]
+        pixels = [to_rgb_bytes(image[None], scale, where)[0] for image in values]
     else:
-        pixels = eight_bits(values, factor, where)
-    return Part(label_rows(marks, where), pixels, findings)
+        pixels = to_rgb_bytes(values, scale, where)
+    return ImageSource(where, label_rows(names, where), pixels, findings)
 
 
-def arrays_of(images: Any, where: str) -> Pixels:
+def to_arrays(images: Any, where: str) -> Pixels:
     """Return an array of images, or a list of arrays of several sizes.
 
     Args:
@@ -136,18 +129,21 @@ def arrays_of(images: Any, where: str) -> Pixels:
         ZooError: their shape is another, or they hold no numbers.
     """
     if isinstance(images, np.ndarray) and images.dtype != object:
-        return shaped(images, where)
+        return with_channels(images, where)
     if hasattr(images, "numpy"):
-        return shaped(images.numpy(), where)
+        return with_channels(images.numpy(), where)
     if not isinstance(images, list | tuple | np.ndarray) or not len(images):
-        return shaped(np.asarray(images), where)
-    each = [np.asarray(coloured(one) if isinstance(one, Image.Image) else one) for one in images]
-    if len({one.shape for one in each}) == 1:
-        return shaped(np.stack(each), where)
-    return [shaped(one[None], f"{where}: image {number}")[0] for number, one in enumerate(each, 1)]
+        return with_channels(np.asarray(images), where)
+    arrays = [np.asarray(to_rgb(i) if isinstance(i, Image.Image) else i) for i in images]
+    if len({array.shape for array in arrays}) == 1:
+        return with_channels(np.stack(arrays), where)
+    return [
+        with_channels(array[None], f"{where}: image {number}")[0]
+        for number, array in enumerate(arrays, 1)
+    ]
 
 
-def shaped(images: np.ndarray, where: str) -> np.ndarray:
+def with_channels(images: np.ndarray, where: str) -> np.ndarray:
     """Return images `(images, height, width, channels)`.
 
     Raises:
@@ -167,14 +163,14 @@ def shaped(images: np.ndarray, where: str) -> np.ndarray:
     return images
 
 
-def scale(images: Pixels, where: str) -> float:
+def find_scale(images: Pixels, where: str) -> float:
     """Return what brings all images to [0, 255]: 255 of floats in [0, 1], else 1.
 
     Raises:
         ZooError: they are not in one of the two ranges.
     """
     if isinstance(images, list):
-        return min(scale(each, f"{where}: image {n}") for n, each in enumerate(images, 1))
+        return min(find_scale(image, f"{where}: image {n}") for n, image in enumerate(images, 1))
     if images.dtype == np.uint8 or not images.size or images.dtype.kind not in "fiub":
         return 1.0
     low, high = float(images.min()), float(images.max())
@@ -190,51 +186,67 @@ def scale(images: Pixels, where: str) -> float:
 def peaks(images: Pixels) -> np.ndarray:
     """Return the largest value of each image."""
     if isinstance(images, list):
-        return np.array([float(each.max()) for each in images])
+        return np.array([float(image.max()) for image in images])
     return images.reshape(len(images), -1).max(axis=1).astype(np.float64)
 
 
-def dark(peaks: np.ndarray, factor: float, where: str) -> list[Finding]:
-    """Return a finding on images that have no value above 1 where 255 is white."""
-    rows = np.flatnonzero(peaks <= 1.0) if factor == 1.0 else peaks[:0]
+def dark_images(peaks: np.ndarray, scale: float, where: str) -> list[Finding]:
+    """Return a finding when images have no value above 1 where 255 is white.
+
+    Args:
+        peaks: largest value of each image.
+        scale: factor that brings the values to [0, 255].
+        where: named in the message.
+    """
+    rows = np.flatnonzero(peaks <= 1.0) if scale == 1.0 else peaks[:0]
     if not len(rows):
         return []
-    count = "1 image has" if len(rows) == 1 else f"{len(rows):,} images have"
-    named = ", ".join(str(row + 1) for row in rows[:NAMED])
-    more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
-    what = f"{where}: {count} no value above 1, where 255 is white: number {named}{more}."
+    what = (
+        f"{where}: {counted(len(rows), 'image has', 'images have')} no value above 1, where 255 is "
+        f"white: number {first_few((row + 1 for row in rows), len(rows))}."
+    )
     hint = "They are black to the network. Are they in [0, 1]? Give all in one scale."
     return [Finding("warning", what, {"count": len(rows)}, hint)]
 
 
-def eight_bits(images: np.ndarray, factor: float, where: str) -> np.ndarray:
-    """Return red, green and blue, uint8 `(images, height, width, 3)`, from what is `shaped`."""
+def to_rgb_bytes(images: np.ndarray, scale: float, where: str) -> np.ndarray:
+    """Return red, green and blue as bytes; what is transparent becomes white.
+
+    Args:
+        images: `(images, height, width, channels)` of `with_channels`.
+        scale: factor that brings the values to [0, 255].
+        where: named in messages.
+
+    Returns:
+        uint8 `(images, height, width, 3)`.
+
+    Raises:
+        ZooError: a value is beyond 255.
+    """
     if images.dtype != np.uint8:
-        if float(images.min()) < 0.0 or float(images.max()) * factor > 255.0:
+        if float(images.min()) < 0.0 or float(images.max()) * scale > 255.0:
             raise ZooError(
                 f"{where}: the values go to {images.max():g}, those of the training part to 1. "
                 "Give all parts in one scale."
             )
-        images = (images.astype(np.float32) * factor).round().astype(np.uint8)
+        images = (images.astype(np.float32) * scale).round().astype(np.uint8)
     if images.shape[-1] == 1:
         return np.repeat(images, 3, axis=-1)
     return _on_white(images) if images.shape[-1] == 4 else images
 
 
 def _on_white(images: np.ndarray) -> np.ndarray:
-    """Return red, green and blue of images with transparency, as files are read."""
-    found = np.empty((*images.shape[:-1], 3), np.uint8)
+    opaque = np.empty((*images.shape[:-1], 3), np.uint8)
     for first in range(0, len(images), BLOCK):
         block = images[first : first + BLOCK].astype(np.float32)
-        opaque = block[..., 3:] / 255.0
-        found[first : first + BLOCK] = np.round(block[..., :3] * opaque + 255.0 * (1.0 - opaque))
-    return found
+        alpha = block[..., 3:] / 255.0
+        opaque[first : first + BLOCK] = np.round(block[..., :3] * alpha + 255.0 * (1.0 - alpha))
+    return opaque
 
 
 def label_rows(labels: np.ndarray, where: str) -> Iterator[Rows]:
-    """Yield rows whose text is the place of an image in an array."""
+    """Yield the labels of images whose pixels are in memory, as rows without inputs."""
     for start in range(0, len(labels), BATCH_ROWS):
-        some = labels[start : start + BATCH_ROWS]
-        places = [str(place) for place in range(start, start + len(some))]
-        named = convert_values(where, start + 1, some.tolist(), to_label, "label")
-        yield Rows(where, start + 1, places, named)
+        block = labels[start : start + BATCH_ROWS].tolist()
+        names = convert_values(where, start + 1, block, to_label, "label")
+        yield Rows(where, start + 1, [""] * len(names), names)

@@ -1,4 +1,4 @@
-"""Tables of the paths of images and their labels."""
+"""Tables of the paths of images, or of the bytes of their files, and labels."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.paths import IMAGES, NAMED, list_folder
-from zoo.data.rows import Rows
+from zoo.data.paths import IMAGES, list_folder
+from zoo.data.rows import Rows, to_text
 from zoo.data.tables import read_rows
 from zoo.errors import ZooError
-from zoo.finding import Finding
-from zoo.tasks.image_classification.sources.encoded import MARK, EncodedImages
-from zoo.tasks.image_classification.sources.folders import ImageSource
+from zoo.finding import Finding, counted, first_few
+from zoo.tasks.image_classification.sources.source import ImageSource
 
 PATH_NAMES = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "images",
     "image_path", "image_name", "image_file", "image_filename", "image_id", "img", "img_path",
     "img_name", "picture", "photo", "name", "id",
 )  # fmt: skip
+HUB_FIELDS = {"bytes", "path"}  # of an image in a table of the Hugging Face hub
 URL = re.compile(r"\w{2,}://")
 
 
@@ -40,8 +40,8 @@ def read_table(
     Args:
         source: what `zoo.data.tables.read_rows` takes. Instead of paths it may hold images: bytes,
             or `{"bytes": ..., "path": ...}` as tables of the Hugging Face hub do.
-        path: the column of paths.
-        label: the column of labels.
+        path: path column; None finds it by name.
+        label: label column; None finds it by name.
         drop_missing: whether rows whose file is not there are left out, with a finding.
         trained: columns that a run was trained with, read where none are named.
         folder: what paths are relative to.
@@ -50,74 +50,79 @@ def read_table(
         ZooError: while its rows are read: the table cannot be read, or files are not there.
     """
     where = str(source) if isinstance(source, str | Path) else "table"
-    found = ImageSource(where, [])
-    images = EncodedImages()
     request = ColumnRequest(
-        path, label, input_names=PATH_NAMES, kind="path", trained=trained, convert=images.take
+        path, label, input_names=PATH_NAMES, kind="path", trained=trained, convert=path_or_bytes
     )
-    rows = read_rows(source, request)
-    found.rows = _located(_images_of(rows, images, found), folder, drop_missing, found.findings)
-    return found
+    findings: list[Finding] = []
+    rows = _of_one_kind(read_rows(source, request))
+    return ImageSource(where, _existing(rows, folder, drop_missing, findings), findings=findings)
 
 
-def _images_of(tables: Iterator[Rows], images: EncodedImages, found: ImageSource) -> Iterator[Rows]:
-    """Yield the rows; keep the images that stand in the table themselves with what was found.
+def path_or_bytes(value: Any) -> str | bytes:
+    """Return the path that a value of a table is, or the bytes of the image file that it holds.
 
     Raises:
-        ZooError: other rows hold paths.
+        TypeError: it is neither.
     """
-    for rows in tables:
-        paths = any(name and not name.startswith(MARK) for name in rows.inputs)
-        if len(images) and paths:
+    if isinstance(value, dict) and value.keys() <= HUB_FIELDS:
+        value = value.get("bytes") or value.get("path")
+    return value if isinstance(value, bytes) else to_text(value)
+
+
+def _of_one_kind(blocks: Iterator[Rows]) -> Iterator[Rows]:
+    """Yield the rows; refuse paths beside images themselves."""
+    kinds: set[bool] = set()
+    for rows in blocks:
+        kinds |= {isinstance(value, bytes) for value in rows.inputs if value}
+        if len(kinds) > 1:
             raise ZooError(
                 f"{rows.file}: some rows hold images themselves, others paths. Give one kind."
             )
-        found.arrays = images if len(images) else None
         yield rows
 
 
-def _located(
-    tables: Iterator[Rows], folder: Path, drop: bool, findings: list[Finding]
+def _existing(
+    blocks: Iterator[Rows], folder: Path, drop_missing: bool, findings: list[Finding]
 ) -> Iterator[Rows]:
-    """Yield the rows with paths as they are from here; those whose file is not there are named."""
+    """Yield the rows whose images exist, with paths that hold from the working directory."""
     missing: list[str] = []
     where, advice = "", ""
-    for rows in tables:
-        paths = [folder / name for name in rows.inputs]  # an absolute one stays what it is
-        there = [
-            name.startswith(MARK) or (bool(name.strip()) and path.is_file())
-            for name, path in zip(rows.inputs, paths, strict=True)
+    for rows in blocks:
+        paths = [None if isinstance(v, bytes) else folder / v for v in rows.inputs]
+        exists = [
+            path is None or (bool(value.strip()) and path.is_file())
+            for value, path in zip(rows.inputs, paths, strict=True)
         ]
-        found = [
-            name[1:] if name.startswith(MARK) else str(path)
-            for name, path in zip(rows.inputs, paths, strict=True)
-        ]
-        for number in (each for each, kept in enumerate(there) if not kept):
-            name, label = rows.inputs[number], (rows.labels or [""])[number] or ""
+        for position in (p for p, there in enumerate(exists) if not there):
+            name, label = rows.inputs[position], (rows.labels or [""])[position] or ""
             where, advice = where or rows.file, advice or _advice(folder, name, label)
-            said = f"'{name}'" if name.strip() else "an empty path"
-            missing.append(f"row {rows.first + number} {said}")
-        yield from _pieces(dataclasses.replace(rows, inputs=found), there)
+            shown = f"'{name}'" if name.strip() else "an empty path"
+            missing.append(f"row {rows.first + position} {shown}")
+        inputs = [
+            value if path is None else str(path)
+            for value, path in zip(rows.inputs, paths, strict=True)
+        ]
+        yield from _kept(dataclasses.replace(rows, inputs=inputs), exists)
     if not missing:
         return
-    more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
-    count = "1 image is" if len(missing) == 1 else f"{len(missing):,} images are"
-    what = f"{where}: {count} not there: {', '.join(missing[:NAMED])}{more}."
-    if not drop:
+    count = counted(len(missing), "image is", "images are")
+    what = f"{where}: {count} not there: {first_few(missing, len(missing))}."
+    if not drop_missing:
+        origin = "the folder of the table" if folder != Path() else "the working directory"
         raise ZooError(
-            f"{what}{advice} Paths are relative to {_place(folder)}. Mend them, or pass "
+            f"{what}{advice} Paths are relative to {origin}. Mend them, or pass "
             "--drop-missing to leave these rows out."
         )
     left = "It is" if len(missing) == 1 else "They are"
     findings.append(Finding("warning", f"{what} {left} left out.", {"count": len(missing)}))
 
 
-def _pieces(rows: Rows, there: list[bool]) -> Iterator[Rows]:
-    """Yield the rows that are kept, each piece of consecutive ones."""
+def _kept(rows: Rows, kept: list[bool]) -> Iterator[Rows]:
+    """Yield the rows that are kept, in blocks of consecutive ones."""
     start = 0
-    for kept, group in itertools.groupby(there):
+    for keep, group in itertools.groupby(kept):
         end = start + len(list(group))
-        if kept:
+        if keep:
             yield dataclasses.replace(
                 rows,
                 first=rows.first + start,
@@ -128,12 +133,8 @@ def _pieces(rows: Rows, there: list[bool]) -> Iterator[Rows]:
         start = end
 
 
-def _place(folder: Path) -> str:
-    return "the folder of the table" if folder != Path() else "the working directory"
-
-
 def _advice(folder: Path, name: str, label: str) -> str:
-    """Return what would exist instead of a path, with a space before it, or nothing."""
+    """Return, with a space before it, which path would exist instead; or an empty string."""
     if URL.match(name):
         return " These are addresses: download the files, and give their paths."
     for candidate in _candidates(folder, name.strip(), label):
@@ -143,33 +144,33 @@ def _advice(folder: Path, name: str, label: str) -> str:
 
 
 def _candidates(folder: Path, name: str, label: str) -> Iterator[str]:
-    """Yield what a path may have been meant to be: its spaces, slashes, ending, folder."""
+    """Yield what a path may be meant to be: other spaces, slashes, endings, folders."""
     plain = name.replace("\\", "/")
     yield name
     yield plain
     yield _in_any_case(folder, plain)
     parts = Path(plain).parts
     tails = ["/".join(parts[start:]) for start in range(1, len(parts))]  # of another machine
-    for each in [plain, f"{label}/{plain}", *tails]:
-        yield each
+    for stem in [plain, f"{label}/{plain}", *tails]:
+        yield stem
         for ending in IMAGES:
-            yield each + ending
-            yield each + ending.upper()
+            yield stem + ending
+            yield stem + ending.upper()
     if Path(plain).is_file():
         yield str(Path(plain).resolve())  # relative to the working directory
     for depth in ("*", "*/*"):
-        for place in sorted(folder.glob(f"{depth}/")):
+        for inner in sorted(folder.glob(f"{depth}/")):
             for ending in ("", *IMAGES):
-                yield str((place / (plain + ending)).relative_to(folder))
+                yield str((inner / (plain + ending)).relative_to(folder))
 
 
 def _in_any_case(folder: Path, name: str) -> str:
-    """Return what is there of the same letters, small or capital; or an empty string."""
-    place = folder
+    """Return the path that differs only in small and capital letters; or an empty string."""
+    path = folder
     for part in Path(name).parts:
-        entries = list_folder(place) if place.is_dir() else []
-        alike = [each for each, _ in entries if each.name.lower() == part.lower()]
+        entries = list_folder(path) if path.is_dir() else []
+        alike = [entry for entry, _ in entries if entry.name.lower() == part.lower()]
         if not alike:
             return ""
-        place = alike[0]
-    return str(place.relative_to(folder))
+        path = alike[0]
+    return str(path.relative_to(folder))
