@@ -8,8 +8,10 @@ import gc
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -146,6 +148,16 @@ def zoo_command(capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
         return ended
 
     return call
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB; the test is skipped where none can be mounted."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a file system needs root")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 SHARED_CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"

@@ -151,7 +151,7 @@ def test_patience_counts_validated_epochs_only() -> None:
         callbacks=[], epochs=6,
     )  # fmt: skip
     assert len(history.epoch) == 6
-    assert model.best_epoch in (3, 6)
+    assert model.best_epoch == 6  # the loss falls from the third epoch to the sixth
 
 
 def test_plateau_lowers_the_rate() -> None:
@@ -194,7 +194,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_best_weights() -> None:
         model.fit(
             X, Y, batch_size=16, verbose=0, validation_data=(X, Y), callbacks=[Break(), notes]
         )
-    assert model.best_epoch in (1, 2)
+    assert model.best_epoch == 2
     assert same(model.get_weights(), notes.ends[model.best_epoch - 1])
     assert len(notes.ends) == 5  # two restarts; the callbacks of others saw the end of it
 
