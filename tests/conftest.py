@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import gc
+import json
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -158,6 +160,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a file system needs root")
     yield tmp_path
     subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+GOLDEN = Path(__file__).parent / "golden.json"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="write tests/golden.json anew")
+
+
+@pytest.fixture
+def assert_golden(request: pytest.FixtureRequest):
+    """Compare the validation scores of a run with those of `golden.json`, within its tolerances.
+
+    `pytest -n 0 -k golden --write-golden` writes them; the commit says why they are others.
+    """
+
+    def compare(run: Any) -> None:
+        document = json.loads(GOLDEN.read_text())
+        name, tolerances = run.preset.model, document["tolerances"]
+        scores = {key: run.metrics["validation"].get(key) for key in tolerances}
+        scores = {key: round(score, 5) for key, score in scores.items() if score is not None}
+        if request.config.getoption("--write-golden"):
+            document["scores"][name] = scores
+            GOLDEN.write_text(json.dumps(document, indent=2) + "\n")
+        for key, golden in document["scores"][name].items():
+            assert scores[key] == pytest.approx(golden, **tolerances[key]), key
+
+    return compare
 
 
 SHARED_CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"

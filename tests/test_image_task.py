@@ -38,6 +38,10 @@ def run(tmp_path_factory):
     )  # fmt: skip
 
 
+def test_golden_scores(run, assert_golden):
+    assert_golden(run)
+
+
 def test_a_run_has_scores_a_sheet_of_mistakes_and_what_the_data_decided(run):
     metrics = run.metrics
     assert metrics["test"]["accuracy"] > 0.9

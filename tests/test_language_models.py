@@ -54,6 +54,10 @@ def run(corpus, tmp_path_factory):
 # --- training
 
 
+def test_golden_scores(run, assert_golden) -> None:
+    assert_golden(run)
+
+
 def test_a_run_holds_scores_baseline_and_findings(run) -> None:
     metrics = run.metrics
     for part in ("validation", "test"):
