@@ -204,5 +204,5 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     )
     # Its variables are saved with the model, also before the first step.
     model.optimizer.build(model.trainable_variables)
-    model.set_exemptions()
+    model.name_variables()
     return model

@@ -1,75 +1,135 @@
-"""What `fit` is given: batches, and how many there are."""
+"""What `fit` is given: batches, their parts by row, and how many there are.
+
+A batch is a nest of tensors `(rows, ...)`: one, or tuples, lists and dicts of them. None in it
+stays None.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
 
+from zoo.distribute import OwnBatches
 from zoo.errors import ZooError
 
 DATASETS = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
 
 
-def by_itself(model: keras.Model, x: Any, y: Any, weights: Any) -> list[Any]:
-    """Return a part of a batch as it would be without the other parts: never empty, as short."""
-    x, y, weights = never_empty(x, y, weights)
-    ids_of_texts = model.inputs[0].shape[1:] == (None,)
-    return [without_padding(x) if ids_of_texts else x, y, weights]
+def map_tensors(function: Callable[..., Any], *batches: Any) -> Any:
+    """Return a nest of what a function gives for the tensors in each place of equal nests."""
+    return keras.tree.map_structure(
+        lambda *tensors: None if tensors[0] is None else function(*tensors), *batches
+    )
 
 
-def never_empty(*parts: Any) -> list[Any]:
-    """Return a batch without rows with one of zeros, other batches as they are.
-
-    A replica may get none of the last rows, and has to take part in the step all the same; what is
-    averaged over no rows would be NaN (https://github.com/tensorflow/tensorflow/issues/41657).
-    """
-    return [
-        part
-        if part is None
-        else tf.pad(
-            part,
-            [[0, tf.cast(tf.shape(part)[0] == 0, tf.int32)]] + [[0, 0]] * (part.shape.rank - 1),
-        )
-        for part in parts
-    ]
+def tensors_of(nest: Any) -> list[tf.Tensor]:
+    """Return all tensors of a nest, with those inside of composite ones."""
+    return [leaf for leaf in tf.nest.flatten(nest, expand_composites=True) if leaf is not None]
 
 
-def without_padding(ids: tf.Tensor) -> tf.Tensor:
-    """Return ids `(rows, time)` up to the end of the longest text, or the first column.
-
-    What is drawn for a batch, as in dropout, depends on its shape: a part of one is drawn the same
-    whether it was padded alone or with the others.
-
-    Args:
-        ids: with 0 after the last word of each text.
-    """
-    words = tf.where(tf.reduce_any(ids != 0, axis=0))
-    return ids[:, : tf.maximum(tf.reduce_max(words) + 1, 1)]
+def count_rows(batch: Any) -> tf.Tensor:
+    """Return the number of rows of a batch, those of its first tensor; an int32 scalar."""
+    return tf.shape(next(leaf for leaf in keras.tree.flatten(batch) if leaf is not None))[0]
 
 
-def micro_batch(number: int, count: int, parts: Any, after: Any) -> Any:
+def join_rows(batches: Sequence[Any]) -> Any:
+    """Return batches of one structure as one, row after row."""
+    if len(batches) == 1:
+        return batches[0]
+    return map_tensors(lambda *tensors: tf.concat(tensors, axis=0), *batches)
+
+
+def micro_batch(number: int, count: int, batch: Any, after: Any) -> Any:
     """Return one of `count` near-equal pieces of a batch by row; a piece may be empty.
 
     Args:
         number: which piece, from 0.
         count: number of pieces.
-        parts: tensors `(rows, ...)`; None stays None.
-        after: tensors to wait for, so that only one piece is in memory at a time.
+        batch: nest of tensors `(rows, ...)`.
+        after: nest of tensors to wait for, so that only one piece is in memory at a time.
+
+    Returns:
+        A nest of the same structure, of tensors `(about rows / count, ...)`.
     """
     if count == 1:
-        return parts
+        return batch
 
-    def piece(part: Any) -> Any:
-        rows = tf.shape(part)[0]
-        return tf.identity(part[rows * number // count : rows * (number + 1) // count])
+    def piece(tensor: Any) -> Any:
+        rows = tf.shape(tensor)[0]
+        return tf.identity(tensor[rows * number // count : rows * (number + 1) // count])
 
-    waited = [each for each in tf.nest.flatten(after, expand_composites=True) if each is not None]
-    with tf.control_dependencies(waited):
-        return tuple(None if part is None else piece(part) for part in parts)
+    with tf.control_dependencies(tensors_of(after)):
+        return map_tensors(piece, batch)
+
+
+def standalone(model: keras.Model, x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Return a part of a batch as it would be without the other parts: never empty, as short.
+
+    Args:
+        model: whose inputs they are.
+        x: inputs.
+        y: targets.
+        weights: sample weights, or None.
+    """
+    x, y, weights = never_empty((x, y, weights))
+    ids = all(tuple(tensor.shape[1:]) == (None,) for tensor in model.inputs)
+    # What is returned for each id must stay as long as its targets.
+    pooled = all(None not in tensor.shape[1:] for tensor in model.outputs)
+    return (map_tensors(without_padding, x) if ids and pooled else x), y, weights
+
+
+def never_empty(batch: Any) -> Any:
+    """Return a batch without rows with one of zeros, other batches as they are.
+
+    A replica may get none of the last rows, and has to take part in the step all the same; what is
+    averaged over no rows would be NaN (https://github.com/tensorflow/tensorflow/issues/41657).
+    """
+
+    def padded(tensor: tf.Tensor) -> tf.Tensor:
+        missing = tf.cast(tf.shape(tensor)[0] == 0, tf.int32)
+        return tf.pad(tensor, [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1))
+
+    return map_tensors(padded, batch)
+
+
+def without_padding(ids: tf.Tensor) -> tf.Tensor:
+    """Return ids `(rows, time)` up to the end of the longest row, or the first column.
+
+    The random numbers of a batch, as in dropout, depend on its shape: those of a part are the same
+    whether it was padded alone or with the others.
+
+    Args:
+        ids: with 0 after the last id of each row.
+    """
+    columns = tf.where(tf.reduce_any(ids != 0, axis=0))
+    return ids[:, : tf.maximum(tf.reduce_max(columns) + 1, 1)]
+
+
+def symbolic(data: Any) -> Any:
+    """Return a batch without values, a nest of `keras.KerasTensor`, for the specs of a dataset.
+
+    Args:
+        data: `element_spec` of a dataset, or a batch of arrays; on several replicas, the first's.
+    """
+
+    def tensor(spec: Any) -> Any:
+        spec = getattr(spec, "_value_specs", (spec,))[0]
+        if not hasattr(spec, "shape"):  # a None among arrays
+            return None
+        return keras.KerasTensor(tuple(spec.shape), keras.backend.standardize_dtype(spec.dtype))
+
+    return keras.tree.map_structure(tensor, data)
+
+
+def adapted(data: Any) -> Any:
+    """Return data as `fit` takes them; Keras 3.15.1 goes by the class of a dataset."""
+    return TFDatasetAdapter(data) if isinstance(data, OwnBatches) else data
 
 
 def is_iterator(data: Any) -> bool:
@@ -89,18 +149,29 @@ def next_batch(iterator: Any, waited: tf.Variable | None) -> Any:
     asked = tf.timestamp()
     with tf.control_dependencies([asked]):
         batch = next(iterator)
-    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+    with tf.control_dependencies(tensors_of(batch)):
         taken = waited.assign_add(tf.timestamp() - asked, read_value=False)
 
-    def after(part: tf.Tensor) -> tf.Tensor:
-        with tf.control_dependencies([taken]), tf.device(part.device):
-            return tf.identity(part)
+    def after(tensor: tf.Tensor | None) -> tf.Tensor | None:
+        if tensor is None:
+            return None
+        with tf.control_dependencies([taken]), tf.device(tensor.device):
+            return tf.identity(tensor)
 
     return tf.nest.map_structure(after, batch, expand_composites=True)
 
 
 def count_steps(x: Any, batch_size: int | None, validation_split: float) -> int:
-    """Return the steps of an epoch; a dataset that cannot tell is counted in one pass."""
+    """Return the steps of an epoch; a dataset that cannot tell is counted in one pass.
+
+    Args:
+        x: a dataset, or a nest of arrays `(rows, ...)`.
+        batch_size: rows a step, of arrays; None is Keras' 32.
+        validation_split: share of the arrays held out, in [0, 1).
+
+    Raises:
+        ZooError: there are no rows, or no telling how many steps.
+    """
     if isinstance(x, tf.distribute.DistributedDataset):
         steps = int(x.cardinality)
         if steps < 1:
@@ -115,12 +186,12 @@ def count_steps(x: Any, batch_size: int | None, validation_split: float) -> int:
     elif isinstance(x, keras.utils.PyDataset):
         steps = len(x)
     else:
-        parts = [part for part in keras.tree.flatten(x) if hasattr(part, "__len__")]
-        if not parts:
+        arrays = [leaf for leaf in keras.tree.flatten(x) if hasattr(leaf, "__len__")]
+        if not arrays:
             raise ZooError(
                 f"fit takes arrays, a tf.data.Dataset or a keras PyDataset, not {type(x).__name__}."
             )
-        rows = math.floor(len(parts[0]) * (1.0 - validation_split))
+        rows = math.floor(len(arrays[0]) * (1.0 - validation_split))
         steps = math.ceil(rows / (batch_size or 32))
     if steps == 0:
         raise ZooError("there are no rows to train on.")

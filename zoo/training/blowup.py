@@ -118,8 +118,8 @@ class BlowUp(keras.callbacks.Callback):
         return True
 
     def _guess(self) -> float:
-        """Return the loss of uniform probabilities."""
-        return math.log(max(int(self.model.output_shape[-1] or 1), 1))
+        """Return the loss of uniform probabilities, of all outputs together."""
+        return sum(math.log(max(int(out.shape[-1] or 1), 1)) for out in self.model.outputs)
 
     def _back(self, what: str, loss: float) -> None:
         model, schedule = self.model, self.model.schedule

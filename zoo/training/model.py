@@ -1,12 +1,9 @@
 """The one training model: a functional `keras.Model` whose `fit` applies the preset's recipe.
 
 What is not public in Keras was written against 3.15.1: `_loss_tracker`, the mean that metrics
-report as loss; `optimizer._learning_rate`, where the schedule itself is;
-`optimizer._all_reduce_sum_gradients`, with which it sums over replicas; `_maybe_symbolic_build`,
-`_compile_metrics` and `_compile_loss`, which `fit` builds under a strategy; `train_function` and
-`test_function`, which get a `tf.data` iterator from `fit` and a generator from `train_on_batch`;
-`_get_metrics_result_or_logs`, what an epoch reports; `TFDatasetAdapter`, which takes any
-`tf.distribute` dataset.
+report as loss; `_compile_loss`, which has a mean for each of several outputs;
+`optimizer._learning_rate`, where the schedule itself is; `optimizer._all_reduce_sum_gradients`,
+with which it sums over replicas.
 """
 
 from __future__ import annotations
@@ -19,37 +16,26 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
 
 import zoo.training.losses  # noqa: F401  (a saved model names its loss)
-from zoo.distribute import OwnBatches, workers
 from zoo.finding import Finding
-from zoo.layers import NgramWeights
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.preset.derived import more_epochs
+from zoo.training import batches
 from zoo.training.averages import Averages, averages_of
-from zoo.training.batches import (
-    DATASETS,
-    by_itself,
-    count_steps,
-    is_iterator,
-    micro_batch,
-    next_batch,
-)
 from zoo.training.callbacks import fit_callbacks
 from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
-from zoo.training.kernels.convolution import convolve, fused_batch_norm
-from zoo.training.kernels.sparse import sparse_matmul
-from zoo.training.optimizers import LazyAdamW, embedding_tables, kernels, without_decay
-from zoo.training.prediction import predict_together
-from zoo.training.randomness import are_deterministic, deterministic_ops, replica_seeds
+from zoo.training.kernels import fast_kernels
+from zoo.training.optimizers import name_variables, weight_matrices
+from zoo.training.randomness import deterministic_ops, replica_seeds
 from zoo.training.recipe_model import RecipeModel
 from zoo.training.schedules import RecipeSchedule
-from zoo.training.statistics import StepStatistics, Totals
+from zoo.training.statistics import StepStatistics, count_by_rows
+from zoo.training.strategy_model import StrategyModel
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class TrainingModel(RecipeModel):
+class TrainingModel(RecipeModel, StrategyModel):
     """A functional model with a recipe; use it as any `keras.Model`.
 
     Beside what `keras.Model` does, a step sums the gradients of repeated token ids before anything
@@ -61,9 +47,6 @@ class TrainingModel(RecipeModel):
     averages: Averages | None = None
     best_epoch: int | None = None
     findings: Sequence[Finding] = ()
-    train_function: Any
-    test_function: Any
-    _totals: Totals | None = None
 
     @property
     def schedule(self) -> RecipeSchedule | None:
@@ -76,24 +59,18 @@ class TrainingModel(RecipeModel):
         """The optimizer; under `mixed_float16`, the one inside what scales the loss."""
         return getattr(self.optimizer, "inner_optimizer", self.optimizer)
 
-    def set_exemptions(self) -> None:
+    def name_variables(self) -> None:
         """Tell the optimizer what does not decay and which gradients come as rows.
 
-        Neither is part of an optimizer's config in Keras 3.15.1, so it is said again after loading.
+        Neither is part of an optimizer's config in Keras 3.15.1: needed again after loading.
         """
-        if self.recipe is None:
-            return
-        optimizer = self.inner_optimizer
-        if getattr(optimizer, "weight_decay", None):
-            exempt = without_decay(self, self.recipe.decay_embeddings)
-            optimizer.exclude_from_weight_decay(var_list=exempt)
-        if isinstance(optimizer, LazyAdamW):
-            optimizer.set_tables(embedding_tables(self), embedding_tables(self, NgramWeights))
+        if self.recipe is not None:
+            name_variables(self.inner_optimizer, self, self.recipe.decay_embeddings)
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile a loaded or cloned model as it was."""
         super().compile_from_config(config)
-        self.set_exemptions()
+        self.name_variables()
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far.
@@ -103,7 +80,7 @@ class TrainingModel(RecipeModel):
         and then clipped.
         """
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        gradients, logits = self._gradients(x, y, weights)
+        gradients, outputs = self._gradients(x, y, weights)
         limit = None if self.recipe is None else self.recipe.global_clipnorm
         scale = getattr(self.optimizer, "dynamic_scale", None)
         gradients, norm = clip_by_global_norm(gradients, limit, scale)
@@ -113,146 +90,88 @@ class TrainingModel(RecipeModel):
         self.statistics.record(norm, limit, rate, before)
         if self.averages is not None:
             self.averages.update()
-        return self.compute_metrics(x, y, logits, sample_weight=weights)
+        return self.compute_metrics(x, y, outputs, sample_weight=weights)
 
-    def _gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], tf.Tensor]:
-        """Return the gradients of the mean loss over all rows, and the logits of the rows here."""
-        values = [variable.value for variable in self.trainable_variables]
+    def _gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], Any]:
+        """Return the gradients of the mean loss over all rows, and the outputs of this replica's.
+
+        Args:
+            x: inputs.
+            y: targets.
+            weights: sample weights, or None.
+        """
+        count = self.micro_batches
         gradients: list[Any] = []
-        logits, total = [], tf.constant(0)
-        # The product is faster than dense gradients on a CPU, and XLA does not know it.
-        sparse = not self.jit_compile and not tf.config.get_visible_devices("GPU")
-        with use_kernels(Kernels(fused_batch_norm, convolve, sparse_matmul if sparse else None)):
-            for number in range(self._micro_batches):
-                part = micro_batch(number, self._micro_batches, (x, y, weights), after=gradients)
-                with replica_seeds(self, number, self._micro_batches), tf.GradientTape() as tape:
-                    outputs, loss, rows = self._forward(part, training=True)
-                    if self._in_parts:
-                        loss *= tf.cast(rows, loss.dtype)
-                    loss = self.optimizer.scale_loss(loss)
-                found = [sum_repeated_rows(each) for each in tape.gradient(loss, values)]
-                gradients = add(gradients, found)
-                logits.append(outputs)
-                total += rows
+        outputs, rows = [], []
+        with use_kernels(self.kernels):
+            for number in range(count):
+                part = batches.micro_batch(number, count, (x, y, weights), after=gradients)
+                with replica_seeds(self, number, count):
+                    part_gradients, part_outputs, part_rows = self._part_gradients(*part)
+                gradients = add(gradients, part_gradients)
+                outputs.append(part_outputs)
+                rows.append(part_rows)
             if self._in_parts:
-                gradients = mean_over_replicas(gradients, total)
-        return gradients, tf.concat(logits, axis=0) if len(logits) > 1 else logits[0]
+                gradients = mean_over_replicas(gradients, tf.add_n(rows))
+        return gradients, batches.join_rows(outputs)
+
+    def _part_gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], Any, tf.Tensor]:
+        """Return gradients of a part of a batch, its outputs, and what it counts in the mean.
+
+        The gradients are those of the mean loss; where there are other parts, of the sum.
+        """
+        with tf.GradientTape() as tape:
+            outputs, loss, rows = self._forward(x, y, weights, training=True)
+            if self._in_parts:
+                loss *= tf.cast(rows, loss.dtype)
+            loss = self.optimizer.scale_loss(loss)
+        values = [variable.value for variable in self.trainable_variables]
+        gradients = tape.gradient(loss, values)
+        return [sum_repeated_rows(gradient) for gradient in gradients], outputs, rows
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a batch; return the metrics so far."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        logits, _, _ = self._forward((x, y, weights), training=False)
-        return self.compute_metrics(x, y, logits, sample_weight=weights)
+        outputs, _, _ = self._forward(x, y, weights, training=False)
+        return self.compute_metrics(x, y, outputs, sample_weight=weights)
 
-    def _forward(self, batch: Any, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return logits, mean loss over the rows here, and the number of these rows."""
-        x, y, weights = batch
-        rows = tf.shape(y)[0]
+    def _forward(
+        self, x: Any, y: Any, weights: Any, training: bool
+    ) -> tuple[Any, tf.Tensor, tf.Tensor]:
+        """Return outputs, mean loss over these rows, and their number."""
+        rows = batches.count_rows(x)
         if self._in_parts:
-            x, y, weights = by_itself(self, x, y, weights)
-        logits = self(x, training=training)
+            x, y, weights = batches.standalone(self, x, y, weights)
+        outputs = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
-        loss = self.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights, training=training)
-        loss *= tf.cast(self._replicas, loss.dtype)
+        means = [] if self._compile_loss is None else self._compile_loss.metrics
+        with count_by_rows(means, rows):
+            loss = self.compute_loss(
+                x=x, y=y, y_pred=outputs, sample_weight=weights, training=training
+            )
+        loss *= tf.cast(self.replicas, loss.dtype)
         self._loss_tracker.update_state(loss, sample_weight=rows)
-        return logits[:rows], loss, rows
+        return batches.map_tensors(lambda tensor: tensor[:rows], outputs), loss, rows
 
     @property
-    def _replicas(self) -> int:
-        return int(self.distribute_strategy.num_replicas_in_sync)
+    def kernels(self) -> Kernels:
+        """The fast kernels that a training step uses."""
+        return fast_kernels(self.jit_compile)
 
     @property
-    def _micro_batches(self) -> int:
+    def micro_batches(self) -> int:
+        """Number of pieces that a replica takes its rows in, one after the other."""
         return 1 if self.recipe is None else self.recipe.micro_batches
 
     @property
     def _in_parts(self) -> bool:
-        return self._replicas * self._micro_batches > 1
+        return self.replicas * self.micro_batches > 1
 
     @functools.cached_property
     def statistics(self) -> StepStatistics:
         """Norms and rates of the steps since the last `fit` began."""
         with self.distribute_strategy.scope():
-            return StepStatistics(kernels(self))
-
-    def make_train_function(self, force: bool = False) -> None:
-        """Make the function of one step, which also adds up the seconds spent waiting for data."""
-        if self.train_function is not None and not force:
-            return
-        super().make_train_function(force)
-        if not self.run_eagerly and self.steps_per_execution == 1:
-            plain, step = self.train_function, self._step_on_iterator(self.train_step, timed=True)
-            self.train_function = lambda data: (step if is_iterator(data) else plain)(data)
-
-    def make_test_function(self, force: bool = False) -> None:
-        """Make the function that scores one batch."""
-        if self.test_function is not None and not force:
-            return
-        super().make_test_function(force)
-        if not self.run_eagerly and self.steps_per_execution == 1:
-            plain, step = self.test_function, self._step_on_iterator(self.test_step, timed=False)
-            self.test_function = lambda data: (step if is_iterator(data) else plain)(data)
-
-    def _step_on_iterator(self, step: Any, timed: bool) -> Any:
-        """Return the function of a step on the next batch; it gives the first replica's metrics.
-
-        Those of an epoch come from the metrics themselves. Keras 3.15.1 averages the replicas' at
-        every step, and cannot on several machines.
-        """
-        strategy = self.distribute_strategy
-
-        @tf.function(reduce_retracing=True)
-        @tf.autograph.experimental.do_not_convert
-        def step_on_iterator(iterator: Any) -> dict[str, Any]:
-            # Deterministic ops allow no clock.
-            waited = self.seconds_waiting if timed and not are_deterministic() else None
-            data = next_batch(iterator, waited)
-            # Else the step that finds the data at their end would still count itself.
-            with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
-                logs = strategy.run(step, args=(data,))
-            return {key: strategy.experimental_local_results(logs[key])[0] for key in logs}
-
-        return step_on_iterator
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Build metrics and loss under a strategy.
-
-        Keras 3.15.1 takes a batch from the iterator for it, and cannot on several machines.
-        """
-        if self._distribute_strategy is None:
-            return
-        logits = np.zeros([size or 1 for size in self.outputs[0].shape], "float32")
-        labels = np.zeros(logits.shape[:-1], "int32")
-        with self._distribute_strategy.scope():
-            for part in (self._compile_metrics, self._compile_loss):
-                if part is not None and not part.built:
-                    part.build(labels, logits)
-
-    @functools.cached_property
-    def seconds_waiting(self) -> tf.Variable:
-        """Seconds that steps spent waiting for their batch since the last `fit` began."""
-        return tf.Variable(0.0, dtype=tf.float64, trainable=False)
-
-    def build_metrics(self) -> None:
-        """Make the variables of the metrics, as the first step would; they are reset."""
-        shape = [size or 1 for size in self.output_shape]
-        self.compute_metrics(None, np.zeros(shape[:-1], "int32"), np.zeros(shape, "float32"))
-        self.reset_metrics()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Return what the metrics say of the rows of all replicas; in a step, of those here."""
-        in_step = tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
-        if self._replicas == 1 or in_step:
-            return super().get_metrics_result()
-        variables = [variable for metric in self.metrics for variable in metric.variables]
-        if self._totals is None or self._totals.variables != variables:
-            self._totals = Totals(self.distribute_strategy, variables)
-        with keras.StatelessScope(state_mapping=list(zip(variables, self._totals(), strict=True))):
-            return super().get_metrics_result()
-
-    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        # An epoch that is resumed after its last step takes none, so it has no logs of its own.
-        return super()._get_metrics_result_or_logs(logs) if logs else self.get_metrics_result()
+            return StepStatistics(weight_matrices(self))
 
     def fit(
         self,
@@ -297,11 +216,11 @@ class TrainingModel(RecipeModel):
                 verbose=verbose, callbacks=callbacks, validation_split=validation_split,
                 validation_data=validation_data, steps_per_epoch=steps_per_epoch, **kwargs,
             )  # fmt: skip
-        if isinstance(x, DATASETS):
+        if isinstance(x, batches.DATASETS):
             kwargs.setdefault("shuffle", False)  # they come shuffled; Keras warns otherwise
         elif batch_size is None:
             batch_size = self.batch_size
-        steps = steps_per_epoch or count_steps(x, batch_size, validation_split)
+        steps = steps_per_epoch or batches.count_steps(x, batch_size, validation_split)
         planned = self.recipe.total_epochs(steps) if epochs is None else epochs
         self._begin(steps * (planned - kwargs.get("initial_epoch", 0)))
         if epochs is None:
@@ -314,10 +233,10 @@ class TrainingModel(RecipeModel):
                 if steps_per_epoch is None:  # Keras says so of each dataset of unknown length
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
-                    _read(x), y, batch_size=batch_size, epochs=planned, verbose=verbose,
+                    batches.adapted(x), y, batch_size=batch_size, epochs=planned, verbose=verbose,
                     callbacks=list(run), validation_split=validation_split,
-                    validation_data=_read(validation_data), steps_per_epoch=steps_per_epoch,
-                    **kwargs,
+                    validation_data=batches.adapted(validation_data),
+                    steps_per_epoch=steps_per_epoch, **kwargs,
                 )  # fmt: skip
             ended = True
         finally:
@@ -327,20 +246,9 @@ class TrainingModel(RecipeModel):
         self.best_epoch = run.best_epoch(self.best_epoch)
         return history
 
-    def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **kwargs: Any
-    ) -> Any:
-        """Return the logits of every row, in order; arguments as in `keras.Model.predict`.
-
-        Several workers share the batches, and all get the whole.
-        """
-        if workers(self.distribute_strategy) == 1:
-            return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
-        return predict_together(self, x, batch_size or 32, **kwargs)
-
     def _begin(self, total_steps: int) -> None:
         """Start schedule, average and clock of a training."""
-        self.set_exemptions()  # the model may have been compiled anew
+        self.name_variables()  # the model may have been compiled anew
         if self.schedule is not None:
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)
         if self.averages is None:
@@ -352,8 +260,3 @@ class TrainingModel(RecipeModel):
         self.statistics.restart()
         self.findings = []
         self.seconds_waiting.assign(0.0)
-
-
-def _read(data: Any) -> Any:
-    """Return data as `fit` takes them; Keras 3.15.1 goes by the class of a dataset."""
-    return TFDatasetAdapter(data) if isinstance(data, OwnBatches) else data

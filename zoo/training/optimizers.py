@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.layers import VocabularyEmbedding
+from zoo.layers import NgramWeights, VocabularyEmbedding
 from zoo.preset.recipe import Recipe
 
 
@@ -226,7 +226,7 @@ def embedding_tables(model: keras.Model, kind: Any = TABLES) -> list[Any]:
     return found
 
 
-def kernels(model: keras.Model) -> list[Any]:
+def weight_matrices(model: keras.Model) -> list[Any]:
     """Return the trainable variables of two or more dimensions that are no embedding tables."""
     tables = {id(table) for table in embedding_tables(model)}
     variables: list[Any] = model.trainable_variables
@@ -240,3 +240,17 @@ def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:
     """
     kept = [variable for variable in model.trainable_variables if len(variable.shape) <= 1]
     return kept if decay_embeddings else kept + embedding_tables(model)
+
+
+def name_variables(optimizer: Any, model: keras.Model, decay_embeddings: bool) -> None:
+    """Tell an optimizer which variables do not decay, and which are tables of rows.
+
+    Args:
+        optimizer: the one inside what scales the loss, if there is that.
+        model: whose variables it updates.
+        decay_embeddings: whether embedding tables decay, too.
+    """
+    if getattr(optimizer, "weight_decay", None):
+        optimizer.exclude_from_weight_decay(var_list=without_decay(model, decay_embeddings))
+    if isinstance(optimizer, LazyAdamW):
+        optimizer.set_tables(embedding_tables(model), embedding_tables(model, NgramWeights))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -51,6 +52,26 @@ class Totals:
             tf.cast(tf.reshape(piece, value.shape), value.dtype)
             for piece, value in zip(pieces, values, strict=True)
         ]
+
+
+@contextmanager
+def count_by_rows(means: Sequence[Any], rows: tf.Tensor) -> Iterator[None]:
+    """Have what `keras.metrics.Mean`s are given in the block count as often as there are rows.
+
+    Keras 3.15.1 counts the losses of several outputs once a batch, however few rows it has, where
+    a graph does not know their number.
+
+    Args:
+        means: those of the losses; built.
+        rows: rows of the batch, a scalar; 0 is fine.
+    """
+    before = [(mean, tf.identity(mean.total), tf.identity(mean.count)) for mean in means]
+    yield
+    for mean, total, count in before:
+        value = tf.math.divide_no_nan(mean.total - total, mean.count - count)
+        counted = tf.cast(rows, value.dtype)
+        mean.total.assign(total + counted * value)
+        mean.count.assign(count + counted)
 
 
 class StepStatistics:

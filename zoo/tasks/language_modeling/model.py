@@ -7,19 +7,19 @@ What is not public in Keras was written against 3.15.1: `_loss_tracker`, as in
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.layers.kernels import Kernels
 from zoo.models.lstm_lm import with_states
 from zoo.tasks.language_modeling.token_ids import check_ids
-from zoo.training.batches import micro_batch
-from zoo.training.gradients import add, mean_over_replicas, sum_repeated_rows
+from zoo.training.gradients import sum_repeated_rows
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 from zoo.training.model import TrainingModel
-from zoo.training.randomness import replica_seeds
 from zoo.training.statistics import StepStatistics, local_variable
 
 LARGEST_WATCHED = 2**20  # values of a kernel
@@ -32,8 +32,8 @@ class LanguageModel(TrainingModel):
 
     A batch is `(x, targets)` or `(x, targets, weights)`, each `(rows, time)`; tokens of weight 0
     are padding. Where `x` is an array of ids, each row is a text of its own. Where it is
-    `{"tokens": ids, "reset": flags}`, a row goes on where the same row of the batch before ended,
-    unless its flag is true. The loss is the mean over the tokens of the batch.
+    `{"tokens": ids, "reset": flags}`, a row continues the same row of the batch before, unless its
+    flag is true. The loss is the mean over the tokens of the batch.
 
     Attributes:
         window: tokens of a window for which the learning rate is meant; a shorter one gets a rate
@@ -71,23 +71,25 @@ class LanguageModel(TrainingModel):
     @functools.cached_property
     def statistics(self) -> StepStatistics:
         """Norms and rates of the steps; of large kernels a copy a step would cost too much."""
-        kernels = [
-            each
-            for each in self.trainable_variables
-            if len(each.shape) > 1 and each.shape[0] * each.shape[1] <= LARGEST_WATCHED
+        matrices = [
+            variable
+            for variable in self.trainable_variables
+            if len(variable.shape) > 1 and math.prod(variable.shape[:2]) <= LARGEST_WATCHED
         ]
         with self.distribute_strategy.scope():
-            return StepStatistics(kernels)
+            return StepStatistics(matrices)
 
     @property
     def carried_variables(self) -> list[tf.Variable]:
-        """The states that a training goes on from within an epoch."""
+        """The states that a run is resumed from within an epoch."""
         return self.carried[True]
+
+    kernels = Kernels()  # its layers have none, and the table's gradient is mostly dense
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return Keras' metrics and the perplexity, the exponential of the loss."""
-        found = super().get_metrics_result()
-        return {**found, "perplexity": tf.exp(found["loss"])}
+        metrics = super().get_metrics_result()
+        return {**metrics, "perplexity": tf.exp(metrics["loss"])}
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as `TrainingModel.fit`; ids of arrays are checked before the first step (A18).
@@ -103,13 +105,16 @@ class LanguageModel(TrainingModel):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a window; return the metrics so far."""
-        x, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         tokens, states = self._begin_window(x, training=False)
-        features, *after = self.windowed([tokens, *states], training=False)
-        self._end_window(after, training=False)
-        flat, wanted, weights = _flat(features, targets, weights)
-        embedding = self.get_layer("embedding")
-        losses = token_losses(flat, embedding.output_embeddings.value, embedding.bias.value, wanted)
+        features, *states = self.windowed([tokens, *states], training=False)
+        self._end_window(states, training=False)
+        flat, targets, weights = _flat(features, y, weights)
+        table, bias = (
+            self.get_layer("embedding").output_embeddings,
+            self.get_layer("embedding").bias,
+        )
+        losses = token_losses(flat, table.value, bias.value, targets)
         self._count(losses, weights)
         return self.get_metrics_result()
 
@@ -121,59 +126,47 @@ class LanguageModel(TrainingModel):
             self.schedule.window.assign(time / float(self.window))
         if weights is None:
             weights = tf.ones_like(y, tf.float32)
-        count = tf.reduce_sum(weights)
-        gradients: list[Any] = []
-        after: list[list[tf.Tensor]] = []
-        for number in range(self._micro_batches):
-            parts = micro_batch(
-                number, self._micro_batches, (tokens, y, weights, *states), after=gradients
-            )
-            with replica_seeds(self, number, self._micro_batches):
-                found, ends = self._part(parts, count)
-            gradients = add(gradients, found)
-            after.append(ends)
-        if self._in_parts:
-            gradients = mean_over_replicas(gradients, count)
-        ends = [tf.concat(each, axis=0) for each in zip(*after, strict=True)]
-        self._end_window(ends, training=True)
+        gradients, states = super()._gradients([tokens, *states], y, weights)
+        self._end_window(states, training=True)
         return gradients, tf.zeros((0,))
 
-    def _part(self, parts: Any, count: tf.Tensor) -> tuple[list[Any], list[tf.Tensor]]:
-        """Return gradients of a part of the rows, and their states after the window.
+    def _part_gradients(
+        self, x: Any, y: Any, weights: Any
+    ) -> tuple[list[Any], list[tf.Tensor], tf.Tensor]:
+        """Return gradients of a part of the rows, their states after the window, and the tokens.
 
-        Of the mean over all tokens; in parts, of the sum over the tokens of this one.
+        Of the mean over the tokens; where there are other parts, of the sum.
         """
-        tokens, targets, weights, *states = parts
-        variables = self.trainable_variables
+        count = tf.reduce_sum(weights)
         embedding = self.get_layer("embedding")
         with tf.GradientTape() as tape:
-            features, *after = self.windowed([tokens, *states], training=True)
+            features, *states = self.windowed(x, training=True)
             penalty = tf.add_n(self.windowed.losses) if self.windowed.losses else tf.constant(0.0)
-        flat, wanted, weights = _flat(features, targets, weights)
+        flat, targets, weights = _flat(features, y, weights)
         scale = self.optimizer.scale_loss(tf.constant(1.0))
         scale /= 1.0 if self._in_parts else tf.maximum(count, 1.0)
-        losses, (to_features, to_table, to_bias) = token_losses_and_gradients(
+        losses, (grad_features, grad_table, grad_bias) = token_losses_and_gradients(
             flat,
             embedding.output_embeddings.value,
             embedding.bias.value,
-            wanted,
+            targets,
             weights * scale,
         )
         self._count(losses, weights)
         gradients = tape.gradient(
             [features, penalty],
-            [variable.value for variable in variables],
+            [variable.value for variable in self.trainable_variables],
             output_gradients=[
-                tf.reshape(to_features, tf.shape(features)),
+                tf.reshape(grad_features, tf.shape(features)),
                 scale * tf.maximum(tf.reduce_sum(weights), 1.0),
             ],
         )
-        own = {id(embedding.output_embeddings): to_table, id(embedding.bias): to_bias}
-        found = [
-            _summed(own.get(id(variable)), gradient)
-            for variable, gradient in zip(variables, gradients, strict=True)
+        output = {id(embedding.output_embeddings): grad_table, id(embedding.bias): grad_bias}
+        gradients = [
+            _summed(output.get(id(variable)), gradient)
+            for variable, gradient in zip(self.trainable_variables, gradients, strict=True)
         ]
-        return found, after
+        return gradients, states, count
 
     def _count(self, losses: tf.Tensor, weights: tf.Tensor) -> None:
         """Take the tokens of a window into the mean loss."""
@@ -185,13 +178,13 @@ class LanguageModel(TrainingModel):
         """Return ids and the states before the first of them."""
         tokens = x["tokens"] if isinstance(x, dict) else x
         rows = tf.shape(tokens)[0]
-        found = []
+        states = []
         for variable in self.carried[training]:
             state = tf.zeros((rows, variable.shape[1]))
             if isinstance(x, dict):
                 state = tf.where(tf.reshape(x["reset"], (-1, 1)), state, variable[:rows])
-            found.append(state)
-        return tokens, found
+            states.append(state)
+        return tokens, states
 
     def _end_window(self, states: list[tf.Tensor], training: bool) -> None:
         for variable, state in zip(self.carried[training], states, strict=True):
@@ -211,12 +204,12 @@ def _flat(
     return tf.reshape(features, [-1, features.shape[-1]]), targets, weights
 
 
-def _summed(own: tf.Tensor | None, gradient: Any) -> Any:
-    """Return the sum of the loss's own gradient and the tape's, dense where there is the first."""
-    if own is None:
+def _summed(output: tf.Tensor | None, gradient: Any) -> Any:
+    """Return the sum of the output projection's gradient, where there is one, and the tape's."""
+    if output is None:
         return sum_repeated_rows(gradient)
     if gradient is None:
-        return own
+        return output
     if isinstance(gradient, tf.IndexedSlices):
-        return tf.tensor_scatter_nd_add(own, gradient.indices[:, None], gradient.values)
-    return own + gradient
+        return tf.tensor_scatter_nd_add(output, gradient.indices[:, None], gradient.values)
+    return output + gradient

@@ -116,7 +116,6 @@ class Checkpoints(keras.callbacks.Callback):
         if self._found is not None and self._found["epoch"] == epoch:
             self._batch = int(self._found["batch"])
             if self._batch:
-                self.model.build_metrics()
                 metrics = self.model.metrics_variables
                 state.assign(metrics, self._found["metrics"])
         self._found = None

@@ -2,7 +2,7 @@
 
 The logits of a window, `(tokens, vocabulary)`, are the largest arrays of a language model: 0.9 GB
 for 64 x 70 tokens of 50,000 words, and a framework keeps several of them. Here logits are made and
-used up some rows at a time, and the gradients of features, table and bias come in the same go.
+used up some rows at a time, and the gradients of features, table and bias with them.
 """
 
 from __future__ import annotations
@@ -60,25 +60,25 @@ def token_losses_and_gradients(
     narrow = tf.cast(table, features.dtype)
 
     def piece(rows: slice) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        here, wanted, weight = features[rows], targets[rows], weights[rows]
-        logits = tf.cast(tf.matmul(here, narrow, transpose_b=True), tf.float32)
+        inputs, labels, weight = features[rows], targets[rows], weights[rows]
+        logits = tf.cast(tf.matmul(inputs, narrow, transpose_b=True), tf.float32)
         # One op of oneDNN for largest, exponentials, sum and quotient: half the time of the four.
         shares = tf.nn.softmax(tf.nn.bias_add(logits, bias))
-        losses = -tf.math.log(tf.maximum(tf.gather(shares, wanted, batch_dims=1), SMALLEST))
+        losses = -tf.math.log(tf.maximum(tf.gather(shares, labels, batch_dims=1), SMALLEST))
         products = tf.cast(shares, features.dtype)
-        to_features = tf.cast(tf.matmul(products, narrow), tf.float32)
-        to_features = (to_features - tf.gather(table, wanted)) * weight[:, None]
-        scaled = tf.cast(tf.cast(here, tf.float32) * weight[:, None], features.dtype)
-        to_table = tf.cast(tf.matmul(products, scaled, transpose_a=True), tf.float32)
-        to_bias = tf.linalg.matvec(shares, weight, transpose_a=True)
-        return [losses, to_features], [to_table, to_bias]
+        grad_features = tf.cast(tf.matmul(products, narrow), tf.float32)
+        grad_features = (grad_features - tf.gather(table, labels)) * weight[:, None]
+        scaled = tf.cast(tf.cast(inputs, tf.float32) * weight[:, None], features.dtype)
+        grad_table = tf.cast(tf.matmul(products, scaled, transpose_a=True), tf.float32)
+        grad_bias = tf.linalg.matvec(shares, weight, transpose_a=True)
+        return [losses, grad_features], [grad_table, grad_bias]
 
-    (losses, to_features), (to_table, to_bias) = _in_pieces(features, table, piece)
+    (losses, grad_features), (grad_table, grad_bias) = _in_pieces(features, table, piece)
     at = targets[:, None]
     wide = tf.cast(features, tf.float32)
-    to_table = tf.tensor_scatter_nd_sub(to_table, at, wide * weights[:, None])
-    to_bias = tf.tensor_scatter_nd_sub(to_bias, at, weights)
-    return losses, (tf.cast(to_features, features.dtype), to_table, to_bias)
+    grad_table = tf.tensor_scatter_nd_sub(grad_table, at, wide * weights[:, None])
+    grad_bias = tf.tensor_scatter_nd_sub(grad_bias, at, weights)
+    return losses, (tf.cast(grad_features, features.dtype), grad_table, grad_bias)
 
 
 def _in_pieces(features: tf.Tensor, table: tf.Tensor, piece: Piece) -> Pieces:
@@ -87,8 +87,8 @@ def _in_pieces(features: tf.Tensor, table: tf.Tensor, piece: Piece) -> Pieces:
     joined, summed = piece(slice(0, rows))  # most windows are one piece
 
     def more(start: tf.Tensor, joined: list[tf.Tensor], summed: list[tf.Tensor]) -> Any:
-        found, added = piece(slice(start, start + rows))
-        joined = [tf.concat(pair, axis=0) for pair in zip(joined, found, strict=True)]
+        new, added = piece(slice(start, start + rows))
+        joined = [tf.concat(pair, axis=0) for pair in zip(joined, new, strict=True)]
         return start + rows, joined, [a + b for a, b in zip(summed, added, strict=True)]
 
     _, joined, summed = tf.while_loop(
@@ -97,8 +97,8 @@ def _in_pieces(features: tf.Tensor, table: tf.Tensor, piece: Piece) -> Pieces:
         (tf.constant(rows), joined, summed),
         shape_invariants=(
             tf.TensorShape([]),
-            [tf.TensorShape([None, *each.shape[1:]]) for each in joined],
-            [each.shape for each in summed],
+            [tf.TensorShape([None, *tensor.shape[1:]]) for tensor in joined],
+            [tensor.shape for tensor in summed],
         ),
         parallel_iterations=1,
     )

@@ -1,0 +1,135 @@
+"""Keras' `fit`, `evaluate` and `predict` on one device, several replicas and several machines.
+
+What is not public in Keras was written against 3.15.1: `_maybe_symbolic_build`, `_compile_metrics`
+and `_compile_loss`, which `fit` builds; `_outputs_struct`, the nest of a functional model's
+outputs; `train_function` and `test_function`, which get a `tf.data` iterator from `fit` and a
+generator from `train_on_batch`; `_autoconvert_optionals`, which puts None back into a nest of
+arrays; `_get_metrics_result_or_logs`, what an epoch reports; `compute_output_spec`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src import backend
+
+from zoo.distribute import workers
+from zoo.training.batches import is_iterator, next_batch, symbolic, tensors_of
+from zoo.training.prediction import predict_together
+from zoo.training.randomness import are_deterministic
+from zoo.training.statistics import Totals
+
+
+class StrategyModel(keras.Model):
+    """A functional model that runs under every `tf.distribute` strategy.
+
+    Batches and outputs are nests of tensors `(rows, ...)`.
+    """
+
+    train_function: Any
+    test_function: Any
+    _totals: Totals | None = None
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas that share a batch."""
+        return int(self.distribute_strategy.num_replicas_in_sync)
+
+    @functools.cached_property
+    def seconds_waiting(self) -> tf.Variable:
+        """Seconds that steps spent waiting for their batch since the last `fit` began."""
+        return tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make the function of one step, which also adds up the seconds spent waiting for data."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        if not self.run_eagerly and self.steps_per_execution == 1:
+            plain, step = self.train_function, self._step_on_iterator(self.train_step, timed=True)
+            self.train_function = lambda data: (step if is_iterator(data) else plain)(data)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Make the function that scores one batch."""
+        if self.test_function is not None and not force:
+            return
+        super().make_test_function(force)
+        if not self.run_eagerly and self.steps_per_execution == 1:
+            plain, step = self.test_function, self._step_on_iterator(self.test_step, timed=False)
+            self.test_function = lambda data: (step if is_iterator(data) else plain)(data)
+
+    def _step_on_iterator(self, step: Any, timed: bool) -> Any:
+        """Return the function of a step on the next batch; it gives the first replica's metrics.
+
+        Those of an epoch come from the metrics themselves. Keras 3.15.1 averages the replicas' at
+        every step, and cannot on several machines.
+        """
+        strategy = self.distribute_strategy
+        step = self._autoconvert_optionals(step)
+
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def step_on_iterator(iterator: Any) -> dict[str, Any]:
+            # Deterministic ops allow no clock.
+            waited = self.seconds_waiting if timed and not are_deterministic() else None
+            data = next_batch(iterator, waited)
+            # Else the step that finds the data at their end would still count itself.
+            with tf.control_dependencies(tensors_of(data)):
+                logs = strategy.run(step, args=(data,))
+            return {key: strategy.experimental_local_results(logs[key])[0] for key in logs}
+
+        return step_on_iterator
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Build optimizer, loss and metrics; a resumed run restores them before its first step.
+
+        Keras 3.15.1 takes a batch from the iterator for it, and cannot on several machines.
+        """
+        if self.optimizer is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        loss, metrics = self._compile_loss, self._compile_metrics
+        if all(part is None or part.built for part in (loss, metrics)):
+            return
+        data = data_batch if iterator is None else iterator._get_iterator().element_spec
+        _, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if y is None:
+            return
+        try:
+            arguments = symbolic(y), self._outputs_struct, symbolic(weights)
+        except ValueError:  # of unknown rank: the first step builds them
+            return
+        with self.distribute_strategy.scope():
+            if loss is not None and not loss.built:
+                backend.compute_output_spec(loss, *arguments)
+            if metrics is not None and not metrics.built:
+                backend.compute_output_spec(metrics.update_state, *arguments)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return what the metrics say of the rows of all replicas; in a step, of this one's."""
+        in_step = tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
+        if self.replicas == 1 or in_step:
+            return super().get_metrics_result()
+        variables = [variable for metric in self.metrics for variable in metric.variables]
+        if self._totals is None or self._totals.variables != variables:
+            self._totals = Totals(self.distribute_strategy, variables)
+        with keras.StatelessScope(state_mapping=list(zip(variables, self._totals(), strict=True))):
+            return super().get_metrics_result()
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        # An epoch that is resumed after its last step takes none, so it has no logs of its own.
+        return super()._get_metrics_result_or_logs(logs) if logs else self.get_metrics_result()
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **kwargs: Any
+    ) -> Any:
+        """Return the outputs of every row, in order; arguments as in `keras.Model.predict`.
+
+        Several workers share the batches, and each gets the outputs of all rows.
+        """
+        if workers(self.distribute_strategy) == 1:
+            return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
+        return predict_together(self, x, batch_size or 32, **kwargs)
