@@ -1,4 +1,4 @@
-"""The linear yardstick: real scores, bounded, every class seen."""
+"""The linear baseline: real scores, bounded, every class seen."""
 
 import numpy as np
 import pytest

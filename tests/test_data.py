@@ -288,7 +288,7 @@ def test_fraction(tmp_path) -> None:
 
 
 def test_findings_name_counts_and_rows(tmp_path) -> None:
-    rows = [*sentences(40), ("twice", "good"), ("twice", "good"), ("torn", "good"), ("torn", "bad")]
+    rows = [*sentences(40), ("twice", "good"), ("twice", "good"), ("both", "good"), ("both", "bad")]
     rows += [("", "bad"), ("rare", "third")]
     train = write_csv(tmp_path / "a.csv", rows)
     test = write_csv(tmp_path / "t.csv", [("twice", "good"), ("new", "bad")])

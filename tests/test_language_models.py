@@ -224,7 +224,7 @@ def test_draws_follow_the_probabilities(run) -> None:
     drawn = [run.generate("", 1, seed=seed) for seed in range(400)]
     most = int(expected.argmax())
     share = np.mean([text == model.tokenizer.decode([most]) for text in drawn])
-    # 400 draws: the standard deviation of a share is at most 0.025.
+    # 400 tokens: the standard deviation of a share is at most 0.025.
     assert share == pytest.approx(expected[most], abs=0.08)
 
 

@@ -19,7 +19,7 @@ def sample_texts(
 ) -> list[str]:
     """Return a uniform sample of the texts that are not empty, in random order.
 
-    Every text draws a random key and the smallest keys stay, so one pass is enough and memory is
+    Every text gets a random key and the smallest keys stay, so one pass is enough and memory is
     bounded however many texts come and however long they are.
 
     Args:

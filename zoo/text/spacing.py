@@ -13,8 +13,8 @@ LONGEST_WORD = 10.0  # characters on average: English has 6, German 7, Chinese t
 
 def characters_a_word(texts: Iterable[str]) -> float:
     """Return the characters to each word between blanks, on average over the first texts."""
-    some = list(islice(texts, LOOKED_AT))
-    return sum(map(len, some)) / max(sum(len(text.split()) for text in some), 1)
+    first = list(islice(texts, LOOKED_AT))
+    return sum(map(len, first)) / max(sum(len(text.split()) for text in first), 1)
 
 
 def long_words(kind: str, characters: float) -> list[Finding]:

@@ -42,7 +42,7 @@ def read_vectors(
         dim: numbers of a vector.
         seed: of the rows that are drawn.
         counts: how often each piece occurs, for `token_share`.
-        default_range: a, where nothing was found.
+        default_range: a, where no piece has a vector.
 
     Returns:
         The matrix, float32 `(pieces, dim)`, and the coverage: `found` and `pieces` (without the
@@ -58,35 +58,35 @@ def read_vectors(
     path = Path(path)
     if counts is not None and len(counts) != len(pieces):
         raise ZooError(f"`counts` has {len(counts)} entries for {len(pieces)} pieces.")
-    wanted = _wanted(pieces)
+    ids_of = _ids_of_words(pieces)
     matrix = np.zeros((len(pieces), dim), np.float32)
-    found = np.zeros(len(pieces), bool)
+    covered = np.zeros(len(pieces), bool)
     number = 0
     for number, line in _lines(path):
         fields = line.split(b" ")
         if number == 1 and _is_header(fields, dim, path):
             continue
         word = _word(fields, dim, f"{path}:{number}")
-        ids = wanted.pop(word, None)
+        ids = ids_of.pop(word, None)
         if ids is not None:
             matrix[ids] = _numbers(fields[-dim:], f"{path}:{number}")
-            found[ids] = True
+            covered[ids] = True
     if not number:
         raise ZooError(f"{path}: holds no vectors: the file is empty. Choose another file.")
-    half_width = math.sqrt(3 * float(matrix[found].var())) if found.any() else default_range
-    missing = np.flatnonzero(~found[1:]) + 1
-    drawn = np.random.default_rng(seed).uniform(-half_width, half_width, (len(missing), dim))
-    matrix[missing] = drawn
-    return matrix, _coverage(found, half_width, counts)
+    half_width = math.sqrt(3 * float(matrix[covered].var())) if covered.any() else default_range
+    missing = np.flatnonzero(~covered[1:]) + 1
+    generator = np.random.default_rng(seed)
+    matrix[missing] = generator.uniform(-half_width, half_width, (len(missing), dim))
+    return matrix, _coverage(covered, half_width, counts)
 
 
-def _wanted(pieces: Sequence[str]) -> dict[bytes, list[int]]:
+def _ids_of_words(pieces: Sequence[str]) -> dict[bytes, list[int]]:
     """Return the ids of each word to look for; `▁film` and `film` share one."""
-    wanted: dict[bytes, list[int]] = {}
+    ids_of: dict[bytes, list[int]] = {}
     for index, piece in enumerate(pieces[SPECIAL:], start=SPECIAL):
         word = piece.removeprefix(WORD_START) or piece
-        wanted.setdefault(word.encode(), []).append(index)
-    return wanted
+        ids_of.setdefault(word.encode(), []).append(index)
+    return ids_of
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -149,9 +149,9 @@ def _numbers(fields: list[bytes], where: str) -> list[float]:
 
 
 def _coverage(
-    found: np.ndarray[Any, np.dtype[np.bool_]], half_width: float, counts: Sequence[int] | None
+    covered: np.ndarray[Any, np.dtype[np.bool_]], half_width: float, counts: Sequence[int] | None
 ) -> dict[str, float]:
-    real = found[SPECIAL:]
+    real = covered[SPECIAL:]
     coverage = {
         "found": int(real.sum()),
         "pieces": len(real),
@@ -161,5 +161,5 @@ def _coverage(
     if counts is not None:
         weights = np.asarray(counts, np.float64)
         weights[0] = 0  # padding is no token
-        coverage["token_share"] = float(weights[found].sum() / max(1.0, weights.sum()))
+        coverage["token_share"] = float(weights[covered].sum() / max(1.0, weights.sum()))
     return coverage

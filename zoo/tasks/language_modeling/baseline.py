@@ -51,13 +51,13 @@ class Bigrams:
 
     def _probabilities(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         keys = before * len(self.single) + after
-        place = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
-        count = np.where(self.pairs[place] == keys, self.counts[place], 0)
+        index = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
+        count = np.where(self.pairs[index] == keys, self.counts[index], 0)
         seen = np.maximum(self.contexts[before], 1.0)
         known = self.contexts[before] > 0
         left = np.where(known, self.discount * self.types[before] / seen, 1.0)
-        found: np.ndarray = np.maximum(count - self.discount, 0.0) / seen
-        return found + left * self.single[after]
+        discounted: np.ndarray = np.maximum(count - self.discount, 0.0) / seen
+        return discounted + left * self.single[after]
 
 
 def fit_bigrams(ids: Ids, vocabulary_size: int) -> Bigrams:
@@ -70,28 +70,28 @@ def fit_bigrams(ids: Ids, vocabulary_size: int) -> Bigrams:
     pairs = counts = np.zeros(0, np.int64)
     last = 0
     for block in blocks(ids, MOST_TOKENS):
-        some = np.concatenate([[last], block]).astype(np.int64)
-        last = some[-1]
-        here, times = np.unique(some[:-1] * vocabulary_size + some[1:], return_counts=True)
-        pairs, counts = _summed(np.concatenate([pairs, here]), np.concatenate([counts, times]))
+        tokens = np.concatenate([[last], block]).astype(np.int64)
+        last = tokens[-1]
+        new, times = np.unique(tokens[:-1] * vocabulary_size + tokens[1:], return_counts=True)
+        pairs, counts = _summed(np.concatenate([pairs, new]), np.concatenate([counts, times]))
     before, after = np.divmod(pairs, vocabulary_size)
     once, twice = (counts == 1).sum(), (counts == 2).sum()
     # One in each case, so that every token has a probability.
-    different = np.bincount(after, minlength=vocabulary_size) + 1.0
+    preceding = np.bincount(after, minlength=vocabulary_size) + 1.0
     return Bigrams(
         pairs=pairs,
         counts=counts,
         contexts=np.bincount(before, counts, minlength=vocabulary_size),
         types=np.bincount(before, minlength=vocabulary_size).astype(np.float64),
-        single=different / different.sum(),
+        single=preceding / preceding.sum(),
         discount=float(once / (once + 2 * twice)) if once and twice else 0.5,
     )
 
 
 def _summed(keys: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the different keys, sorted, and the sum of the counts of each."""
-    different, places = np.unique(keys, return_inverse=True)
-    return different, np.bincount(places, counts, minlength=len(different)).astype(np.int64)
+    unique, inverse = np.unique(keys, return_inverse=True)
+    return unique, np.bincount(inverse, counts, minlength=len(unique)).astype(np.int64)
 
 
 def log_shares(ids: Ids, vocabulary_size: int) -> np.ndarray:

@@ -36,8 +36,8 @@ def window_lengths(total: int, window: int, random: np.random.Generator | None) 
     base = np.where(random.random(count) < HALF_SHARE, window / 2, window)
     lengths = np.maximum(random.normal(base, DEVIATION).astype(int), min(SHORTEST, window))
     ends = np.round(np.cumsum(lengths) * (total / lengths.sum())).astype(int)
-    found = np.diff(ends, prepend=0)
-    return found[found > 0]
+    lengths = np.diff(ends, prepend=0)
+    return lengths[lengths > 0]
 
 
 def windows(
@@ -86,8 +86,8 @@ def windows(
         tf.TensorSpec([None, None], tf.int32),
         tf.TensorSpec([None, None], tf.float32),
     )
-    found = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    return epoch_of(found, len(lengths(0)) * len(replica_ids), ahead=4)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    return epoch_of(dataset, len(lengths(0)) * len(replica_ids), ahead=4)
 
 
 def _generator(
@@ -107,8 +107,8 @@ def _generator(
         for number, size in enumerate(lengths(epoch)):
             if number >= skipped:
                 for replica in replica_ids:
-                    some = starts[rows * replica // replicas : rows * (replica + 1) // replicas]
-                    yield _window(ids, some, at, int(size), length)
+                    share = starts[rows * replica // replicas : rows * (replica + 1) // replicas]
+                    yield _window(ids, share, at, int(size), length)
             at += int(size)
 
     return generate
@@ -123,10 +123,10 @@ def _window(ids: Ids, starts: np.ndarray, at: int, size: int, length: int) -> An
         first = start + at
         count = max(min(first + size, start + length, len(ids)) - first, 0)
         before = max(first - 1, 0)
-        found = ids[before : first + count]
+        stretch = ids[before : first + count]
         behind = int(first == 0)  # before the first token of all is <eos>
-        targets[row, :count] = found[1 - behind :]
-        tokens[row, behind:count] = found[: count - behind]
+        targets[row, :count] = stretch[1 - behind :]
+        tokens[row, behind:count] = stretch[: count - behind]
         weights[row, :count] = 1.0
     reset = np.full(len(starts), at == 0)
     return {"tokens": tokens, "reset": reset}, targets, weights

@@ -120,7 +120,7 @@ class TrainedLanguageModel:
         Of files that are parts by their names, the test part is scored.
 
         Args:
-            data: what a training takes.
+            data: what `zoo.train` takes.
             text: the column or key of the text, where there is one.
             label: refused: a corpus has no labels.
             trained: the columns of the run, read where none are named.

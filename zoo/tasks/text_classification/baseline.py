@@ -1,4 +1,4 @@
-"""The yardstick of every text classifier: a linear model on TF-IDF n-grams, fitted in seconds.
+"""The baseline of every text classifier: a linear model on TF-IDF n-grams, fitted in seconds.
 
 Without pre-trained vectors a bag of bigrams with a linear model beats many networks on short
 English texts (Wang and Manning 2012, https://aclanthology.org/P12-2018), so a network has to show
@@ -42,9 +42,15 @@ CHUNK = 20_000  # rows scored at a time, and rows that pick the strength
 class Baseline:
     """Scores of the linear model on the splits the network is scored on.
 
-    `validation` and `test` have the keys of `zoo.scores.scores`; `test` is None without a test
-    part. `rows` is how many training rows it saw; `strength` is the inverse L2 strength of logistic
-    regression, or the smoothing of naive Bayes, as `model` says.
+    Args:
+        validation: with the keys of `zoo.scores.scores`.
+        test: likewise; None without a test part.
+        rows: training rows it saw.
+        features: n-grams.
+        analyzer: `word` or `char`.
+        model: `logistic regression` or `naive Bayes`.
+        strength: inverse L2 strength of the one, smoothing of the other.
+        seconds: that it took.
     """
 
     validation: dict[str, float]
@@ -79,6 +85,40 @@ def fit_baseline(
     """
     started = time.perf_counter()
     texts, labels = _sample(train, seed)
+    vectorizer, features = _fit_vectorizer(texts, num_classes)
+    probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
+    probe_features = vectorizer.transform(validation.inputs(probe))
+    quick = num_classes * features.nnz > MAX_WORK
+    highest = -1.0
+    chosen: tuple[float, Any] = (STRENGTHS[0], None)
+    for strength in SMOOTHINGS if quick else STRENGTHS:
+        model = (
+            _NaiveBayes(strength, num_classes) if quick else _linear(strength, seed, num_classes)
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
+            model.fit(features, labels)
+        predicted = _logits(model, probe_features, num_classes).argmax(axis=1)
+        accuracy = float((predicted == validation.labels[probe]).mean())
+        if accuracy > highest:
+            highest, chosen = accuracy, (strength, model)
+        if time.perf_counter() - started > SECONDS / 2:
+            break
+    strength, model = chosen
+    return Baseline(
+        validation=_scores(validation, vectorizer, model, num_classes),
+        test=None if test is None else _scores(test, vectorizer, model, num_classes),
+        rows=len(texts),
+        features=features.shape[1],
+        analyzer=vectorizer.analyzer,
+        model="naive Bayes" if quick else "logistic regression",
+        strength=strength,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _fit_vectorizer(texts: list[str], num_classes: int) -> tuple[TfidfVectorizer, Any]:
+    """Return the vectorizer, and features `(texts, features)`, sparse float32."""
     analyzer = "char" if characters_a_word(texts) > LONGEST_WORD else "word"
     vectorizer = TfidfVectorizer(
         analyzer=analyzer,
@@ -90,42 +130,10 @@ def fit_baseline(
         dtype=np.float32,
     )
     try:
-        features = vectorizer.fit_transform(texts)
+        return vectorizer, vectorizer.fit_transform(texts)
     except ValueError:  # no word at all: punctuation, digits of one kind, emoji
         vectorizer.set_params(analyzer="char", ngram_range=(1, 3), min_df=1, token_pattern=None)
-        features = vectorizer.fit_transform(texts)
-    probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
-    probe_features = vectorizer.transform(validation.inputs(probe))
-    quick = num_classes * features.nnz > MAX_WORK
-    best: tuple[float, float, Any] | None = None
-    for strength in SMOOTHINGS if quick else STRENGTHS:
-        model = (
-            _NaiveBayes(strength, num_classes) if quick else _linear(strength, seed, num_classes)
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
-            model.fit(features, labels)
-        guessed = _logits(model, probe_features, num_classes).argmax(axis=1)
-        accuracy = float((guessed == validation.labels[probe]).mean())
-        if best is None or accuracy > best[0]:
-            best = (accuracy, strength, model)
-        if time.perf_counter() - started > SECONDS / 2:
-            break
-    _, strength, model = best  # type: ignore[misc]
-    found, tested = (
-        _scored(part, vectorizer, model, num_classes) if part is not None else None
-        for part in (validation, test)
-    )
-    return Baseline(
-        validation=found or {},
-        test=tested,
-        rows=len(texts),
-        features=features.shape[1],
-        analyzer=vectorizer.analyzer,
-        model="naive Bayes" if quick else "logistic regression",
-        strength=strength,
-        seconds=time.perf_counter() - started,
-    )
+        return vectorizer, vectorizer.fit_transform(texts)
 
 
 def _sample(train: Split, seed: int) -> tuple[list[str], np.ndarray]:
@@ -148,7 +156,7 @@ def _characters(train: Split, order: np.ndarray) -> int:
     return int(np.mean([len(text) for text in train.inputs(probe)]) * len(order))
 
 
-def _scored(split: Split, vectorizer: Any, model: Any, num_classes: int) -> dict[str, float]:
+def _scores(split: Split, vectorizer: Any, model: Any, num_classes: int) -> dict[str, float]:
     logits = [
         _logits(model, vectorizer.transform(split.inputs(rows)), num_classes)
         for rows in np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
@@ -183,9 +191,9 @@ class _NaiveBayes:
 
     def logits(self, features: Any) -> np.ndarray:
         """Return the logits of the classes `(rows, classes)`."""
-        found: np.ndarray = features @ self.weights
-        found += self.bias
-        return found
+        logits: np.ndarray = features @ self.weights
+        logits += self.bias
+        return logits
 
 
 def _logits(model: Any, features: Any, num_classes: int) -> np.ndarray:
@@ -194,12 +202,12 @@ def _logits(model: Any, features: Any, num_classes: int) -> np.ndarray:
         margin = model.decision_function(features)
         return np.stack([np.zeros_like(margin), margin], axis=1)
     many = isinstance(model, _NaiveBayes)
-    found = np.empty((features.shape[0], num_classes), np.float32 if many else np.float64)
+    logits = np.empty((features.shape[0], num_classes), np.float32 if many else np.float64)
     rows = max(MAX_SCORES // num_classes, 1)
     for start in range(0, features.shape[0], rows):
         part = features[start : start + rows]
         if many:
-            found[start : start + rows] = model.logits(part)
+            logits[start : start + rows] = model.logits(part)
         else:
-            found[start : start + rows] = np.log(np.maximum(model.predict_proba(part), 1e-12))
-    return found
+            logits[start : start + rows] = np.log(np.maximum(model.predict_proba(part), 1e-12))
+    return logits

@@ -45,8 +45,8 @@ def batches(
         replica_ids: the replicas that this dataset feeds: it yields the rows of each in turn, for
             every batch. They may be none.
         replicas: number of all replicas, which share each batch by row.
-        cursor: where to begin, for a training that goes on; what lies before is not tokenized. The
-            reading that begins within an epoch is shorter than the dataset's cardinality.
+        cursor: where a resumed run begins; what lies before is not tokenized. The reading that
+            begins within an epoch is shorter than the dataset's cardinality.
     """
     weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
@@ -86,15 +86,15 @@ def batches(
             rows = order[first : first + batch_size]
             count, replica = tf.size(rows, tf.int64), number % replicas
             rows = rows[replica * count // replicas : (replica + 1) * count // replicas]
-            chosen = tf.gather(labels, rows)
-            found = (tf.gather(block, rows).to_tensor(), chosen)
-            return found if weights is None else (*found, tf.gather(weights, chosen))
+            piece_labels = tf.gather(labels, rows)
+            inputs = (tf.gather(block, rows).to_tensor(), piece_labels)
+            return inputs if weights is None else (*inputs, tf.gather(weights, piece_labels))
 
         return tf.data.Dataset.from_tensor_slices(pieces).map(piece)
 
     rows = epoch_rows(split.labels, balance) if seed is not None else len(split)
-    found = source.prefetch(1).flat_map(cut)
-    return epoch_of(found, -(-rows // batch_size) * len(replica_ids), ahead=8)
+    dataset = source.prefetch(1).flat_map(cut)
+    return epoch_of(dataset, -(-rows // batch_size) * len(replica_ids), ahead=8)
 
 
 def _blocks(
@@ -110,10 +110,10 @@ def _blocks(
         start = 0
         while start < len(order):
             rows = order[start : start + BLOCK_BATCHES * batch_size]
-            filled = np.cumsum(split.store.sizes(split.rows[rows]))
-            if filled[-1] > BLOCK_BYTES:
+            total = np.cumsum(split.store.sizes(split.rows[rows]))
+            if total[-1] > BLOCK_BYTES:
                 # whole batches, or their number would not be known beforehand
-                full = int(np.searchsorted(filled, BLOCK_BYTES)) // batch_size
+                full = int(np.searchsorted(total, BLOCK_BYTES)) // batch_size
                 rows = rows[: max(full, 1) * batch_size]
             count = -(-len(rows) // batch_size)
             if skipped < count:
