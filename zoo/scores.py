@@ -103,7 +103,14 @@ def predictions(logits: np.ndarray, classes: list[Any]) -> Iterator[dict[str, An
 
 
 class Mistake(NamedTuple):
-    """A row, from 0, that was predicted wrongly; labels and predictions are class ids."""
+    """A row that was predicted wrongly.
+
+    Args:
+        row: its number, from 0.
+        label: its class id.
+        predicted: the class id of the prediction.
+        probability: of the predicted class.
+    """
 
     row: int
     label: int

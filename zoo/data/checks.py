@@ -104,7 +104,16 @@ def on_rows(
     hint: str,
     evidence: Mapping[str, Any] | None = None,
 ) -> Finding:
-    """Return a finding on some texts, with their number and the places of the first."""
+    """Return a finding on some texts, with their number and those of the first rows.
+
+    Args:
+        level: of the finding.
+        store: where the rows are.
+        rows: positions there.
+        what: a sentence with the words of `_plural` in braces, such as `{count} {are} empty`.
+        hint: what to do about it.
+        evidence: more numbers behind it.
+    """
     return Finding(
         level,
         f"{what.format(**_plural(len(rows)))}: {store.describe(rows)}.",

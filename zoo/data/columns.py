@@ -79,9 +79,13 @@ class ColumnRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are read, and which are not; `label` is None if none is needed.
+    """Which columns of a table are read, and which are not.
 
-    `part` is one of those not read that may hold the part of each row: train, validation or test.
+    Args:
+        inputs: the input columns.
+        label: the label column; None if none is needed.
+        unread: the others.
+        part: one of those that may hold the part of each row: train, validation or test.
     """
 
     inputs: tuple[str, ...]

@@ -33,7 +33,13 @@ OPTIONS = {"validation": "--validation", "test": "--test", "evaluation": "--test
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What is in a folder, without what is hidden: files and folders, in order of name."""
+    """What is in a folder, without what is hidden.
+
+    Args:
+        path: the folder.
+        files: the files in it, in order of name.
+        folders: the folders in it, in order of name.
+    """
 
     path: Path
     files: list[Path]

@@ -48,8 +48,17 @@ FIRST_TOKENS = 20_000  # of the training part, whose words are looked at
 class Corpus:
     """Train, validation and test streams of token ids, with the facts the data decide.
 
-    `fingerprint` differs where contents, split or tokenizer do; `columns` are those of a table that
-    were read.
+    Args:
+        train: the training part.
+        validation: the validation part.
+        test: the test part, or None.
+        tokenizer: learned from the training part.
+        findings: on the data.
+        fingerprint: differs where contents, split or tokenizer do.
+        settings: the preset's data block.
+        seed: of random windows.
+        columns: those of a table that were read; None without one.
+        classes: None: a corpus has no labels.
     """
 
     train: Tokens

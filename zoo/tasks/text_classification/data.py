@@ -53,8 +53,16 @@ StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
 class Data:
     """Train, validation and test parts with the facts the data decide; a context manager.
 
-    `classes[i]` is the label of class id `i`: integers where all labels are, else strings.
-    `fingerprint` differs where contents, split or sample do.
+    Args:
+        train: the training part.
+        validation: the validation part.
+        test: the test part, or None.
+        classes: the label of each class id: integers where all labels are, else strings.
+        tokenizer: learned from the training part.
+        findings: on the data.
+        fingerprint: differs where contents, split or sample do.
+        settings: the preset's data block.
+        seed: of the order of epochs.
     """
 
     train: TokenizedSplit

@@ -129,7 +129,13 @@ class TextClassifier:
     ) -> dict[str, Any]:
         """Return the scores on labelled texts, with the keys of `metrics.json`.
 
-        The arguments are those of `zoo.tasks.text_classification.data.load_split`.
+        Args:
+            data: what is accepted says `zoo.data.tables.read_rows`.
+            text: text column, or several separated by commas.
+            label: label column.
+            trained: the columns of the run, read where none are named.
+            drop_missing: leave out rows without a label instead of refusing them.
+            findings: on what is read is added to it.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
@@ -145,6 +151,11 @@ class TextClassifier:
 
         Worst first. Columns: row (of the file, from 1), probability of the predicted class, label,
         predicted, text.
+
+        Args:
+            folder: where the file is written.
+            split: the rows.
+            logits: of the rows, `(rows, classes)`.
         """
         worst, count = scores.mistakes(split.labels, logits, MISTAKES)
         path = folder / "mistakes.csv"
