@@ -82,7 +82,7 @@ def peak_megabytes(
 
     Args:
         command: what runs.
-        watch: called with the process; may stop a training, which then is no failure.
+        watch: called with the process; may stop a run, which then is no failure.
         environment: variables beside those of this process.
     """
     with tempfile.TemporaryFile("w+") as output:

@@ -1,4 +1,4 @@
-"""Small trainings whose weights must not depend on how many devices share them."""
+"""Small runs whose weights must not depend on how many devices share them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small training that is interrupted and gone on with, shared by the tests of checkpoints."""
+"""A small run that is interrupted and resumed, shared by the tests of checkpoints."""
 
 import csv
 import json

@@ -107,7 +107,7 @@ def test_citing_finds_what_the_presets_say(id: str) -> None:
 
 def test_entries_read_well() -> None:
     shown = "\n".join(advice.readable(advice.entry("a47")))
-    assert shown.startswith("A47: Prepared with a dropout of .5.")
+    assert shown.startswith("A47: Start with a dropout of .5.")
     assert "from G2" in shown
     assert "carried by preset: architecture.dropout" in shown
     assert re.search(r"architecture\.dropout: .*textcnn/default", shown)

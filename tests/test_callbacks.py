@@ -1,4 +1,4 @@
-"""What the recipe does around the steps, on trainings that really run."""
+"""What the recipe does around the steps, on models that really train."""
 
 import ctypes
 import resource

@@ -41,7 +41,7 @@ def test_begins_at_a_batch_of_an_epoch(batch: int, data) -> None:
     assert int(dataset.cardinality()) == len(epochs[0]) == 17
     place.set(1, batch)
     assert read(dataset) == epochs[1][batch:]
-    assert read(dataset) == epochs[2]  # and goes on with whole epochs
+    assert read(dataset) == epochs[2]  # and continues with whole epochs
 
 
 def test_nothing_tunes_the_reading(data) -> None:

@@ -1,4 +1,4 @@
-"""A training that was interrupted ends, bit for bit, as if it had not been."""
+"""A run that was interrupted ends, bit for bit, as if it had not been."""
 
 import errno
 import json

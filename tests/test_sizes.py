@@ -1,4 +1,4 @@
-"""Memory that a training takes: told before, and refused where there is not so much."""
+"""Memory that a run takes: told before, and refused where there is not so much."""
 
 import random
 

@@ -172,7 +172,7 @@ def test_start_vectors(reviews, tmp_path) -> None:
 
 
 def test_ctrl_c_keeps_the_best_so_far(reviews, tmp_path) -> None:
-    """A real SIGINT in the middle of a training of a real process."""
+    """A real SIGINT in the middle of a run of a real process."""
     import os
     import signal
     import subprocess

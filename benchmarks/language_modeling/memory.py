@@ -101,7 +101,7 @@ def measure(small: str = "50", large: str = "5000", minutes: str = "4") -> Itera
 
 
 class StopAfterTokenizing:
-    """Stops a training some time after its corpus is tokenized.
+    """Stops a run some time after its corpus is tokenized.
 
     Args:
         cache: the zoo's cache, where the tokens are written.

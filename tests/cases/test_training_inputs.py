@@ -1,4 +1,4 @@
-"""What users set of a training and did not get, on inputs of the shared cases."""
+"""What users set of a run and did not get, on inputs of the shared cases."""
 
 import csv
 import json
