@@ -57,7 +57,17 @@ def did_you_mean(word: str, accepted: Iterable[str]) -> str:
 
 
 def unknown(kind: str, word: str, accepted: Iterable[str]) -> ZooError:
-    """Return the error for a word that is not among the accepted ones."""
+    """Return the error for a word that is not among the accepted ones.
+
+    Args:
+        kind: what the word names, such as `preset`.
+        word: as it was given.
+        accepted: words to choose from; the nearest is suggested.
+
+    Example:
+        >>> unknown("model", "texcnn", ["rcnn", "textcnn"])
+        ZooError("unknown model 'texcnn'. Did you mean 'textcnn'? Accepted: rcnn, textcnn.")
+    """
     accepted = list(accepted)
     return ZooError(
         f"unknown {kind} '{word}'.{did_you_mean(word, accepted)} Accepted: {', '.join(accepted)}."

@@ -51,9 +51,13 @@ def written_beside(path: Path, durable: bool = True) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
-    r"""Write a UTF-8 text file, whole or not at all; arguments as in `written_beside`.
+    r"""Write a UTF-8 text file, whole or not at all.
 
-    A part of a file name that is not UTF-8 is escaped as JSON does it: `\udce9`.
+    Args:
+        path: the file.
+        text: its content; half a surrogate pair, as of a file name that is not UTF-8, is escaped
+            as JSON does it: `\udce9`.
+        durable: whether to wait for the disk.
     """
     with written_beside(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
