@@ -59,7 +59,7 @@ def test_a_second_one_halves_it_again_and_a_third_stops() -> None:
 
 
 def test_a_loss_three_times_the_first_is_a_blow_up(monkeypatch) -> None:
-    monkeypatch.setattr(blowup, "LOOK_EVERY", 4)
+    monkeypatch.setattr(blowup, "CHECK_EVERY", 4)
     monkeypatch.setattr(blowup, "FIRST_STEPS", 2)
     model = fit(Break([3], value=1e4))
     (finding,) = model.findings
@@ -69,7 +69,7 @@ def test_a_loss_three_times_the_first_is_a_blow_up(monkeypatch) -> None:
 
 
 def test_a_small_first_loss_may_rise_to_that_of_a_guess(monkeypatch) -> None:
-    monkeypatch.setattr(blowup, "LOOK_EVERY", 4)
+    monkeypatch.setattr(blowup, "CHECK_EVERY", 4)
     model = compiled(**{"recipe.epochs": 20, "recipe.optimizer.learning_rate": 0.1})
     model.fit(X, Y, verbose=0)
     assert model.evaluate(X, Y, verbose=0)[0] < 0.1

@@ -10,8 +10,8 @@ from zoo.distribute import (
     check_agreement,
     distributed,
     is_chief,
+    raise_on_all,
     strategy_for,
-    told_once,
     wait_for_all,
     worker,
     workers,
@@ -64,7 +64,7 @@ def test_workers_come_before_tensorflow_starts(monkeypatch) -> None:
 
 
 def test_one_machine_is_its_own_chief(two) -> None:
-    with pytest.raises(ZooError, match="as it is"), told_once(two):
+    with pytest.raises(ZooError, match="as it is"), raise_on_all(two):
         raise ZooError("as it is")
     for strategy in (tf.distribute.get_strategy(), two):
         assert (workers(strategy), worker(strategy), is_chief(strategy)) == (1, 0, True)

@@ -151,7 +151,7 @@ def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> Non
 def test_workers_that_differ_refuse_to_train() -> None:
     """The first names what differs, how; and tells what went wrong on any of them, once."""
     code = (
-        "from zoo.distribute import check_agreement, strategy_for, told_once, worker\n"
+        "from zoo.distribute import check_agreement, strategy_for, raise_on_all, worker\n"
         "strategy = strategy_for('auto')\n"
         "from zoo.errors import ZooError\n"
         "own = worker(strategy)\n"
@@ -161,7 +161,7 @@ def test_workers_that_differ_refuse_to_train() -> None:
         "    except ZooError as error: print(error)\n"
         "shown(lambda: check_agreement(strategy, facts))\n"
         "def fails(error):\n"
-        "    with told_once(strategy):\n"
+        "    with raise_on_all(strategy):\n"
         "        if error: raise error\n"
         "shown(lambda: fails(None))\n"
         "shown(lambda: fails(ZooError('both')))\n"

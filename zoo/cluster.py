@@ -54,11 +54,11 @@ def from_tf_config(text: str) -> Cluster | None:
     cluster = config.get("cluster", {})
     if not isinstance(cluster, dict):
         raise _not_a_cluster('an object as "cluster"', cluster)
-    counts = {kind: len(_addresses(kind, each)) for kind, each in cluster.items()}
-    addresses = tuple(each for kind in KINDS for each in cluster.get(kind, ()))
+    counts = {kind: len(_addresses(kind, listed)) for kind, listed in cluster.items()}
+    addresses = tuple(address for kind in KINDS for address in cluster.get(kind, ()))
     if len(addresses) < 2:
         return None
-    twice = {each for each in addresses if addresses.count(each) > 1}
+    twice = {address for address in addresses if addresses.count(address) > 1}
     if twice:
         raise ZooError(
             f"TF_CONFIG: the address {min(twice)} is given twice. Each worker has one of its own."
@@ -94,8 +94,8 @@ def _addresses(kind: str, addresses: Any) -> list[str]:
 def _task(config: Mapping[str, Any], counts: Mapping[str, int]) -> tuple[str, int]:
     task = config.get("task")
     if not isinstance(task, dict):
-        said = "it has no task" if task is None else f"task must be an object, not {task!r}"
-        raise ZooError(f"TF_CONFIG: {said}. Say which worker this process is: {EXAMPLE}.")
+        fault = "it has no task" if task is None else f"task must be an object, not {task!r}"
+        raise ZooError(f"TF_CONFIG: {fault}. Say which worker this process is: {EXAMPLE}.")
     kind, index = str(task.get("type")), task.get("index")
     if kind not in counts:
         raise ZooError(
@@ -133,7 +133,7 @@ def slurm_tasks(environment: Mapping[str, str]) -> int:
         if not environment.get(name):
             raise _half_set(name)
     name = "SLURM_STEP_TASKS_PER_NODE"
-    parts = [re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", each) for each in environment[name].split(",")]
+    parts = [re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", text) for text in environment[name].split(",")]
     counted = sum(int(part[1]) * int(part[2] or 1) for part in parts if part)
     if not all(parts) or counted != tasks:
         raise ZooError(
@@ -166,7 +166,7 @@ def wait_for_others(cluster: Cluster, tell: Callable[[str], object]) -> None:
     """Return when every worker can be reached at its address.
 
     TensorFlow 2.21 waits without a word, without an end, and deaf to Ctrl-C. Until all are there
-    this process listens at its own address in the place of TensorFlow's server.
+    this process listens at its own address instead of TensorFlow's server.
 
     Args:
         cluster: the workers.

@@ -52,39 +52,39 @@ def strategy_for(devices: str = "auto") -> tf.distribute.Strategy:
 
 @functools.cache  # a second strategy on the same devices would use the first one's collectives
 def _one_machine(devices: str) -> tf.distribute.Strategy:
-    kind, _, numbers = devices.partition(":")
-    if kind not in ("auto", "cpu", "gpu") or (kind == "auto" and numbers):
+    kind, _, listed = devices.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (kind == "auto" and listed):
         raise ZooError(f"--devices {devices}: is not one of auto, cpu, gpu, gpu:0,1 and cpu:0,1.")
     try:
-        wanted = [int(number) for number in numbers.split(",")] if numbers else None
+        numbers = [int(number) for number in listed.split(",")] if listed else None
     except ValueError as error:
-        raise ZooError(f"--devices {devices}: {numbers!r} is not a list of numbers.") from error
+        raise ZooError(f"--devices {devices}: {listed!r} is not a list of numbers.") from error
     if kind == "cpu":
-        return _cpus(wanted)
-    found = tf.config.list_physical_devices("GPU")
-    if kind == "auto" and not found:
+        return _cpus(numbers)
+    gpus = tf.config.list_physical_devices("GPU")
+    if kind == "auto" and not gpus:
         return tf.distribute.get_strategy()
-    chosen = range(len(found)) if wanted is None else wanted
-    if not found or not set(chosen) <= set(range(len(found))) or len(set(chosen)) < len(chosen):
-        there = "no GPU" if not found else f"{len(found)} GPU{'s' * (len(found) > 1)}, from 0"
-        raise ZooError(f"--devices {devices}: this machine has {there}.")
+    chosen = range(len(gpus)) if numbers is None else numbers
+    if not gpus or not set(chosen) <= set(range(len(gpus))) or len(set(chosen)) < len(chosen):
+        count = "no GPU" if not gpus else f"{len(gpus)} GPU{'s' * (len(gpus) > 1)}, from 0"
+        raise ZooError(f"--devices {devices}: this machine has {count}.")
     if len(chosen) == 1:
         return tf.distribute.OneDeviceStrategy(f"GPU:{chosen[0]}")
     return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in chosen])
 
 
-def _cpus(wanted: list[int] | None) -> tf.distribute.Strategy:
+def _cpus(numbers: list[int] | None) -> tf.distribute.Strategy:
     if tf.config.get_visible_devices("GPU"):
         _before_start(lambda: tf.config.set_visible_devices([], "GPU"))
-    if wanted is None or wanted == [0]:
+    if numbers is None or numbers == [0]:
         return tf.distribute.get_strategy()
-    if wanted != list(range(len(wanted))):
+    if numbers != list(range(len(numbers))):
         raise ZooError("logical CPU devices are counted from 0: --devices cpu:0,1")
     cpu = tf.config.list_physical_devices("CPU")[0]
-    if len(tf.config.get_logical_device_configuration(cpu) or [0]) != len(wanted):
-        pieces = [tf.config.LogicalDeviceConfiguration() for _ in wanted]
+    if len(tf.config.get_logical_device_configuration(cpu) or [0]) != len(numbers):
+        pieces = [tf.config.LogicalDeviceConfiguration() for _ in numbers]
         _before_start(lambda: tf.config.set_logical_device_configuration(cpu, pieces))
-    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in wanted])
+    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in numbers])
 
 
 def _before_start(configure: Callable[[], None]) -> None:
@@ -126,9 +126,9 @@ def _several_workers() -> tf.distribute.Strategy:
 
 def _resolved() -> tuple[tf.distribute.cluster_resolver.ClusterResolver, Cluster]:
     if "TF_CONFIG" in os.environ:
-        found = from_tf_config(os.environ["TF_CONFIG"])
+        cluster = from_tf_config(os.environ["TF_CONFIG"])
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        return resolver, cast(Cluster, found)
+        return resolver, cast(Cluster, cluster)
     try:
         resolver = _slurm()
         addresses = resolver.cluster_spec().as_dict()["worker"]
@@ -197,7 +197,7 @@ def _gather(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:
-    """Return when every worker has come here."""
+    """Return when every worker has called this."""
     gathered(strategy, [[0]])
 
 
@@ -215,7 +215,7 @@ def gathered_texts(strategy: tf.distribute.Strategy, text: str) -> list[str]:
 
 
 @contextmanager
-def told_once(strategy: tf.distribute.Strategy) -> Iterator[None]:
+def raise_on_all(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Raise what goes wrong on any worker on all of them: in full on the first, the chief.
 
     The block must not wait for the other workers; all of them must come to it.
@@ -223,25 +223,25 @@ def told_once(strategy: tf.distribute.Strategy) -> Iterator[None]:
     Raises:
         ZooError: a worker raised it in the block.
     """
-    said = ""
+    message = ""
     try:
         yield
     except ZooError as error:
         if workers(strategy) == 1:
             raise
-        said = str(error)
+        message = str(error)
     if workers(strategy) == 1:
         return
     numbers: dict[str, list[str]] = {}
-    for number, each in enumerate(gathered_texts(strategy, said)):
-        numbers.setdefault(each, []).append(str(number))
+    for number, text in enumerate(gathered_texts(strategy, message)):
+        numbers.setdefault(text, []).append(str(number))
     if list(numbers) == [""]:
         return
     if len(numbers) > 1:
-        said = "; ".join(
-            f"worker {', '.join(who)}: {each}" for each, who in numbers.items() if each
+        message = "; ".join(
+            f"worker {', '.join(who)}: {text}" for text, who in numbers.items() if text
         )
-    raise _alike(strategy, said)
+    raise _alike(strategy, message)
 
 
 def _alike(strategy: tf.distribute.Strategy, message: str) -> ZooError:
@@ -264,7 +264,7 @@ def check_agreement(strategy: tf.distribute.Strategy, facts: Mapping[str, Any]) 
     rows = gathered(strategy, np.frombuffer(digest, np.uint8).astype(np.int32).reshape(1, -1))
     if all((row == rows[0]).all() for row in rows):
         return
-    first, *others = (dict(leaves(json.loads(each))) for each in gathered_texts(strategy, own))
+    first, *others = (dict(leaves(json.loads(text))) for text in gathered_texts(strategy, own))
     for number, other in enumerate(others, 1):
         differing = [key for key in {**first, **other} if first.get(key) != other.get(key)]
         if differing:
@@ -279,7 +279,7 @@ def check_agreement(strategy: tf.distribute.Strategy, facts: Mapping[str, Any]) 
 
 
 @contextmanager
-def others_watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
+def report_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Turn the errors that the loss of a worker causes into one readable message.
 
     Raises:

@@ -42,27 +42,28 @@ def launch(workers: int, command: Sequence[str]) -> int:
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[threading.Thread] = []
-    asked: list[int] = []
+    received: list[int] = []
     failures: list[Exception] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        asked.append(number)
+        received.append(number)
         for process in processes:
             if process.poll() is None:
                 process.send_signal(number)
 
-    before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, pass_on) for number in signals}
     try:
         for index in range(workers):
             processes.append(_start(command, addresses, index))
             threads += _readers(processes[-1], index, failures)
-        code = _watch(processes, asked)
+        code = _watch(processes, received)
     finally:
         _end(processes)
         for reader in threads:
             reader.join()
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if failures:
         raise failures[0]
     return code
@@ -79,15 +80,15 @@ def _checked(workers: int, command: Sequence[str]) -> list[str]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody uses now; all are held until all are found."""
+    """Return free ports; each is held until all of them are known."""
     held = [socket.socket() for _ in range(count)]
     try:
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in held]
+        for server in held:
+            server.bind(("127.0.0.1", 0))
+        return [server.getsockname()[1] for server in held]
     finally:
-        for each in held:
-            each.close()
+        for server in held:
+            server.close()
 
 
 def _start(command: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen[bytes]:
@@ -139,7 +140,7 @@ def _prefix(index: int, source: IO[bytes] | None, target: Any, failures: list[Ex
             failures.append(error)
 
 
-def _watch(processes: list[subprocess.Popen[bytes]], asked: list[int]) -> int:
+def _watch(processes: list[subprocess.Popen[bytes]], received: list[int]) -> int:
     """Return 0 when all have ended well, or the first failure after the others had their time.
 
     So they have when all were asked to stop: TensorFlow 2.21 takes SIGTERM from a worker that does
@@ -149,13 +150,13 @@ def _watch(processes: list[subprocess.Popen[bytes]], asked: list[int]) -> int:
     while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
         time.sleep(POLL)
         codes = [process.poll() for process in processes]
-        if not failed and (any(codes) or asked):
-            failed = next((code for code in codes if code), -asked[0] if asked else 0)
+        if not failed and (any(codes) or received):
+            failed = next((code for code in codes if code), -received[0] if received else 0)
             deadline = time.monotonic() + GRACE
     codes = [process.returncode for process in processes]
     failed = failed or next((code for code in codes if code), 0)
-    if asked and failed:
-        return 128 + asked[0]
+    if received and failed:
+        return 128 + received[0]
     return 128 - failed if failed < 0 else failed  # a signal's number, as shells say it
 
 

@@ -32,7 +32,7 @@ class SparseMatmul(Protocol):
         dense: Any,
         transpose: bool = False,
     ) -> Any:
-        """Multiply; the places `(rows, columns)` come in order, none of them twice."""
+        """Multiply; the positions `(rows, columns)` come in order, none of them twice."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from zoo.builders import build
 from zoo.data.epochs import EpochCursor
-from zoo.distribute import check_agreement, distributed, is_chief, told_once, workers
+from zoo.distribute import check_agreement, distributed, is_chief, raise_on_all, workers
 from zoo.environment import environment
 from zoo.errors import ZooError
 from zoo.files import write_json, write_text
@@ -134,7 +134,7 @@ def run_job(job: Job, resume: bool) -> Run:
         ZooError: see `zoo.train`.
     """
     with contextlib.ExitStack() as stack:
-        with told_once(job.strategy):
+        with raise_on_all(job.strategy):
             prepared = load_prepared(job.folder / PREPARED) if resume else None
             if prepared is not None:
                 check_same(job.folder, job.preset, job.request.to_dict(), job.environment)

@@ -19,9 +19,9 @@ import tensorflow as tf
 from zoo.distribute import (
     gathered_texts,
     is_chief,
-    others_watched,
+    raise_on_all,
+    report_lost_workers,
     strategy_for,
-    told_once,
     wait_for_all,
 )
 from zoo.errors import Interrupted, ZooError, check_seed
@@ -97,7 +97,7 @@ def train(
     started = time.perf_counter()
     check_seed(seed)
     strategy = strategy_for(devices)
-    with others_watched(strategy), told_once(strategy):
+    with report_lost_workers(strategy), raise_on_all(strategy):
         loaded, request = _loaded(model, preset)
         if data is not None or request is None:
             if data is None:
@@ -115,13 +115,13 @@ def train(
     keras.utils.set_random_seed(request.seed)
     with (
         stop_signals() as stop,
-        others_watched(strategy),
+        report_lost_workers(strategy),
         _working_folder(folder, strategy, overwrite, resume, numbered=out is None) as working,
     ):
         job = dataclasses.replace(job, folder=working, stop=stop)
         try:
             if resume and outcome(working) is not None and not can_resume(working):
-                with told_once(strategy):
+                with raise_on_all(strategy):
                     run = finished_run(job)
             else:
                 run = run_job(job, resume)
@@ -160,7 +160,7 @@ def _working_folder(
     To resume, they begin with a copy of the run.
     """
     with contextlib.ExitStack() as stack:
-        with told_once(strategy):
+        with raise_on_all(strategy):
             if is_chief(strategy):
                 made = run_folder(folder, overwrite=overwrite, resume=resume, numbered=numbered)
                 working = stack.enter_context(made)

@@ -13,14 +13,14 @@ from zoo.training.statistics import local_variable
 
 # Steps between two updates of the average, each with the decay to that power: over the hundreds of
 # steps that it reaches back this is the same average, at an eighth of the memory traffic (an update
-# reads and writes every table whole).
+# reads and writes all of every table).
 EVERY = 8
 
 
 class Averages:
     """Exponential moving average of variables.
 
-    The decay rises with the steps of a training, `min(decay, (1 + step) / (10 + step))`, so that a
+    The decay rises with the steps of a run, `min(decay, (1 + step) / (10 + step))`, so that a
     short one is not dragged back to its start (the rule of TensorFlow's
     `ExponentialMovingAverage`).
 
@@ -222,9 +222,9 @@ class StartAveraging(keras.callbacks.Callback):
         self.losses.append(loss)
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on."""
+        """Return what `restore` needs to resume."""
         return {"losses": list(self.losses)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        self.losses = [float(each) for each in state["losses"]]
+        """Resume from a state."""
+        self.losses = [float(loss) for loss in state["losses"]]

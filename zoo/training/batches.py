@@ -22,7 +22,7 @@ DATASETS = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDa
 
 
 def map_tensors(function: Callable[..., Any], *batches: Any) -> Any:
-    """Return a nest of what a function gives for the tensors in each place of equal nests."""
+    """Return a nest of what a function gives for the tensors of nests of one structure."""
     return keras.tree.map_structure(
         lambda *tensors: None if tensors[0] is None else function(*tensors), *batches
     )

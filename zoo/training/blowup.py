@@ -12,10 +12,10 @@ import numpy as np
 from zoo.distribute import workers
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.training.checkpoints.state import are_finite, assign, values, variables
+from zoo.training.checkpoints.state import are_finite, assign, state_variables, values
 
-# Steps between two looks at the loss: a look waits for the device, so not at every step.
-LOOK_EVERY = 50
+# Steps between two checks of the loss: a check waits for the device, so not at every step.
+CHECK_EVERY = 50
 # Steps whose mean is the first loss: few enough that a bad rate has hardly moved it yet.
 FIRST_STEPS = 10
 # A loss of three times the first one is blowing up (A153).
@@ -30,7 +30,7 @@ class BlowUp(keras.callbacks.Callback):
     """Go back to the last good state and halve the rate when the loss blows up (A153, A161, A166).
 
     The state is kept in memory, when training begins and at the end of each epoch whose loss and
-    weights are finite. The data and the schedule go on from where they are; the steps since that
+    weights are finite. The data and the schedule continue where they are; the steps since that
     state are lost. After `RETRIES` attempts, or where the optimizer has not the recipe's schedule,
     training stops and `fit` raises `error`.
 
@@ -47,30 +47,30 @@ class BlowUp(keras.callbacks.Callback):
         self._since = 0  # retries from this snapshot
         self._first: float | None = None
         self._batch = 0  # steps in the mean that the logs hold
-        self._seen = (0, 0.0)  # steps and sum of the losses at the last look
-        self._window = (0, 0.0)  # of the steps that were not judged yet
+        self._seen = (0, 0.0)  # steps and sum of the losses at the last check
+        self._window = (0, 0.0)  # steps and losses that were not compared yet
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Keep the state before the first step."""
-        self._snapshot = values(variables(self.model))
+        self._snapshot = values(state_variables(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss now and then; on several workers each knows its own only."""
+        """Check the loss now and then; on several workers each knows its own only."""
         self.steps += 1
         self._batch += 1
         if workers(self.model.distribute_strategy) > 1:
             return
-        if self.steps % LOOK_EVERY == 0 or self.steps == FIRST_STEPS:
-            self._look(logs)
+        if self.steps % CHECK_EVERY == 0 or self.steps == FIRST_STEPS:
+            self._check(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss of the epoch, and keep the state if it is good."""
-        if self._look(logs) and are_finite(self.model):
-            self._snapshot, self._since = values(variables(self.model)), 0
+        """Check the loss of the epoch, and keep the state if it is good."""
+        if self._check(logs) and are_finite(self.model):
+            self._snapshot, self._since = values(state_variables(self.model)), 0
         self._batch, self._seen = 0, (0, 0.0)  # the metrics begin anew
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on."""
+        """Return what `restore` needs to resume."""
         return {
             "steps": self.steps,
             "retries": self.retries,
@@ -84,20 +84,20 @@ class BlowUp(keras.callbacks.Callback):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         self.steps, self.retries, self._since = state["steps"], state["retries"], state["since"]
         self._first, self._batch = state["first"], state["batch"]
         self._seen, self._window = tuple(state["seen"]), tuple(state["window"])
         self._snapshot = state.get("snapshot", [])  # none where training is over
-        self.model.findings = [Finding(**each) for each in state["findings"]]
+        self.model.findings = [Finding(**finding) for finding in state["findings"]]
 
-    def _look(self, logs: dict[str, Any] | None) -> bool:
-        """Judge the loss since the last look; return whether it is good, as far as is known."""
+    def _check(self, logs: dict[str, Any] | None) -> bool:
+        """Return whether the loss since the last check is good, as far as is known."""
         loss = float((logs or {}).get("loss", 0.0))
         if self.error is not None:
             return False
         if not math.isfinite(loss):
-            self._back("the loss is not finite any more", loss)
+            self._go_back("the loss is not finite any more", loss)
             return False
         total = loss * self._batch
         steps = self._window[0] + self._batch - self._seen[0]
@@ -107,21 +107,21 @@ class BlowUp(keras.callbacks.Callback):
             if steps >= FIRST_STEPS:
                 self._first, self._window = losses / steps, (0, 0.0)
             return True
-        if steps < LOOK_EVERY // 2:  # too few to tell a blow-up from a hard batch
+        if steps < CHECK_EVERY // 2:  # too few to tell a blow-up from a hard batch
             return True
         self._window = (0, 0.0)
         # Where training begins with a small loss, it may rise to that of a guess.
-        if losses / steps > TIMES * max(self._first, self._guess()):
+        if losses / steps > TIMES * max(self._first, self._uniform_loss()):
             what = f"the loss is over {TIMES:g} times the first {self._first:.3g}"
-            self._back(what, losses / steps)
+            self._go_back(what, losses / steps)
             return False
         return True
 
-    def _guess(self) -> float:
+    def _uniform_loss(self) -> float:
         """Return the loss of uniform probabilities, of all outputs together."""
         return sum(math.log(max(int(out.shape[-1] or 1), 1)) for out in self.model.outputs)
 
-    def _back(self, what: str, loss: float) -> None:
+    def _go_back(self, what: str, loss: float) -> None:
         model, schedule = self.model, self.model.schedule
         rate = float(np.asarray(model.optimizer.learning_rate))
         seen = f"{what} (seen at step {self.steps}, learning rate {rate:.3g})"
@@ -136,7 +136,7 @@ class BlowUp(keras.callbacks.Callback):
         self.retries += 1
         self._since += 1
         done = int(model.optimizer.iterations) - int(schedule.begun)
-        assign(variables(model), self._snapshot)
+        assign(state_variables(model), self._snapshot)
         schedule.begun.assign(int(model.optimizer.iterations) - done)
         schedule.scale.assign(schedule.scale * FACTOR**self._since)
         model.reset_metrics()

@@ -35,7 +35,7 @@ class KeepBest(keras.callbacks.Callback):
         score: key of the logs.
         smooth: epochs whose mean score counts, the present one and those before.
         patience_epochs: epochs since the best one before training stops, or None. An epoch with the
-            same score and a lower loss is a better one: training that still gets there goes on.
+            same score and a lower loss is a better one, and restarts the count.
     """
 
     def __init__(self, score: str, patience_epochs: int | None = None, smooth: int = 1):
@@ -50,7 +50,7 @@ class KeepBest(keras.callbacks.Callback):
         self.weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Forget an earlier training."""
+        """Forget an earlier run."""
         self.best, self.waited, self.weights = (math.inf, math.inf), 0, None
         self.recent = []
 
@@ -90,7 +90,7 @@ class KeepBest(keras.callbacks.Callback):
                 self.model.averages.restart()
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on; the weights as the list that is kept."""
+        """Return what `restore` needs to resume; the weights as the list that is kept."""
         return {
             "best": list(self.best),
             "waited": self.waited,
@@ -99,10 +99,10 @@ class KeepBest(keras.callbacks.Callback):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         score, loss = state["best"]
         self.best, self.waited = (float(score), float(loss)), int(state["waited"])
-        self.recent = [float(each) for each in state["recent"]]
+        self.recent = [float(score) for score in state["recent"]]
         self.weights = state["weights"]
 
 
@@ -135,11 +135,11 @@ class Plateau(keras.callbacks.Callback):
             self.waited = 0
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on; the scale is part of the schedule."""
+        """Return what `restore` needs to resume; the scale is part of the schedule."""
         return {"best": self.best, "waited": self.waited}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         self.best, self.waited = float(state["best"]), int(state["waited"])
 
 
@@ -185,7 +185,7 @@ def check_rates(model: Any, callbacks: Sequence[Any]) -> None:
     Raises:
         ZooError: there is one.
     """
-    setters = [type(each).__name__ for each in callbacks if isinstance(each, RATES)]
+    setters = [type(callback).__name__ for callback in callbacks if isinstance(callback, RATES)]
     if model.schedule is None or not setters:
         return
     raise ZooError(

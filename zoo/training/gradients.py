@@ -1,4 +1,4 @@
-"""Gradients of the whole batch: summed over replicas and repeated rows, then clipped."""
+"""Gradients of a batch: summed over replicas and repeated rows, then clipped."""
 
 from __future__ import annotations
 
@@ -54,26 +54,27 @@ def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
     an uneven last batch as much as one with many.
 
     Args:
-        gradients: of the mean loss over the rows here times their number; None where there is none.
+        gradients: of the mean loss over this replica's rows times their number; None where a
+            variable has none.
         rows: their number, a scalar; 0 is fine.
     """
-    dense = [each for each in gradients if isinstance(each, tf.Tensor)]
-    sparse = [each for each in gradients if isinstance(each, tf.IndexedSlices)]
-    (*dense, total), sparse = _exchanged([*dense, tf.cast(rows, tf.float32)], sparse)
+    dense = [gradient for gradient in gradients if isinstance(gradient, tf.Tensor)]
+    sparse = [gradient for gradient in gradients if isinstance(gradient, tf.IndexedSlices)]
+    (*dense, total), sparse = _exchange([*dense, tf.cast(rows, tf.float32)], sparse)
     total = tf.maximum(total, 1.0)
-    left, gathered = iter(dense), iter(sparse)
-    found: list[Any] = []
+    sums, gathered = iter(dense), iter(sparse)
+    means: list[Any] = []
     for gradient in gradients:
         if isinstance(gradient, tf.IndexedSlices):
             joined = sum_repeated_rows(next(gathered))
             values = joined.values / tf.cast(total, joined.values.dtype)
-            found.append(tf.IndexedSlices(values, joined.indices, joined.dense_shape))
+            means.append(tf.IndexedSlices(values, joined.indices, joined.dense_shape))
         else:
-            found.append(None if gradient is None else next(left) / tf.cast(total, gradient.dtype))
-    return found
+            means.append(None if gradient is None else next(sums) / tf.cast(total, gradient.dtype))
+    return means
 
 
-def _exchanged(
+def _exchange(
     dense: list[tf.Tensor], sparse: list[tf.IndexedSlices]
 ) -> tuple[list[tf.Tensor], list[tf.IndexedSlices]]:
     """Return sums over replicas, and the rows of all, so that some come twice.
@@ -92,29 +93,31 @@ def _exchanged(
     if not sparse:
         return dense, sparse
 
-    ids = [tf.bitcast(tf.cast(each.indices, tf.int32), tf.float32) for each in sparse]
-    content = [*ids, *(each.values for each in sparse), *along]
-    parts = _from_all([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in content])
+    ids = [tf.bitcast(tf.cast(slices.indices, tf.int32), tf.float32) for slices in sparse]
+    content = [*ids, *(slices.values for slices in sparse), *along]
+    parts = _from_all([tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in content])
     rows, values = parts[: len(ids)], parts[len(ids) : 2 * len(ids)]
     sums = parts[2 * len(ids) :]
     joined = [
         tf.IndexedSlices(
-            tf.cast(tf.reshape(tf.concat(value, axis=0), [-1, each.values.shape[1]]), each.dtype),
-            tf.cast(tf.bitcast(tf.concat(row, axis=0), tf.int32), each.indices.dtype),
-            each.dense_shape,
+            tf.cast(
+                tf.reshape(tf.concat(value, axis=0), [-1, slices.values.shape[1]]), slices.dtype
+            ),
+            tf.cast(tf.bitcast(tf.concat(row, axis=0), tf.int32), slices.indices.dtype),
+            slices.dense_shape,
         )
-        for each, row, value in zip(sparse, rows, values, strict=True)
+        for slices, row, value in zip(sparse, rows, values, strict=True)
     ]
     if along:
         dense = [
-            tf.cast(tf.reshape(tf.add_n(some), tf.shape(each)), each.dtype)
-            for each, some in zip(dense, sums, strict=True)
+            tf.cast(tf.reshape(tf.add_n(copies), tf.shape(tensor)), tensor.dtype)
+            for tensor, copies in zip(dense, sums, strict=True)
         ]
     return dense, joined
 
 
 def _from_all(parts: list[tf.Tensor]) -> list[list[tf.Tensor]]:
-    """Return each float32 vector as all replicas have it, which may be of different lengths.
+    """Return each float32 vector as every replica has it; the lengths may differ.
 
     They go in one message, which begins with their lengths.
     """
@@ -124,8 +127,8 @@ def _from_all(parts: list[tf.Tensor]) -> list[list[tf.Tensor]]:
     sizes: list[Any] = []
     for _ in range(context.num_replicas_in_sync):
         start = tf.add_n(sizes) if sizes else 0
-        found = tf.bitcast(message[start : start + len(parts)], tf.int32)
-        sizes += [tf.constant(len(parts)), *tf.unstack(found, num=len(parts))]
+        own = tf.bitcast(message[start : start + len(parts)], tf.int32)
+        sizes += [tf.constant(len(parts)), *tf.unstack(own, num=len(parts))]
     pieces = tf.split(message, sizes)
     return [pieces[1 + i :: 1 + len(parts)] for i in range(len(parts))]
 

@@ -65,5 +65,5 @@ def stop_signals() -> Iterator[Stop]:
         yield stop
     finally:
         for number, handler in before.items():
-            # None: set by C code, and not to be set from here
+            # None: set by C code, which Python cannot set
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)

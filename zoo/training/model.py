@@ -75,7 +75,7 @@ class TrainingModel(RecipeModel, StrategyModel):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far.
 
-        On several replicas, or in micro-batches, the step is that of the whole batch at once: the
+        On several replicas, or in micro-batches, the step is that of the batch at once: the
         losses of all rows are averaged, gradients are summed over replicas and over repeated rows,
         and then clipped.
         """
@@ -166,6 +166,11 @@ class TrainingModel(RecipeModel, StrategyModel):
     @property
     def _in_parts(self) -> bool:
         return self.replicas * self.micro_batches > 1
+
+    @property
+    def carried_variables(self) -> list[Any]:
+        """What one step hands to the next beside the weights, such as states; nothing."""
+        return []
 
     @functools.cached_property
     def statistics(self) -> StepStatistics:

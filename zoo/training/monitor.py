@@ -1,4 +1,4 @@
-"""What a training is doing and did: progress on stderr, history as CSV, speeds and counts."""
+"""What a run is doing and did: progress on stderr, history as CSV, speeds and counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zoo.finding import Finding
 
 
 class Monitor(keras.callbacks.Callback):
-    """Counts, times and shows a training.
+    """Counts, times and shows a run.
 
     Args:
         started: `time.perf_counter()` when the command began.
@@ -74,7 +74,7 @@ class Monitor(keras.callbacks.Callback):
         if self.history is not None:
             stream = io.StringIO()
             # the keys of all lines: an epoch without validation has fewer
-            names = list(dict.fromkeys(key for each in self.lines for key in each))
+            names = list(dict.fromkeys(key for line in self.lines for key in line))
             writer = csv.DictWriter(stream, fieldnames=names)
             writer.writeheader()
             writer.writerows(self.lines)
@@ -98,7 +98,7 @@ class Monitor(keras.callbacks.Callback):
             self._progress = None
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on."""
+        """Return what `restore` needs to resume."""
         now = time.perf_counter()
         return {
             "epochs": self.epochs,
@@ -110,7 +110,7 @@ class Monitor(keras.callbacks.Callback):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state, the clocks too."""
+        """Resume from a state, the clocks too."""
         self.epochs, self.steps = int(state["epochs"]), int(state["steps"])
         self.seconds_to_first_step = state["seconds_to_first_step"]
         self.lines = list(state["lines"])
@@ -124,7 +124,7 @@ class Monitor(keras.callbacks.Callback):
 
     @property
     def seconds_in_all(self) -> float:
-        """Seconds since the command began, those of the processes gone on from included."""
+        """Seconds since the command began, with those of the processes before a resumption."""
         return time.perf_counter() - self.started
 
     @property
@@ -149,8 +149,8 @@ class Monitor(keras.callbacks.Callback):
         """Return what the course of the training says."""
         planned = self.params["epochs"]
         if self._unwritten is not None:
-            found = f"history.csv lacks the last epochs: {self._unwritten}"
-            return [Finding("warning", found, {}, "Free some space.")]
+            what = f"history.csv lacks the last epochs: {self._unwritten}"
+            return [Finding("warning", what, {}, "Free some space.")]
         if self.best_epoch == planned and planned > 1:
             return [
                 Finding(

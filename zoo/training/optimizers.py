@@ -1,4 +1,4 @@
-"""Optimizers of a recipe; embedding rows are updated right, and only where they must be."""
+"""Optimizers of a recipe: as their papers have them, and lazy for the rows of embedding tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LazyAdamW(keras.optimizers.AdamW):
     """AdamW that touches only the embedding rows whose ids occur in the batch (A14).
 
     Adam keeps moving a rare word's vector along its old momentum for many steps after it was seen,
-    and an update of the whole table costs as much as the rest of a small network. Here moments and
+    and an update of all of the table costs as much as the rest of a small network. Here moments and
     weights of a row move only when the row has a gradient; the bias correction counts all steps.
     Where every id is in every batch it equals AdamW.
 
@@ -60,7 +60,7 @@ class LazyAdamW(keras.optimizers.AdamW):
         self._ngrams = frozenset(self._var_key(table) for table in ngrams)
 
     # The private names below are those of Keras 3.15.1, all that an optimizer of one's own needs:
-    # `_momentums` and `_velocities` (Adam's slots), `_get_variable_index` (their place),
+    # `_momentums` and `_velocities` (Adam's slots), `_get_variable_index` (their index),
     # `_var_key` (identity of a variable), `_use_weight_decay`, `_apply_weight_decay`.
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -85,8 +85,8 @@ class LazyAdamW(keras.optimizers.AdamW):
         alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
         # By the handle: under a strategy that is the copy of this device.
         old, old_first, old_second = (
-            tf.raw_ops.ResourceGather(resource=each.handle, indices=rows, dtype=each.dtype)
-            for each in (table, first, second)
+            tf.raw_ops.ResourceGather(resource=state.handle, indices=rows, dtype=state.dtype)
+            for state in (table, first, second)
         )
         new_first = old_first + (values - old_first) * (1 - self.beta_1)
         new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
@@ -94,14 +94,14 @@ class LazyAdamW(keras.optimizers.AdamW):
         if decay:
             new -= rate * decay * old
         # Only plain updates: a scatter that adds or subtracts takes ten times as long on a CPU.
-        for each, changed in ((first, new_first), (second, new_second), (table, new)):
-            tf.raw_ops.ResourceScatterUpdate(resource=each.handle, indices=rows, updates=changed)
+        for state, changed in ((first, new_first), (second, new_second), (table, new)):
+            tf.raw_ops.ResourceScatterUpdate(resource=state.handle, indices=rows, updates=changed)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         # Here Keras decays whole variables; the rows of tables decay in `update_step`.
         if self.weight_decay:
-            whole = [each for each in variables if self._var_key(each) not in self._tables]
-            super()._apply_weight_decay(whole)
+            others = [one for one in variables if self._var_key(one) not in self._tables]
+            super()._apply_weight_decay(others)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the optimizer again."""
@@ -117,13 +117,13 @@ class MomentumSGD(keras.optimizers.SGD):
     """SGD whose velocity does not hold the learning rate, in one op a variable.
 
     `v = m v + g`, then `w -= rate v`, or with Nesterov's momentum `w -= rate (g + m v)`. Keras'
-    velocity, `v = m v - rate g`, goes on at the old rate after a jump; this one is Goyal's momentum
+    velocity, `v = m v - rate g`, keeps the old rate after a jump; this one is Goyal's momentum
     correction (his equation 10). While the rate does not change they are the same.
 
     Source: Goyal 2017, https://arxiv.org/abs/1706.02677, section 3.
     """
 
-    # `_get_variable_index` is Keras 3.15.1's place of a variable among the slots.
+    # `_get_variable_index` is Keras 3.15.1's index of a variable among the slots.
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable, which Keras has decayed before."""
@@ -214,23 +214,23 @@ TABLES = (keras.layers.Embedding, VocabularyEmbedding)
 
 def embedding_tables(model: keras.Model, kind: Any = TABLES) -> list[Any]:
     """Return the trainable tables of a model's embedding layers of a kind, nested ones too."""
-    found: list[Any] = []
+    tables: list[Any] = []
     layers: list[Any] = model.layers
     for layer in layers:
         if isinstance(layer, keras.Model):
-            found += embedding_tables(layer, kind)
+            tables += embedding_tables(layer, kind)
         elif isinstance(layer, kind) and layer.trainable:
-            found.append(layer.embeddings)
+            tables.append(layer.embeddings)
             if getattr(layer, "tied", True) is False:
-                found.append(layer.output_embeddings)
-    return found
+                tables.append(layer.output_embeddings)
+    return tables
 
 
 def weight_matrices(model: keras.Model) -> list[Any]:
     """Return the trainable variables of two or more dimensions that are no embedding tables."""
     tables = {id(table) for table in embedding_tables(model)}
     variables: list[Any] = model.trainable_variables
-    return [each for each in variables if len(each.shape) > 1 and id(each) not in tables]
+    return [one for one in variables if len(one.shape) > 1 and id(one) not in tables]
 
 
 def without_decay(model: keras.Model, decay_embeddings: bool) -> list[Any]:

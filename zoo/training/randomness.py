@@ -45,8 +45,9 @@ def replica_seeds(layer: keras.Layer, number: int, count: int) -> Iterator[None]
         return
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     part = tf.cast(replica, tf.int64) * count + number
-    # A state is a seed and how often it was drawn from.
-    states = [each for each in layer.non_trainable_variables if each.name == "seed_generator_state"]
+    # A state is a seed and a counter.
+    variables = layer.non_trainable_variables
+    states = [state for state in variables if state.name == "seed_generator_state"]
     before = [tf.identity(state.value) for state in states]
     for state, value in zip(states, before, strict=True):
         state.assign(value + tf.stack([part * APART, 0]))
@@ -57,8 +58,8 @@ def replica_seeds(layer: keras.Layer, number: int, count: int) -> Iterator[None]
 
 def global_seed() -> list[int] | None:
     """Return the state of the generator of layers and ops without a seed; None before its use."""
-    found = global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
-    return None if found is None else [int(part) for part in found.state.numpy()]
+    generator = global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
+    return None if generator is None else [int(part) for part in generator.state.numpy()]
 
 
 def set_global_seed(state: list[int] | None) -> None:
@@ -72,11 +73,11 @@ def set_global_seed(state: list[int] | None) -> None:
 def random_state() -> dict[str, Any]:
     """Return the state of the generators of Python and numpy as JSON types."""
     version, words, gauss = random.getstate()
-    found = np.random.get_state(legacy=False)
-    key = found["state"]["key"].tolist()
+    state = np.random.get_state(legacy=False)
+    key = state["state"]["key"].tolist()
     return {
         "python": [version, list(words), gauss],
-        "numpy": found | {"state": {"key": key, "pos": int(found["state"]["pos"])}},
+        "numpy": state | {"state": {"key": key, "pos": int(state["state"]["pos"])}},
     }
 
 

@@ -1,4 +1,4 @@
-"""A model with its recipe, which goes with it into files and clones."""
+"""A model with its recipe, which files and clones of it have, too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RecipeModel(keras.Model):
     Attributes:
         recipe: how `fit` trains; None as Keras does.
         batch_size: the preset's.
-        KEPT: names of what goes with the model.
+        KEPT: names of the attributes that are saved with the model.
     """
 
     recipe: Recipe | None = None

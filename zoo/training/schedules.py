@@ -19,7 +19,7 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         learning_rate: the rate at the peak.
         schedule: the schedule block, as a mapping.
-        total_steps: steps of the whole training.
+        total_steps: steps of the run.
         begun: step at which this training began: a second `fit` starts the schedule again.
         scale: a further factor, which plateau lowers.
     """

@@ -35,19 +35,19 @@ class Totals:
 
     def __init__(self, strategy: tf.distribute.Strategy, variables: Sequence[Any]):
         self.variables = list(variables)
-        self._sum = tf.function(lambda: strategy.run(self._here))
+        self._sum = tf.function(lambda: strategy.run(self._all_reduce))
         self._strategy = strategy
 
     def __call__(self) -> list[tf.Tensor]:
         """Return the sum of each variable, in its own shape and type."""
-        return [self._strategy.experimental_local_results(each)[0] for each in self._sum()]
+        return [self._strategy.experimental_local_results(total)[0] for total in self._sum()]
 
-    def _here(self) -> list[tf.Tensor]:
+    def _all_reduce(self) -> list[tf.Tensor]:
         values = [tf.convert_to_tensor(variable.value) for variable in self.variables]
-        flat = tf.concat([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in values], axis=0)
+        flat = tf.concat([tf.reshape(tf.cast(one, tf.float32), [-1]) for one in values], axis=0)
         context = tf.distribute.get_replica_context()
         flat = context.all_reduce(tf.distribute.ReduceOp.SUM, flat)
-        pieces = tf.split(flat, [each.shape.num_elements() for each in values])
+        pieces = tf.split(flat, [value.shape.num_elements() for value in values])
         return [
             tf.cast(tf.reshape(piece, value.shape), value.dtype)
             for piece, value in zip(pieces, values, strict=True)
@@ -77,18 +77,18 @@ def count_by_rows(means: Sequence[Any], rows: tf.Tensor) -> Iterator[None]:
 class StepStatistics:
     """Norms and rates of the steps since the last `restart`.
 
-    The ratio of update and weight is that of the Frobenius norms, one a kernel; about 1e-3 is
-    healthy (A96). Embedding tables are left out: reading them whole would cost more than a step.
+    The ratio of update and weight is that of the Frobenius norms, one a variable; about 1e-3 is
+    healthy (A96). Embedding tables are left out: reading all of them would cost more than a step.
 
     Args:
-        kernels: trainable variables of two or more dimensions.
+        matrices: trainable variables of two or more dimensions.
     """
 
-    def __init__(self, kernels: Sequence[Any]):
-        self.kernels = list(kernels)
+    def __init__(self, matrices: Sequence[Any]):
+        self.matrices = list(matrices)
         self._norm = local_variable(0.0)
         self._rate = local_variable(0.0)
-        self._ratios = local_variable([0.0] * len(self.kernels))
+        self._ratios = local_variable([0.0] * len(self.matrices))
         self._steps = local_variable(tf.constant(0, tf.int64))
         self._clipped = local_variable(tf.constant(0, tf.int64))
 
@@ -103,8 +103,8 @@ class StepStatistics:
             variable.assign(tf.zeros_like(variable))
 
     def weights(self) -> list[tf.Tensor]:
-        """Return the kernels as they are now; a graph op, before the update."""
-        return [tf.identity(kernel.value) for kernel in self.kernels]
+        """Return the matrices as they are now; a graph op, before the update."""
+        return [tf.identity(matrix.value) for matrix in self.matrices]
 
     def record(
         self, norm: tf.Tensor, limit: float | None, rate: Any, before: list[tf.Tensor]
@@ -112,7 +112,7 @@ class StepStatistics:
         """Take in a step; a graph op, after the update.
 
         Args:
-            norm: of the whole gradient, before clipping.
+            norm: of the gradients of all variables, before clipping.
             limit: what it was clipped to, or None.
             rate: learning rate.
             before: `weights()` before the update.
@@ -124,8 +124,8 @@ class StepStatistics:
             # A norm that is not a number is no clipped step: it is a broken one.
             self._clipped.assign_add(tf.cast(norm > limit, tf.int64))
         ratios = [
-            tf.norm(kernel.value - old) / tf.maximum(tf.norm(old), 1e-12)
-            for kernel, old in zip(self.kernels, before, strict=True)
+            tf.norm(matrix.value - old) / tf.maximum(tf.norm(old), 1e-12)
+            for matrix, old in zip(self.matrices, before, strict=True)
         ]
         if ratios:
             self._ratios.assign(tf.cast(tf.stack(ratios), tf.float32))
@@ -133,8 +133,8 @@ class StepStatistics:
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as JSON types; waits for the device.
 
-        `gradient_norm`, `learning_rate` and `update_ratios` (by the kernel's path) are those of the
-        last step; `clipped_share` is that of all steps.
+        `gradient_norm`, `learning_rate` and `update_ratios` (by the variable's path) are those of
+        the last step; `clipped_share` is that of all steps.
         """
         steps = int(self._steps.numpy())
         ratios = self._ratios.numpy().tolist()
@@ -144,6 +144,6 @@ class StepStatistics:
             "clipped_share": int(self._clipped.numpy()) / max(steps, 1),
             "learning_rate": float(self._rate.numpy()),
             "update_ratios": {
-                kernel.path: ratio for kernel, ratio in zip(self.kernels, ratios, strict=True)
+                matrix.path: ratio for matrix, ratio in zip(self.matrices, ratios, strict=True)
             },
         }

@@ -119,7 +119,7 @@ class LanguageModel(TrainingModel):
         return self.get_metrics_result()
 
     def _gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], tf.Tensor]:
-        """Return the gradients of the mean loss over all tokens; nothing in the place of logits."""
+        """Return the gradients of the mean loss over all tokens; nothing instead of logits."""
         tokens, states = self._begin_window(x, training=True)
         if self.window is not None and self.schedule is not None:
             time = tf.cast(tf.shape(tokens)[1], tf.float32)

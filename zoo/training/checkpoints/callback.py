@@ -1,4 +1,4 @@
-"""The callback that writes checkpoints of a training, and continues one from a checkpoint."""
+"""The callback that writes checkpoints of a run, and resumes one from a checkpoint."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ FIRST_SECONDS = 2.0
 
 
 class Unusable(ZooError):
-    """A checkpoint that is whole does not hold what it should."""
+    """A checkpoint without damage does not hold what it should."""
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes checkpoints, and begins at one; the last of a training's callbacks.
+    """Writes checkpoints, and resumes from one; the last callback of a run.
 
     One is written when the last is `WAIT_TIMES` as old as its writing took, when the process is
     asked to stop, and when the last epoch is over. Its arrays are copies, and a thread writes them:
     training waits for the disk at its end alone. One that cannot be written is a finding, and
-    training goes on. None is written of weights that are not finite.
+    training continues. None is written of weights that are not finite.
 
     Args:
-        folder: where they go.
+        files: where they are written.
         cursor: where the training data are read from, which `fit` was given the dataset of.
         stop: whether the process was asked to stop; `Stopped` is then raised after the step.
-        found: the document to go on from, or None.
+        document: that of the checkpoint to resume from, or None.
         writes: whether this process writes; one of several workers does.
         within_epochs: whether some are written in the middle of an epoch. On several replicas the
             metrics so far are spread over all of them, and are not gathered for it.
@@ -58,26 +58,26 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: CheckpointFiles,
+        files: CheckpointFiles,
         cursor: EpochCursor,
         stop: Stop,
-        found: dict[str, Any] | None,
+        document: dict[str, Any] | None,
         *,
         writes: bool = True,
         within_epochs: bool = True,
     ):
         super().__init__()
         self.writes, self.within_epochs = writes, within_epochs
-        self.folder, self.cursor, self.stop = folder, cursor, stop
+        self.files, self.cursor, self.stop = files, cursor, stop
         self.step = 0
         self.seconds = 0.0
         self.findings: list[Finding] = []
         self.failed = False
-        if found is not None:
-            numbers = [found.get(name) for name in ("epoch", "epochs", "batch", "step")]
+        if document is not None:
+            numbers = [document.get(name) for name in ("epoch", "epochs", "batch", "step")]
             if not all(type(number) is int and number >= 0 for number in numbers):
                 raise self._damaged(f"epoch, epochs, batch and step are {numbers}")
-        self._found = found
+        self._document = document
         self._callbacks: list[Any] = []
         self._epoch = self._batch = 0
         self._metrics: list[np.ndarray] = []  # of the training, while validation uses the same
@@ -90,35 +90,35 @@ class Checkpoints(keras.callbacks.Callback):
     @property
     def initial_epoch(self) -> int:
         """The epoch to begin with, for `fit`."""
-        return int(self._found["epoch"]) if self._found else 0
+        return int(self._document["epoch"]) if self._document else 0
 
     @property
     def epochs(self) -> int | None:
-        """The epochs of the whole training, for `fit`; None until they are known."""
-        return int(self._found["epochs"]) if self._found else None
+        """The epochs of the run, for `fit`; None until they are known."""
+        return int(self._document["epochs"]) if self._document else None
 
     def watch(self, callbacks: Sequence[Any]) -> None:
         """Name the callbacks of the training; the state of those that have one is kept, too."""
-        self._callbacks = [each for each in callbacks if hasattr(each, "state")]
+        self._callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Go on from the checkpoint; all other callbacks have begun."""
-        if self._found is None:
+        """Resume from the checkpoint; all other callbacks have begun."""
+        if self._document is None:
             return
         try:
-            self._restore(self._found)
+            self._restore(self._document)
         except (ZooError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._damaged(str(error) or repr(error)) from error
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Tell the data where to begin, and put the metrics of a begun epoch back."""
         self._epoch, self._batch = epoch, 0
-        if self._found is not None and self._found["epoch"] == epoch:
-            self._batch = int(self._found["batch"])
+        if self._document is not None and self._document["epoch"] == epoch:
+            self._batch = int(self._document["batch"])
             if self._batch:
                 metrics = self.model.metrics_variables
-                state.assign(metrics, self._found["metrics"])
-        self._found = None
+                state.assign(metrics, self._document["metrics"])
+        self._document = None
         self.cursor.set(epoch, self._batch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -149,8 +149,8 @@ class Checkpoints(keras.callbacks.Callback):
         """Write one if it is time; after the last epoch always."""
         self._epoch, self._batch = epoch + 1, 0
         over = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        if any(getattr(each, "error", None) is not None for each in self._callbacks):
-            return  # a training that failed has no end to go on from
+        if any(getattr(callback, "error", None) for callback in self._callbacks):
+            return  # a run that failed has no end to resume from
         if over:
             self._epoch = self.params["epochs"]
         if over or self.stop.asked is not None or self._is_late():
@@ -188,7 +188,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.close()
         started = time.perf_counter()
         if math.isfinite(float((logs or {}).get("loss", 0.0))) and state.are_finite(self.model):
-            document = self._document(metrics)
+            document = self._make_document(metrics)
             self._writing = self._thread.submit(self._save, self.step, document)
         self._last = time.perf_counter()
         self._cost = self._last - started
@@ -199,7 +199,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Write a document; return the processor's seconds. In the thread."""
         started = time.thread_time()
         try:
-            self.folder.save(step, document)
+            self.files.save(step, document)
             self.failed = False
         except ZooError as error:
             self._note(step, error)
@@ -211,20 +211,20 @@ class Checkpoints(keras.callbacks.Callback):
                 "warning",
                 f"a checkpoint could not be written: {error}",
                 {"step": step},
-                "Training went on; an interruption would have lost more of it. Free some space.",
+                "Training continued; an interruption would have lost more of it. Free some space.",
             )
             self.findings.append(finding)
             logging.getLogger("zoo").warning("%s", finding)
         self.failed = True
 
-    def _document(self, metrics: list[np.ndarray] | None) -> dict[str, Any]:
+    def _make_document(self, metrics: list[np.ndarray] | None) -> dict[str, Any]:
         model = self.model
         if metrics is None:  # between epochs there are none
             metrics = state.values(model.metrics_variables) if self._batch else []
-        callbacks = {type(each).__name__: each.state() for each in self._callbacks}
+        callbacks = {type(callback).__name__: callback.state() for callback in self._callbacks}
         if self._epoch == self.params["epochs"]:
-            for each in callbacks.values():
-                each.pop("snapshot", None)  # no step is left that could blow up
+            for saved in callbacks.values():
+                saved.pop("snapshot", None)  # no step is left that could blow up
         return {
             "epoch": self._epoch,
             "epochs": self.params["epochs"],
@@ -236,19 +236,19 @@ class Checkpoints(keras.callbacks.Callback):
             "findings": [finding.to_dict() for finding in self.findings],
             "random": randomness.random_state(),
             "global_seed": randomness.global_seed(),
-            "variables": state.values(state.variables(model)),
+            "variables": state.values(state.state_variables(model)),
             "metrics": metrics,
             "callbacks": callbacks,
         }
 
-    def _restore(self, found: dict[str, Any]) -> None:
+    def _restore(self, document: dict[str, Any]) -> None:
         model = self.model
-        state.assign(state.variables(model), found["variables"])
-        randomness.set_random_state(found["random"])
-        randomness.set_global_seed(found["global_seed"])
-        model.best_epoch = found["best_epoch"]
-        model.seconds_waiting.assign(found["seconds_waiting"])
-        self.step, self.seconds = int(found["step"]), float(found["seconds"])
-        self.findings += [Finding(**each) for each in found["findings"]]
-        for each in self._callbacks:
-            each.restore(found["callbacks"][type(each).__name__])
+        state.assign(state.state_variables(model), document["variables"])
+        randomness.set_random_state(document["random"])
+        randomness.set_global_seed(document["global_seed"])
+        model.best_epoch = document["best_epoch"]
+        model.seconds_waiting.assign(document["seconds_waiting"])
+        self.step, self.seconds = int(document["step"]), float(document["seconds"])
+        self.findings += [Finding(**finding) for finding in document["findings"]]
+        for callback in self._callbacks:
+            callback.restore(document["callbacks"][type(callback).__name__])

@@ -1,8 +1,8 @@
-"""Checkpoints on disk: raw arrays beside a JSON document, whole or not at all, never code.
+"""Checkpoints on disk: raw arrays beside a JSON document, complete or not at all, never code.
 
 `checkpoints/<step>/` holds `document.json` and one `.bin` file for each list of arrays in the
 document. The document has the checksum of itself and of every file; a checkpoint of which anything
-is missing, cut or changed is passed over for the one before it.
+is missing, cut or changed is skipped for the one before it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CheckpointFiles:
         """Return the steps that have a checkpoint, oldest first."""
         if not self.path.is_dir():
             return []
-        return sorted(int(each.name) for each in self.path.iterdir() if each.name.isdecimal())
+        return sorted(int(path.name) for path in self.path.iterdir() if path.name.isdecimal())
 
     def save(self, step: int, document: dict[str, Any]) -> None:
         """Write a checkpoint, and remove all but the newest `KEPT`.
@@ -110,7 +110,7 @@ class CheckpointFiles:
         return document
 
     def newest(self) -> tuple[dict[str, Any] | None, list[Finding]]:
-        """Return the newest checkpoint that is whole, or None; and a finding for each before it."""
+        """Return the newest undamaged checkpoint, or None; and a finding for each newer one."""
         findings: list[Finding] = []
         for step in reversed(self.steps()):
             try:
@@ -121,7 +121,7 @@ class CheckpointFiles:
                         "warning",
                         f"a checkpoint was passed over: {error}",
                         {"step": step},
-                        "Training went on from an older one; check the disk.",
+                        "Training resumes from an older one; check the disk.",
                     )
                 )
         return None, findings
@@ -129,20 +129,20 @@ class CheckpointFiles:
     def clean(self) -> None:
         """Remove what writing left behind."""
         if self.path.is_dir():
-            for each in self.path.iterdir():
-                if each.name.startswith(".") and each.name.endswith(PART):
-                    shutil.rmtree(each, ignore_errors=True)
+            for path in self.path.iterdir():
+                if path.name.startswith(".") and path.name.endswith(PART):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _stored(
         self, value: Any, key: str, temporary: Path, final: Path, written: dict[str, Any]
     ) -> Any:
-        """Return a value as JSON types; arrays go to files, which are described in their place."""
+        """Return a value as JSON types; arrays go to files, and are described instead."""
         if isinstance(value, dict):
             return {
                 name: self._stored(
-                    each, f"{key}.{name}" if key else name, temporary, final, written
+                    item, f"{key}.{name}" if key else name, temporary, final, written
                 )
-                for name, each in value.items()
+                for name, item in value.items()
             }
         if not (isinstance(value, list) and value and isinstance(value[0], np.ndarray)):
             return value
@@ -164,19 +164,18 @@ class CheckpointFiles:
         if "arrays" in value:
             if not re.fullmatch(r"[\w.-]+", key):  # a hostile name must not lead out of the folder
                 raise ValueError(f"{key!r} is not a name of arrays")
-            found = _read_arrays(folder / f"{key}.bin", value)
-            self._written[key] = found, value, folder / f"{key}.bin"
-            return found
+            arrays = _read_arrays(folder / f"{key}.bin", value)
+            self._written[key] = arrays, value, folder / f"{key}.bin"
+            return arrays
         return {
-            name: self._restored(each, folder, f"{key}.{name}" if key else name)
-            for name, each in value.items()
+            name: self._restored(item, folder, f"{key}.{name}" if key else name)
+            for name, item in value.items()
         }
 
 
 def _write_arrays(path: Path, arrays: Sequence[np.ndarray]) -> dict[str, Any]:
-    whole = [np.ascontiguousarray(array) for array in arrays]
-    pieces = [array.reshape(-1).view(np.uint8).data for array in whole]
-    digest = _write(path, pieces)
+    contiguous = [np.ascontiguousarray(array) for array in arrays]
+    digest = _write(path, [array.reshape(-1).view(np.uint8).data for array in contiguous])
     return {
         "arrays": [[array.dtype.name, *np.shape(array)] for array in arrays],
         "digest": digest,
@@ -193,24 +192,24 @@ def _read_arrays(path: Path, described: dict[str, Any]) -> list[np.ndarray]:
     content = path.read_bytes()
     if _digest(content) != described["digest"]:
         raise ValueError(f"the checksum of {path.name} is wrong")
-    found, start = [], 0
+    arrays, start = [], 0
     for (dtype, shape), size in zip(kinds, sizes, strict=True):
         array = np.frombuffer(content, dtype, count=math.prod(shape), offset=start)
-        found.append(array.reshape(shape))
+        arrays.append(array.reshape(shape))
         start += size
-    return found
+    return arrays
 
 
 def _write(path: Path, pieces: Sequence[Any]) -> str:
     """Write and sync a file; return its checksum."""
-    found = 0
+    checksum = 0
     with path.open("wb") as file:
         for piece in pieces:
             file.write(piece)
-            found = zlib.crc32(piece, found)
+            checksum = zlib.crc32(piece, checksum)
         file.flush()
         os.fsync(file.fileno())
-    return f"{found:08x}"
+    return f"{checksum:08x}"
 
 
 def _digest(content: str | bytes) -> str:

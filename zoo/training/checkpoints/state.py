@@ -1,4 +1,4 @@
-"""All that decides how a training goes on, as arrays and JSON types, and back again."""
+"""The variables that a run is resumed from, as arrays, and back again."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ import numpy as np
 from zoo.errors import ZooError
 
 
-def variables(model: Any) -> list[Any]:
+def state_variables(model: Any) -> list[Any]:
     """Return the variables that a step reads or writes, always in the same order.
 
     Weights, the state of norms and seeds, the optimizer's, the average's and the schedule's, and
     the figures of the steps so far.
     """
-    found = [*model.variables, *model.optimizer.variables, *model.statistics.variables]
-    found += getattr(model, "carried_variables", [])  # of a language model
+    state = [*model.variables, *model.optimizer.variables, *model.statistics.variables]
+    state += model.carried_variables
     if model.averages is not None:
-        found += model.averages.variables
+        state += model.averages.variables
     if model.schedule is not None:
-        found += model.schedule.variables
-    return found
+        state += model.schedule.variables
+    return state
 
 
-def values(some: list[Any]) -> list[np.ndarray]:
+def values(variables: list[Any]) -> list[np.ndarray]:
     """Return what variables hold."""
-    return [np.asarray(variable.numpy()) for variable in some]
+    return [np.asarray(variable.numpy()) for variable in variables]
 
 
-def assign(some: list[Any], arrays: list[np.ndarray]) -> None:
+def assign(variables: list[Any], arrays: list[np.ndarray]) -> None:
     """Put arrays into variables.
 
     Raises:
         ZooError: number, shapes or types differ, and nothing was changed.
     """
-    wanted = [(tuple(each.shape), np.dtype(each.numpy().dtype)) for each in some]
-    given = [(each.shape, each.dtype) for each in arrays]
-    if wanted != given:
+    expected = [(tuple(one.shape), np.dtype(one.numpy().dtype)) for one in variables]
+    given = [(array.shape, array.dtype) for array in arrays]
+    if expected != given:
         raise ZooError(
-            f"the state does not fit the model: {len(given)} arrays for {len(wanted)} variables, "
+            f"the state does not fit the model: {len(given)} arrays for {len(expected)} variables, "
             "or other shapes or types."
         )
-    for variable, array in zip(some, arrays, strict=True):
+    for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
 

@@ -52,8 +52,8 @@ def convolve(inputs: tf.Tensor, kernel: Any, even: bool = False) -> tf.Tensor | 
 
     Of small maps of many channels it computes the gradient of the kernel at a fraction of the
     forward pass's speed, most of all in bfloat16. Here that is one product of matrices for each
-    place in the kernel, over the pixels that it meets. None for other maps, for kernels of one
-    place, and on a GPU.
+    position in the kernel, over the pixels that it meets. None for other maps, for kernels of one
+    position, and on a GPU.
 
     Args:
         inputs: `(batch, height, width, channels)`.
