@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from zoo.preset.loading import load_preset
+from zoo.tasks.image_classification.data import ImageDataset, load_images
 
 CLASSES = ("blue", "red")
 # One small, quick training: a few seconds with everything on.
@@ -40,4 +44,43 @@ def write_folder(
             sides = (20 + number % 5 * 8, 20 + number % 3 * 10)
             path = folder / label / f"{number:03}{suffix}"
             Image.fromarray(pixels(label, number, *sides)).save(path)
+    return folder
+
+
+def with_data(**changes: Any) -> Any:
+    """Return the data block of the debug preset, changed, with batches of 8."""
+    keys = {f"data.{key}": value for key, value in changes.items()}
+    return load_preset("resnet", "debug", {"data.batch_size": 8} | keys).data
+
+
+SETTINGS = with_data()
+
+
+def load(
+    source: Any, image_size: int = 24, settings: Any = SETTINGS, **options: Any
+) -> ImageDataset:
+    """Load images with the settings of a quick training run."""
+    return load_images(source, settings=settings, image_size=image_size, **options)
+
+
+def messages(data: ImageDataset) -> str:
+    """Return all findings as one text."""
+    return "\n".join(map(str, data.findings))
+
+
+def arrays(each: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Return images of 16 x 16 pixels, and their classes 0 (blue) and 1 (red)."""
+    images = np.stack([pixels(label, n, 16, 16) for label in CLASSES for n in range(each)])
+    return images, np.repeat([0, 1], each)
+
+
+def write_deep(folder: Path, top: int, each: int = 6) -> Path:
+    """Write grey PNG files of 16 bits, whose values go up to `top`, into two class folders."""
+    for number, label in enumerate(CLASSES):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for seed in range(each):
+            values = np.random.default_rng([seed, number]).integers(0, top + 1, (16, 16))
+            values[0, 0] = top
+            path = folder / label / f"{top}-{seed}.png"
+            Image.fromarray(values.astype(np.uint16)).save(path)
     return folder

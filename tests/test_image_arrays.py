@@ -7,29 +7,15 @@ import numpy as np
 import pandas
 import pytest
 import tensorflow as tf
-from image_parts import CLASSES, pixels, write_folder
+from image_parts import CLASSES, arrays, load, messages, pixels, write_folder
 from PIL import Image
 
 import zoo
 from zoo import ZooError
 from zoo.preset.loading import load_preset
-from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.image_classification.image import open_image
+from zoo.tasks.image_classification.sources import arrays as image_arrays
 from zoo.tasks.text_classification.data import load_data
-
-SETTINGS = load_preset("resnet", "debug", {"data.batch_size": 8}).data
-
-
-def load(source, **options):
-    return load_images(source, settings=SETTINGS, image_size=24, **options)
-
-
-def arrays(each=12):
-    images = np.stack([pixels(label, n, 16, 16) for label in CLASSES for n in range(each)])
-    return images, np.repeat([0, 1], each)
-
-
-def said(data) -> str:
-    return "\n".join(map(str, data.findings))
 
 
 def all_pixels(data):
@@ -56,16 +42,16 @@ def test_floats_have_one_scale_in_a_whole_dataset(batch, first):
         for one, other in zip(all_pixels(data), floats, strict=True):
             np.testing.assert_array_equal(one, np.floor(other + 0.5).astype("uint8"))
         where = "dataset: 2 images have no value above 1, where 255 is white: number"
-        assert f"{where} {'1' if first else '10'}, 11." in said(data)
+        assert f"{where} {'1' if first else '10'}, 11." in messages(data)
     with load(dataset.map(lambda image, label: (image / 255, label)).batch(batch or 5)) as data:
         np.testing.assert_array_equal(all_pixels(data)[3], x[3])
-        assert "no value above 1" not in said(data)
+        assert "no value above 1" not in messages(data)
     small = dataset.map(lambda image, label: (tf.cast(image / 255, tf.bfloat16), label))
     with load(small.batch(batch or 5)) as data:
         assert np.abs(all_pixels(data)[3].astype(int) - x[3]).max() <= 1
     with load((floats, y)) as data:
         np.testing.assert_array_equal(all_pixels(data)[3], x[3])
-        assert "images: 2 images have no value above 1" in said(data)
+        assert "images: 2 images have no value above 1" in messages(data)
 
 
 def test_the_parts_of_a_file_have_one_scale(tmp_path):
@@ -73,7 +59,7 @@ def test_the_parts_of_a_file_have_one_scale(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=x / 1.0, y_train=y, x_test=x[:4] / 255, y_test=y[:4])
     with load(tmp_path / "a.npz") as data:
         assert max(map(np.max, data.test.inputs(range(4)))) <= 1
-        assert "x_test: 4 images have no value above 1" in said(data)
+        assert "x_test: 4 images have no value above 1" in messages(data)
     np.savez(tmp_path / "b.npz", x_train=x / 255, y_train=y, x_test=x[:4] / 1.0, y_test=y[:4])
     with pytest.raises(ZooError, match="x_test: the values go to .* those of the training part"):
         load(tmp_path / "b.npz")
@@ -219,3 +205,77 @@ def test_a_full_folder_of_temporary_files(monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryFile", opened)
     with pytest.raises(ZooError, match="the images cannot be kept there: No space.*TMPDIR"):
         load(tf.data.Dataset.from_tensor_slices((x, y)))
+
+
+def test_npz_files(tmp_path):
+    x, y = arrays()
+    np.savez(
+        tmp_path / "a.npz", x_train=x, y_train=y[:, None], x_test=x[:4], y_test=y[:4],
+        classes=np.array(CLASSES),
+    )  # fmt: skip
+    with load(tmp_path / "a.npz") as data:
+        assert data.classes == ["blue", "red"]
+        assert len(data.test) == 4
+        assert data.image_size == 16
+        assert "also in train" in messages(data)
+        ((images, labels),) = data.dataset("test")
+        np.testing.assert_array_equal(images, x[:4])
+        np.testing.assert_array_equal(labels, y[:4])
+
+
+def test_arrays_and_datasets_give_the_same_images():
+    x, y = arrays()
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    for source in ((x, y), (x / 255.0, y), dataset, dataset.batch(5)):
+        with load(source) as data:
+            rows = data.train.split.rows
+            assert len(set(rows.tolist())) == 22
+            for row, image in zip(rows[:3], data.train.inputs(range(3)), strict=True):
+                np.testing.assert_array_equal(image, x[row])
+    with load((x[..., 0], y)) as data:  # grey
+        assert data.train.inputs([0])[0].shape == (16, 16, 3)
+
+
+def test_transparent_arrays_are_read_as_files_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_arrays, "BLOCK", 5)
+    x, y = arrays()
+    alpha = np.random.default_rng(0).integers(0, 256, (*x.shape[:3], 1)).astype("uint8")
+    images = np.concatenate([x, alpha], axis=-1)
+    with load((images, y)) as data:
+        rows = data.train.split.rows[:20]
+        for row, read in zip(rows, data.train.inputs(range(20)), strict=True):
+            Image.fromarray(images[row]).save(tmp_path / "a.png")
+            expected = np.asarray(open_image(tmp_path / "a.png")).astype(int)
+            assert np.abs(read.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((4, 8, 8, 3)), np.zeros(3), "one an image.*4 images.*(3,)"),
+        (np.zeros((4, 8, 8, 2)), np.zeros(4), r"1, 3 or 4 channels.*\(4, 8, 8, 2\)"),
+        (np.full((4, 8, 8, 3), -1.0), np.zeros(4), "pixels must be in.*-1 to -1"),
+        (np.full((4, 8, 8, 3), np.nan), np.zeros(4), "pixels must be in"),
+        (np.zeros((0, 8, 8, 3)), np.zeros(0), "shape"),
+        (np.full((4, 8, 8, 3), "a"), np.zeros(4), "pixels must be numbers"),
+        (np.zeros((4, 8, 8, 3), "uint8"), np.zeros(4, int), "the one class '0'"),
+    ],
+)
+def test_arrays_that_cannot_be_images(images, labels, message):
+    with pytest.raises(ZooError, match=message):
+        load((images, labels))
+
+
+def test_files_that_are_no_arrays(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and so on")
+    with pytest.raises(ZooError, match=r"a\.npz: is not an \.npz file"):
+        load(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", images=np.zeros(3))
+    with pytest.raises(ZooError, match=r"b\.npz: holds no arrays .images.*images"):
+        load(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz", images=np.array([{}, {}], object), labels=np.zeros(2))
+    with pytest.raises(ZooError, match=r"c\.npz: is not an \.npz file of plain arrays"):
+        load(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", images=arrays()[0], labels=arrays()[1], classes=np.array(["a"]))
+    with pytest.raises(ZooError, match=r"labels go from 0 to 1, but .classes. has 1"):
+        load(tmp_path / "d.npz")

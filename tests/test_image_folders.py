@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from image_parts import write_folder
+from image_parts import CLASSES, load, messages, pixels, write_folder
 from PIL import Image
 
 from zoo import ZooError
@@ -344,3 +344,51 @@ def test_what_is_no_folder_of_classes(zoo_command, tmp_path):
         assert "photos.zip: is an archive. Unpack it" in ended.stderr
     ended = zoo_command("train", "textcnn", tmp_path / "d", "--out", tmp_path / "run", code=1)
     assert f"no texts. For images: zoo train resnet {tmp_path}/d." in ended.stderr
+
+
+def test_folders_of_parts(tmp_path):
+    for number, part in enumerate(("train", "val", "test")):
+        write_folder(tmp_path / part, 8, first=100 * number)
+    with load(tmp_path) as data:
+        assert [len(each) for each in (data.train, data.validation, data.test)] == [16, 16, 16]
+
+
+def test_two_folders_of_one_part_are_refused(tmp_path):
+    for part in ("train", "val", "valid"):
+        write_folder(tmp_path / part, 2)
+    with pytest.raises(ZooError, match="the same part: 'train', 'val', 'valid'"):
+        load(tmp_path)
+
+
+def test_a_class_may_be_called_test(tmp_path):
+    write_folder(tmp_path, 8)
+    (tmp_path / "blue").rename(tmp_path / "test")
+    with load(tmp_path) as data:
+        assert data.classes == ["red", "test"]
+        assert data.test is None
+
+
+def test_hidden_folders_are_no_classes(tmp_path):
+    write_folder(tmp_path, 8)
+    write_folder(tmp_path / ".ipynb_checkpoints", 2)
+    (tmp_path / ".ipynb_checkpoints" / "x.png").write_bytes(b"")
+    (tmp_path / "red" / ".DS_Store").write_bytes(b"")
+    with load(tmp_path) as data:
+        assert data.classes == ["blue", "red"]
+        assert "'.ipynb_checkpoints'" in messages(data)
+
+
+def test_loose_images_and_other_files_are_mentioned(tmp_path):
+    write_folder(tmp_path, 8)
+    Image.fromarray(pixels("red", 0)).save(tmp_path / "loose.png")
+    (tmp_path / "red" / "notes.txt").write_text("a")
+    with load(tmp_path) as data:
+        assert "1 .txt" in messages(data) and "1 image outside of the class folders" in messages(
+            data
+        )
+    for label in CLASSES:
+        for path in (tmp_path / label).iterdir():
+            path.rename(tmp_path / f"{label}{path.name}")
+        (tmp_path / label).rmdir()
+    with pytest.raises(ZooError, match="images, but no class folders"):
+        load(tmp_path)

@@ -1,5 +1,6 @@
 """Tables of the paths of images: what is not there is named, with what would be."""
 
+import csv
 import json
 import shutil
 
@@ -7,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from image_parts import CLASSES, write_folder
+from image_parts import CLASSES, load, write_folder
 
+from zoo import ZooError
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.image_classification.sources.inputs import named_images
@@ -191,3 +193,22 @@ def test_broken_images_in_a_table_are_named_by_their_row(zoo_command, folder):
     parquet.write_table(pa.Table.from_pylist(table), folder / "hub.parquet")
     ended = zoo_command("data", folder / "hub.parquet", *IMAGES, code=1)
     assert "some rows hold images themselves, others paths" in ended.stderr
+
+
+def test_a_table_of_paths_and_labels(tmp_path):
+    write_folder(tmp_path / "images", 10)
+    table = tmp_path / "table.csv"
+    with table.open("w", newline="") as file:
+        rows = [(f"images/{c}/{n:03}.png", c.upper()) for c in CLASSES for n in range(10)]
+        csv.writer(file).writerows([("filename", "label"), *rows])
+    with load(table) as data:
+        assert data.classes == ["BLUE", "RED"]
+        assert len(data.train) == 18
+    table.write_text("filename,label\nimages/red/000.png,a\nimages/red/999.png,b\n")
+    with pytest.raises(
+        ZooError, match=r"table\.csv: 1 image is not there: row 2 'images/red/999\.png'"
+    ):
+        load(table)
+    table.write_text("where,what\nimages/red/000.png,a\nimages/red/001.png,b\n")
+    with pytest.raises(ZooError, match=r"which column is the .*--"):
+        load(table)

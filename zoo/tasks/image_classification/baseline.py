@@ -42,18 +42,18 @@ def fit_image_baseline(data: ImageDataset) -> dict[str, Any]:
         if part is not None
     }
     features, labels = scored["validation"]
-    best: tuple[float, float, Any] | None = None
+    chosen: tuple[float, float, Any] | None = None
     for strength in STRENGTHS:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=60))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
             model.fit(x, y)
         accuracy = float((model.predict(features) == labels).mean())
-        if best is None or accuracy > best[0]:
-            best = (accuracy, strength, model)
+        if chosen is None or accuracy > chosen[0]:
+            chosen = (accuracy, strength, model)
         if time.perf_counter() - started > SECONDS / 2:
             break
-    _, strength, model = best  # type: ignore[misc]
+    _, strength, model = chosen  # type: ignore[misc]
     metrics = {
         name: scores.scores(labels, _logits(model, features, len(data.classes)))
         for name, (features, labels) in scored.items()

@@ -75,6 +75,7 @@ def _averaged(image: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
         total = tf.pad(total, [[0, cells * factors[1] - width], [0, 0]])
         total = tf.reduce_sum(tf.reshape(total, [cells, factors[1], 3]), axis=1)
         pixels = tf.minimum(factors[0], height - top) * columns
+        # Pillow multiplies by the inverse in 24 bits, which is not as exact as a division.
         inverse = tf.cast(2.0**24 / tf.cast(pixels, tf.float32), tf.int64)
         mean = tf.cast(total + (pixels // 2)[:, None], tf.int64) * inverse[:, None]
         return tf.cast(tf.bitwise.right_shift(mean, tf.constant(24, tf.int64)), tf.uint8)
