@@ -77,6 +77,9 @@ class ColumnRequest:
     convert: Callable[[Any], Any] | None = None
 
 
+UNLABELLED = ColumnRequest(labelled=False)
+
+
 @dataclasses.dataclass(frozen=True)
 class Columns:
     """Which columns of a table are read, and which are not.
@@ -123,23 +126,23 @@ def choose_columns(
     Raises:
         ZooError: no such column, none whose name says so, or several.
     """
-    summaries = summaries or {}
-    request = _with_trained(where, names, request, summaries)
-    inputs = _asked_inputs(where, names, request.inputs)
+    header = _Header(where, names, summaries or {})
+    request = header.with_trained(request)
+    inputs = header.asked_inputs(request.inputs)
     label = request.label if request.labelled else None
     if label is not None:
-        label = _exact_name(where, names, label)
+        label = header.exact_name(label)
     elif request.labelled:
-        label = _by_name(where, names, LABEL_NAMES, inputs, "label")
-    part = _part_column(names, [*inputs, label])
+        label = header.by_name(LABEL_NAMES, inputs, "label")
+    part = header.part_column([*inputs, label])
     if not inputs:
-        inputs = _guessed_inputs(where, names, request, label, summaries)
+        inputs = header.guessed_inputs(request, label)
     if inputs and request.labelled and label is None:
         rest = [name for name in names if name not in (*inputs, part)]
         if len(rest) == 1 and not is_row_number(rest[0]):
             label = rest[0]
     if not inputs or (request.labelled and label is None):
-        raise ZooError(unclear_column(where, names, "label" if inputs else request.kind, summaries))
+        raise ZooError(header.unclear("label" if inputs else request.kind))
     if label in inputs:
         raise ZooError(f"{where}: column '{label}' cannot be both text and label.")
     read = [*inputs, *([label] if label is not None else [])]
@@ -209,78 +212,152 @@ def quoted(names: Iterable[str]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def missing_column(where: str, names: Sequence[str], name: str) -> str:
-    """Return the message for a column that was asked for and is not in the table.
+@dataclasses.dataclass(frozen=True)
+class _Header:
+    """The columns of a table, and what their first values are, where it is known."""
 
-    Args:
-        where: the table.
-        names: its columns.
-        name: the one asked for.
-    """
-    near = did_you_mean(name[:LONGEST_NAME], names)
-    message = f"{where}: no column '{name}'.{near} Columns: {quoted(names)}."
-    parts = [part.strip() for part in name.split(",")]
-    if len(parts) > 1 and all(part in names for part in parts):
-        return (
-            f"{message} One column holds the label: columns of 0 and 1 are made one with {IDXMAX}."
+    where: str
+    names: Sequence[str]
+    summaries: Mapping[str, ColumnSummary]
+
+    def with_trained(self, request: ColumnRequest) -> ColumnRequest:
+        """Return the request with the columns of the run where it names none."""
+        trained = request.trained
+        if trained is None:
+            return request
+        inputs, label = request.inputs, request.label
+        if inputs is None:
+            inputs = tuple(self._trained_name(name, request.kind) for name in trained.inputs)
+        if label is None and request.labelled and trained.label is not None:
+            label = self._trained_name(trained.label, "label")
+        return dataclasses.replace(request, inputs=inputs, label=label)
+
+    def _trained_name(self, name: str, kind: str) -> str:
+        """Return the column of a name that a run was trained with, however its case is written."""
+        alike = [other for other in self.names if other.strip().lower() == name.strip().lower()]
+        if name in self.names or len(alike) == 1:
+            return name if name in self.names else alike[0]
+        if self.is_missing():
+            raise ZooError(self.unclear(kind))
+        raise ZooError(
+            f"{self.where}: no column '{name}': the run was trained with the {kind} column "
+            f"'{name}'.{did_you_mean(name, self.names)} Columns here: {quoted(self.names)}. Name "
+            f"another with --{'label' if kind == 'label' else 'text'}."
         )
-    return message
 
+    def asked_inputs(self, inputs: str | tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the input columns that are named; several are separated by commas."""
+        if inputs is None:
+            return ()
+        if isinstance(inputs, str):
+            several = tuple(name.strip() for name in inputs.split(","))
+            inputs = (inputs,) if inputs in self.names else several
+        return tuple(map(self.exact_name, inputs))
 
-def unclear_column(
-    where: str, names: Sequence[str], kind: str, summaries: Mapping[str, ColumnSummary]
-) -> str:
-    """Return the message for a table in which nothing says which column is the input or the label.
+    def exact_name(self, name: str) -> str:
+        """Return the column of a name; a blank beside it in the header does not count."""
+        if name in self.names:
+            return name
+        alike = [other for other in self.names if other.strip() == name.strip()]
+        if alike:
+            return alike[0]
+        near = did_you_mean(name[:LONGEST_NAME], self.names)
+        message = f"{self.where}: no column '{name}'.{near} Columns: {quoted(self.names)}."
+        parts = [part.strip() for part in name.split(",")]
+        if len(parts) > 1 and all(part in self.names for part in parts):
+            message += (
+                f" One column holds the label: columns of 0 and 1 are made one with {IDXMAX}."
+            )
+        raise ZooError(message)
 
-    Args:
-        where: the table.
-        names: its columns.
-        kind: `label`, or what the inputs are.
-        summaries: what the first values of the columns are, where it is known.
-    """
-    message = f"{where}: which column is the {kind}? Columns: {quoted(names)}. "
-    option = "--label" if kind == "label" else "--text"
-    if all(name.isdigit() for name in names):
-        return (
-            f"{message}They have numbers for names, as without a header: call them text and label, "
-            "or name them with --text and --label."
+    def by_name(self, known: Sequence[str], taken: Iterable[str], kind: str) -> str | None:
+        """Return the column whose name is among those known, without the columns taken."""
+        lowered = {name.strip().lower(): name for name in self.names if name not in tuple(taken)}
+        candidates = [lowered[name] for name in known if name in lowered]
+        if len(candidates) > 1 and known[0] not in lowered:
+            option = "--label" if kind == "label" else "--text"
+            joined = f" (several are joined: --text {','.join(candidates)})"
+            raise ZooError(
+                f"{self.where}: which column is the {kind}: {quoted(candidates)}? Name it with "
+                f"{option}{joined if kind == 'text' else ''}."
+            )
+        return candidates[0] if candidates else None
+
+    def part_column(self, taken: Sequence[str | None]) -> str | None:
+        """Return the column that may hold the part of each row, if there is one."""
+        lowered = {name.strip().lower(): name for name in self.names if name not in taken}
+        candidates = (lowered[name] for name in PART_NAMES if name in lowered)
+        return next((name for name in candidates if list(self.names).count(name) == 1), None)
+
+    def guessed_inputs(self, request: ColumnRequest, label: str | None) -> tuple[str, ...]:
+        """Return the input column that a name says, or the only one that can be it, if any."""
+        taken: tuple[str, ...] = () if label is None else (label,)
+        named = self.by_name(request.input_names, taken, request.kind)
+        if named is not None:
+            return (named,)
+        if not request.labelled:
+            taken = tuple(name for name in self.names if name.strip().lower() in LABEL_NAMES)
+        if not taken and self.is_missing():
+            return ()
+        rest = [
+            name
+            for name in self.names
+            if name not in taken
+            and name.strip().lower() not in PART_NAMES
+            and not is_row_number(name)
+            and (name not in self.summaries or self.summaries[name].kind == "text")
+        ]
+        return (rest[0],) if len(rest) == 1 else ()
+
+    def is_missing(self) -> bool:
+        """Whether what stands for the names of the table is rather its first row."""
+        return any(
+            len(name) > LONGEST_NAME
+            or len(name.split()) > MOST_WORDS
+            or (bool(name.strip()) and _is_number(name))
+            or (name in self.summaries and self.summaries[name].holds_name)
+            for name in self.names
         )
-    if lacks_header(names, summaries):
-        header = "path,label" if kind == "path" else "text,label"
-        return f"{message}The first line looks like data: put a header such as {header} above it."
-    known = {name: summaries[name] for name in names if name in summaries}
-    images = [name for name, summary in known.items() if summary.images]
-    if images and kind == "text":
-        return (
-            f"{message}{quoted(images)} holds images or paths of images: for those, zoo train "
-            "resnet, and zoo data with --preset resnet/default."
-        )
-    flags = [name for name, summary in known.items() if summary.kind == "flag"]
-    if kind == "label" and len(flags) > 1:
-        return (
-            f"{message}{quoted(flags)} hold 0 and 1, one column a class. One column with the label "
-            f"is read: make it with {IDXMAX}. Several labels a row are not supported."
-        )
-    fields = [f"{name}.{field}" for name, summary in known.items() for field in summary.fields]
-    if fields:
-        return (
-            f"{message}Nested fields ({quoted(fields)}) are not read: write them as columns of "
-            "their own, such as pandas.json_normalize does."
-        )
-    row_numbers = [name for name in names if is_row_number(name)]
-    hint = f" ({quoted(row_numbers)} numbers the rows.)" if len(row_numbers) == 1 else ""
-    return f"{message}Name it with {option}.{hint}"
 
+    def unclear(self, kind: str) -> str:
+        """Return the message for a table in which nothing says which column is of a kind.
 
-def lacks_header(names: Sequence[str], summaries: Mapping[str, ColumnSummary]) -> bool:
-    """Whether what stands for the names of a table is rather its first row."""
-    return any(
-        len(name) > LONGEST_NAME
-        or len(name.split()) > MOST_WORDS
-        or (bool(name.strip()) and _is_number(name))
-        or (name in summaries and summaries[name].holds_name)
-        for name in names
-    )
+        Args:
+            kind: `label`, or what the inputs are.
+        """
+        message = f"{self.where}: which column is the {kind}? Columns: {quoted(self.names)}. "
+        if all(name.isdigit() for name in self.names):
+            return (
+                f"{message}They have numbers for names, as without a header: call them text and "
+                "label, or name them with --text and --label."
+            )
+        if self.is_missing():
+            header = "path,label" if kind == "path" else "text,label"
+            return (
+                f"{message}The first line looks like data: put a header such as {header} above it."
+            )
+        known = {name: self.summaries[name] for name in self.names if name in self.summaries}
+        images = [name for name, summary in known.items() if summary.images]
+        if images and kind == "text":
+            return (
+                f"{message}{quoted(images)} holds images or paths of images: for those, zoo train "
+                "resnet, and zoo data with --preset resnet/default."
+            )
+        flags = [name for name, summary in known.items() if summary.kind == "flag"]
+        if kind == "label" and len(flags) > 1:
+            return (
+                f"{message}{quoted(flags)} hold 0 and 1, one column a class. One column with the "
+                f"label is read: make it with {IDXMAX}. Several labels a row are not supported."
+            )
+        fields = [f"{name}.{field}" for name, summary in known.items() for field in summary.fields]
+        if fields:
+            return (
+                f"{message}Nested fields ({quoted(fields)}) are not read: write them as columns of "
+                "their own, such as pandas.json_normalize does."
+            )
+        row_numbers = [name for name in self.names if is_row_number(name)]
+        hint = f" ({quoted(row_numbers)} numbers the rows.)" if len(row_numbers) == 1 else ""
+        return f"{message}Name it with {'--label' if kind == 'label' else '--text'}.{hint}"
 
 
 def _is_number(value: Any) -> bool:
@@ -289,112 +366,3 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return str(value).strip().lower() in ("true", "false")
     return True
-
-
-def _with_trained(
-    where: str,
-    names: Sequence[str],
-    request: ColumnRequest,
-    summaries: Mapping[str, ColumnSummary],
-) -> ColumnRequest:
-    """Return the request with the columns of the run where it names none."""
-    trained = request.trained
-    if trained is None:
-        return request
-    inputs, label = request.inputs, request.label
-    if inputs is None:
-        inputs = tuple(
-            _trained_name(where, names, name, request.kind, summaries) for name in trained.inputs
-        )
-    if label is None and request.labelled and trained.label is not None:
-        label = _trained_name(where, names, trained.label, "label", summaries)
-    return dataclasses.replace(request, inputs=inputs, label=label)
-
-
-def _trained_name(
-    where: str,
-    names: Sequence[str],
-    name: str,
-    kind: str,
-    summaries: Mapping[str, ColumnSummary],
-) -> str:
-    """Return the column of a name that a run was trained with, however its case is written."""
-    alike = [other for other in names if other.strip().lower() == name.strip().lower()]
-    if name in names or len(alike) == 1:
-        return name if name in names else alike[0]
-    if lacks_header(names, summaries):
-        raise ZooError(unclear_column(where, names, kind, summaries))
-    raise ZooError(
-        f"{where}: no column '{name}': the run was trained with the {kind} column '{name}'."
-        f"{did_you_mean(name, names)} Columns here: {quoted(names)}. Name another with "
-        f"--{'label' if kind == 'label' else 'text'}."
-    )
-
-
-def _asked_inputs(
-    where: str, names: Sequence[str], inputs: str | tuple[str, ...] | None
-) -> tuple[str, ...]:
-    if inputs is None:
-        return ()
-    if isinstance(inputs, str):
-        inputs = (inputs,) if inputs in names else tuple(map(str.strip, inputs.split(",")))
-    return tuple(_exact_name(where, names, name) for name in inputs)
-
-
-def _exact_name(where: str, names: Sequence[str], name: str) -> str:
-    """Return the column of a name; a blank beside it in the header does not count."""
-    if name in names:
-        return name
-    alike = [other for other in names if other.strip() == name.strip()]
-    if not alike:
-        raise ZooError(missing_column(where, names, name))
-    return alike[0]
-
-
-def _guessed_inputs(
-    where: str,
-    names: Sequence[str],
-    request: ColumnRequest,
-    label: str | None,
-    summaries: Mapping[str, ColumnSummary],
-) -> tuple[str, ...]:
-    """Return the input column that a name says, or the only one that can be it; else nothing."""
-    taken: tuple[str, ...] = () if label is None else (label,)
-    named = _by_name(where, names, request.input_names, taken, request.kind)
-    if named is not None:
-        return (named,)
-    if not request.labelled:
-        taken = tuple(name for name in names if name.strip().lower() in LABEL_NAMES)
-    if not taken and lacks_header(names, summaries):
-        return ()
-    rest = [
-        name
-        for name in names
-        if name not in taken
-        and name.strip().lower() not in PART_NAMES
-        and not is_row_number(name)
-        and (name not in summaries or summaries[name].kind == "text")
-    ]
-    return (rest[0],) if len(rest) == 1 else ()
-
-
-def _part_column(names: Sequence[str], taken: Sequence[str | None]) -> str | None:
-    """Return the column that may hold the part of each row, if there is one."""
-    lowered = {name.strip().lower(): name for name in names if name not in taken}
-    candidates = (lowered[name] for name in PART_NAMES if name in lowered)
-    return next((name for name in candidates if list(names).count(name) == 1), None)
-
-
-def _by_name(
-    where: str, names: Sequence[str], known: Sequence[str], taken: Iterable[str], kind: str
-) -> str | None:
-    lowered = {name.strip().lower(): name for name in names if name not in tuple(taken)}
-    candidates = [lowered[name] for name in known if name in lowered]
-    if len(candidates) > 1 and known[0] not in lowered:
-        option = "--label" if kind == "label" else "--text"
-        several = f" (several are joined: --text {','.join(candidates)})" if kind == "text" else ""
-        raise ZooError(
-            f"{where}: which column is the {kind}: {quoted(candidates)}? Name it with "
-            f"{option}{several}."
-        )
-    return candidates[0] if candidates else None

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from zoo.data.checks import columns_read, paths_in, suspect_rows
-from zoo.data.columns import ColumnRequest, Columns
+from zoo.data.columns import UNLABELLED, ColumnRequest
 from zoo.data.in_memory import in_list
 from zoo.data.jsonfile import lines
 from zoo.data.paths import check_encoding, exists, open_file, table_kind
@@ -31,11 +31,7 @@ LONGEST_WAIT = 0.25  # seconds that a line waits for others at the most, while t
 
 
 def text_batches(
-    source: Any,
-    *,
-    text: str | None = None,
-    trained: Columns | None = None,
-    findings: list[Finding] | None = None,
+    source: Any, request: ColumnRequest = UNLABELLED, findings: list[Finding] | None = None
 ) -> Iterator[list[str]]:
     """Yield texts to predict in their order, up to `BATCH` at a time.
 
@@ -45,8 +41,7 @@ def text_batches(
         source: an iterable of strings, such as a list, an array or a column of a table; a table
             that speaks Arrow, a Hugging Face dataset or a `tf.data.Dataset`; the `Path` of a file
             (see `read_texts`); or an open binary stream of lines.
-        text: text column of a table, or several separated by commas.
-        trained: columns that a run was trained with, read where none are named.
+        request: which columns of a table.
         findings: on what is read is added to it.
 
     Raises:
@@ -58,19 +53,16 @@ def text_batches(
         with source.open("rb", buffering=0) as file:
             yield from _live(source, file)
     elif isinstance(source, Path):
-        texts = read_texts(source, text=text, trained=trained, findings=findings)
-        yield from batched(texts)
+        yield from batched(read_texts(source, request, findings))
     elif is_table(source):
-        yield from batched(_table_texts(source, text, trained, findings))
+        yield from batched(_table_texts(source, request, findings))
     else:
         yield from batched(_values(source))
 
 
 def read_texts(
     source: str | Path | BinaryIO,
-    *,
-    text: str | None = None,
-    trained: Columns | None = None,
+    request: ColumnRequest = UNLABELLED,
     findings: list[Finding] | None = None,
 ) -> Iterator[str]:
     """Yield texts, one a row: of a table, or of the lines of any other file.
@@ -78,8 +70,7 @@ def read_texts(
     Args:
         source: file (of `zoo.data.paths.TABLES`, or lines of text, compressed or not), folder, or
             open binary stream of lines; `-` is standard input.
-        text: text column of a table, or several separated by commas.
-        trained: columns that a run was trained with, read where none are named.
+        request: which columns of a table.
         findings: on what is read is added to it.
 
     Raises:
@@ -90,7 +81,7 @@ def read_texts(
     elif str(source) == "-":
         yield from text_lines(Path("standard input"), sys.stdin.buffer)
     elif table_kind(Path(source)) or (exists(Path(source)) and Path(source).is_dir()):
-        yield from _table_texts(source, text, trained, findings, file=True)
+        yield from _table_texts(source, request, findings, file=True)
     else:
         path = Path(source)
         check_text_file(path)
@@ -129,16 +120,12 @@ def batched(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _table_texts(
-    source: Any,
-    text: str | None,
-    trained: Columns | None,
-    findings: list[Finding] | None,
-    file: bool = False,
+    source: Any, request: ColumnRequest, findings: list[Finding] | None, file: bool = False
 ) -> Iterator[str]:
     """Yield the texts of a table; of a file, also say what seems to be read wrongly."""
-    for rows in read_rows(source, ColumnRequest(text, labelled=False, trained=trained)):
+    for rows in read_rows(source, request):
         if findings is not None and rows.first == 1:
-            findings += columns_read(rows.file, rows.columns, trained=trained)
+            findings += columns_read(rows.file, rows.columns, trained=request.trained)
             findings += paths_in(rows.file, rows.inputs) if file else []
         if findings is not None and file:
             findings += suspect_rows(rows)

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
-from zoo.data.columns import Columns
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.epochs import EpochCursor
 from zoo.data.parts import PARTS, part_sources
 from zoo.errors import ZooError, unknown
@@ -152,17 +152,18 @@ def load_corpus(
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     findings: list[Finding] = []
+    request = ColumnRequest(text, labelled=False)
     given = {"train": source, "validation": validation, "test": test}
     given = {name: data for name, data in given.items() if data is not None}
     with contextlib.ExitStack() as stack:
-        given = store_tables(given, text, findings, stack)
+        given = store_tables(given, request, findings, stack)
         given = {name: _rereadable(data) for name, data in given.items()}
         sources = part_sources(
             given["train"], given.get("validation"), given.get("test"), corpus_paths, findings
         )
-        table, columns = corpus_columns(sources["train"], text=text)
+        table, columns = corpus_columns(sources["train"], request)
         findings += columns_read(table, columns)
-        parts = _set_apart(sources, text, settings.validation_fraction, fraction)
+        parts = _set_apart(sources, request, settings.validation_fraction, fraction)
         if tokenizer is None:
             digest, lines = parts["train"].digest, parts["train"].lines()
             tokenizer = cached_tokenizer(
@@ -199,26 +200,27 @@ class _Part:
     """A part of a corpus: the lines of a source, or those between two of its characters."""
 
     source: Any
-    text: str | None
+    request: ColumnRequest
     content: str
     between: tuple[int, int, int] | None = None  # first, the one after the last, and the total
 
     @property
     def digest(self) -> str:
         """A text that differs where the lines do."""
-        return f"{self.content} {self.text}{'' if self.between is None else list(self.between)}"
+        between = "" if self.between is None else list(self.between)
+        return f"{self.content} {self.request.inputs}{between}"
 
     def lines(self) -> Iterator[str]:
         """Yield the lines."""
-        lines = read_lines(self.source, text=self.text)
+        lines = read_lines(self.source, self.request)
         return lines if self.between is None else lines_between(lines, *self.between)
 
 
 def _set_apart(
-    sources: Mapping[str, Any], text: str | None, held_out: float, fraction: float
+    sources: Mapping[str, Any], request: ColumnRequest, held_out: float, fraction: float
 ) -> dict[str, _Part]:
     """Return the parts, before anything is learned: the end set aside, the sample taken."""
-    parts = {name: _Part(data, text, content_digest(data)) for name, data in sources.items()}
+    parts = {name: _Part(data, request, content_digest(data)) for name, data in sources.items()}
     train = parts["train"]
     if "validation" in parts and fraction == 1.0:
         return parts

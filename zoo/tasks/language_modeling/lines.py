@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.data.columns import ColumnRequest, Columns
+from zoo.data.columns import UNLABELLED, ColumnRequest, Columns
 from zoo.data.parts import SCORED, SourcePaths, given_parts, rows_of_part
 from zoo.data.paths import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending, table_kind
 from zoo.data.store import Store
@@ -49,13 +49,16 @@ class StoredTexts:
 
 
 def store_tables(
-    sources: dict[str, Any], text: str | None, findings: list[Finding], stack: contextlib.ExitStack
+    sources: dict[str, Any],
+    request: ColumnRequest,
+    findings: list[Finding],
+    stack: contextlib.ExitStack,
 ) -> dict[str, Any]:
     """Return sources with `StoredTexts` for tables in memory, and for those that say parts.
 
     Args:
         sources: of `train`, and of the other parts that data are given for.
-        text: text column of a table.
+        request: which columns of a table.
         findings: on what is read is added to it.
         stack: closes what is kept on disk.
 
@@ -64,7 +67,7 @@ def store_tables(
     """
     stores = {}
     for name, source in sources.items():
-        store = _stored(source, text, None, stack)
+        store = _stored(source, request, stack)
         if store is not None:
             stores[name] = store
     others = [name for name in sources if name != "train"]
@@ -73,37 +76,29 @@ def store_tables(
 
 
 def store_scored_table(
-    source: Any,
-    text: str | None,
-    trained: Columns | None,
-    findings: list[Finding],
-    stack: contextlib.ExitStack,
+    source: Any, request: ColumnRequest, findings: list[Finding], stack: contextlib.ExitStack
 ) -> Any:
     """Return what is scored: of a table that says parts the test rows; else the source itself.
 
     Args:
         source: the corpus.
-        text: text column of a table.
-        trained: columns that a run was trained with, read where none are named.
+        request: which columns of a table.
         findings: on what is read is added to it.
         stack: closes what is kept on disk.
     """
-    store = _stored(source, text, trained, stack)
+    store = _stored(source, request, stack)
     return source if store is None else StoredTexts(store, rows_of_part(store, SCORED, findings))
 
 
-def _stored(
-    source: Any, text: str | None, trained: Columns | None, stack: contextlib.ExitStack
-) -> Store | None:
+def _stored(source: Any, request: ColumnRequest, stack: contextlib.ExitStack) -> Store | None:
     """Return the rows of a table in memory, or of files with a column that may say parts."""
     if not is_table(source):
         if is_in_memory(source) or not all(map(table_kind, corpus_paths(source).paths)):
             return None
-        columns = corpus_columns(source, text=text, trained=trained)[1]
+        columns = corpus_columns(source, request)[1]
         if columns is None or columns.part is None:
             return None
         source = list(corpus_paths(source).paths)
-    request = ColumnRequest(text, labelled=False, trained=trained)
     return stack.enter_context(Store(read_rows(source, request)))
 
 
@@ -148,15 +143,8 @@ def corpus_paths(source: Any) -> SourcePaths:
     return SourcePaths.of_list(files)
 
 
-def corpus_columns(
-    source: Any, *, text: str | None = None, trained: Columns | None = None
-) -> tuple[str, Columns | None]:
+def corpus_columns(source: Any, request: ColumnRequest) -> tuple[str, Columns | None]:
     """Return the first table of a corpus, and which of its columns are read; None without one.
-
-    Args:
-        source: the corpus.
-        text: text column of a table.
-        trained: columns that a run was trained with, read where none are named.
 
     Raises:
         ZooError: the table has no such column.
@@ -166,19 +154,16 @@ def corpus_columns(
     tables = [] if is_in_memory(source) else list(filter(table_kind, text_files(source)))
     if not tables:
         return "", None
-    rows = read_rows(tables[0], ColumnRequest(text, labelled=False, trained=trained))
+    rows = read_rows(tables[0], request)
     return str(tables[0]), next(rows).columns
 
 
-def read_lines(
-    source: Any, *, text: str | None = None, trained: Columns | None = None
-) -> Iterator[str]:
+def read_lines(source: Any, request: ColumnRequest = UNLABELLED) -> Iterator[str]:
     """Yield the lines of a corpus; a text of a table may hold several.
 
     Args:
         source: path, list of paths or folder (see `text_files`), or an array of texts.
-        text: text column of a table.
-        trained: columns that a run was trained with, read where none are named.
+        request: which columns of a table.
 
     Raises:
         ZooError: a file is missing or unreadable, or is no text: not UTF-8, or with zero bytes.
@@ -191,7 +176,7 @@ def read_lines(
         return
     for path in text_files(source):
         last: str | None = None
-        for last in read_texts(path, text=text, trained=trained):
+        for last in read_texts(path, request):
             if "\x00" in last:
                 raise ZooError(f"{path}: is no text: it holds zero bytes. Give a text file.")
             if table_kind(path):

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.checks import columns_read
-from zoo.data.columns import Columns
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.parts import scored_source
 from zoo.data.texts import text_batches
 from zoo.errors import ZooError, check_seed
@@ -134,14 +134,14 @@ class TrainedLanguageModel:
             name = "label" if label is not None else "drop_missing"
             raise ZooError(f"a language model has no labels: leave out `{name}`.")
         findings = [] if findings is None else findings
+        request = ColumnRequest(text, labelled=False, trained=trained)
         with contextlib.ExitStack() as stack:
-            data = store_scored_table(data, text, trained, findings, stack)
+            data = store_scored_table(data, request, findings, stack)
             data = scored_source(data, corpus_paths, findings)
-            table, columns = corpus_columns(data, text=text, trained=trained)
+            table, columns = corpus_columns(data, request)
             findings += columns_read(table, columns, trained=trained)
             digest = f"{content_digest(data)} {columns.inputs if columns else None}"
-            lines = read_lines(data, text=text, trained=trained)
-            return self.scores(cached_tokens(digest, lines, self.tokenizer))
+            return self.scores(cached_tokens(digest, read_lines(data, request), self.tokenizer))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import scores
-from zoo.data.columns import Columns
+from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.store import Split
 from zoo.data.texts import BATCH, batched, text_batches
 from zoo.errors import ZooError
@@ -114,7 +114,8 @@ class TextClassifier:
             keep_going: has no effect: no text is broken by itself.
         """
         del keep_going
-        for texts in text_batches(data, text=text, trained=trained, findings=findings):
+        request = ColumnRequest(text, labelled=False, trained=trained)
+        for texts in text_batches(data, request, findings):
             yield from scores.predictions(self.logits(texts), self.labels)
 
     def evaluate(
