@@ -29,18 +29,18 @@ QUICK = {
 def pixels(label: str, number: int, width: int = 32, height: int = 24) -> np.ndarray:
     """Return noise with much of one colour, uint8 `(height, width, 3)`."""
     generator = np.random.default_rng([number, CLASSES.index(label)])
-    found = generator.integers(0, 120, (height, width, 3))
-    found[..., 0 if label == "red" else 2] += 120
-    return found.astype(np.uint8)
+    image = generator.integers(0, 120, (height, width, 3))
+    image[..., 0 if label == "red" else 2] += 120
+    return image.astype(np.uint8)
 
 
 def write_folder(
-    folder: Path, each: int = 20, suffix: str = ".png", first: int = 0, classes=CLASSES
+    folder: Path, count: int = 20, suffix: str = ".png", first: int = 0, classes=CLASSES
 ) -> Path:
     """Write a folder of class folders, of images of different sizes; return it."""
     for label in classes:
         (folder / label).mkdir(parents=True, exist_ok=True)
-        for number in range(first, first + each):
+        for number in range(first, first + count):
             sides = (20 + number % 5 * 8, 20 + number % 3 * 10)
             path = folder / label / f"{number:03}{suffix}"
             Image.fromarray(pixels(label, number, *sides)).save(path)
@@ -68,17 +68,17 @@ def messages(data: ImageDataset) -> str:
     return "\n".join(map(str, data.findings))
 
 
-def arrays(each: int = 12) -> tuple[np.ndarray, np.ndarray]:
+def arrays(count: int = 12) -> tuple[np.ndarray, np.ndarray]:
     """Return images of 16 x 16 pixels, and their classes 0 (blue) and 1 (red)."""
-    images = np.stack([pixels(label, n, 16, 16) for label in CLASSES for n in range(each)])
-    return images, np.repeat([0, 1], each)
+    images = np.stack([pixels(label, n, 16, 16) for label in CLASSES for n in range(count)])
+    return images, np.repeat([0, 1], count)
 
 
-def write_deep(folder: Path, top: int, each: int = 6) -> Path:
+def write_deep(folder: Path, top: int, count: int = 6) -> Path:
     """Write grey PNG files of 16 bits, whose values go up to `top`, into two class folders."""
     for number, label in enumerate(CLASSES):
         (folder / label).mkdir(parents=True, exist_ok=True)
-        for seed in range(each):
+        for seed in range(count):
             values = np.random.default_rng([seed, number]).integers(0, top + 1, (16, 16))
             values[0, 0] = top
             path = folder / label / f"{top}-{seed}.png"

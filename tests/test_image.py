@@ -23,8 +23,8 @@ def test_images_of_all_colours_become_red_green_and_blue(tmp_path):
     Image.fromarray(np.full((16, 16), 100 * 257, np.uint16)).save(tmp_path / "deep.png")
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=95)
     grey.convert("P").save(tmp_path / "palette.gif")
-    shown = {each.stem: np.asarray(open_image(each)) for each in tmp_path.iterdir()}
-    assert all(each.shape == (16, 16, 3) for each in shown.values())
+    shown = {path.stem: np.asarray(open_image(path)) for path in tmp_path.iterdir()}
+    assert all(image.shape == (16, 16, 3) for image in shown.values())
     assert shown["alpha"][0, 0].tolist() == [255, 0, 0]
     assert shown["alpha"][15, 0].tolist() == [255, 255, 255]
     for name in ("grey", "deep", "palette"):
@@ -57,8 +57,8 @@ def test_crops_of_an_image():
     image = Image.fromarray(x)
     assert (center_crop(image, 30, 1.0) == 200).all()
     assert center_crop(image, 10, 0.5).shape == (10, 10, 3)
-    whole = random_crop(image, 16, 1.0, np.array([0.5, 1.0, 0.5, 0.5]))
-    assert whole.shape == (16, 16, 3)
+    crop = random_crop(image, 16, 1.0, np.array([0.5, 1.0, 0.5, 0.5]))
+    assert crop.shape == (16, 16, 3)
     uniforms = np.random.default_rng(0).random((50, 4))
     means = {round(random_crop(image, 8, 0.1, numbers).mean()) for numbers in uniforms}
     assert len(means) > 10
@@ -111,7 +111,7 @@ def test_sixteen_bits_a_colour_are_told(tmp_path):
     lines = b"".join(b"\0" + bytes([0, 200, 128, 0, 255, 255]) * 4 for _ in range(4))
     header = (4).to_bytes(4, "big") * 2 + bytes([16, 2, 0, 0, 0])
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*pair) for pair in chunks)
     (tmp_path / "red" / "deep.png").write_bytes(content)
     pixel = np.asarray(open_image(tmp_path / "red" / "deep.png"))[0, 0]
     assert pixel.tolist() == [0, 128, 255]

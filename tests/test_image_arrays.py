@@ -98,7 +98,7 @@ def test_the_class_names_of_keras_datasets(tmp_path, mode):
     with load(images) as data:
         assert data.classes == ["blue", "red"]
         labels = np.concatenate([part.labels for part in (data.train, data.validation)])
-        red = [each[..., 0].mean() > each[..., 2].mean() for each in all_pixels(data)]
+        red = [image[..., 0].mean() > image[..., 2].mean() for image in all_pixels(data)]
         assert sum(red) == sum(labels) == 6
     for label in CLASSES:
         for number in range(4):
@@ -140,7 +140,7 @@ def test_images_of_several_sizes_in_a_list(tmp_path):
             for one, other in zip(all_pixels(data), images, strict=True):
                 np.testing.assert_array_equal(one, other)
             assert next(iter(data.dataset("train")))[0].shape == (8, 20, 20, 3)
-    with load(([Image.fromarray(each).convert("P") for each in images], y)) as data:
+    with load(([Image.fromarray(image).convert("P") for image in images], y)) as data:
         assert all_pixels(data)[0].shape == images[0].shape
     with pytest.raises(ZooError, match=r"images: image 2: images must be .*\(1, 4, 4, 7\)"):
         load(([images[0], np.zeros((4, 4, 7))], [0, 1]))

@@ -27,7 +27,7 @@ def test_an_epoch_shows_every_image_once_and_in_another_order_the_next_time():
         assert dataset.cardinality() == -(-len(data.train) // 8)
     np.testing.assert_array_equal(epochs[0], again[0])
     assert (epochs[0] != epochs[1]).any()
-    np.testing.assert_array_equal(*(np.sort(each, axis=0) for each in epochs))
+    np.testing.assert_array_equal(*(np.sort(epoch, axis=0) for epoch in epochs))
 
 
 @pytest.mark.parametrize("files", [True, False])
@@ -48,10 +48,10 @@ def test_an_epoch_is_resumed_in_its_middle(files, tmp_path):
 def test_replicas_share_a_batch_by_row():
     settings = with_data(crop="pad", flip="random")
     with load(arrays(14), settings=settings) as data:
-        whole = list(data.dataset("train"))
+        batches = list(data.dataset("train"))
         shares = list(data.dataset("train", None, range(2), 2))
         ones = [list(data.dataset("train", None, range(i, i + 1), 2)) for i in range(2)]
-    for number, (images, labels) in enumerate(whole):
+    for number, (images, labels) in enumerate(batches):
         pieces = shares[2 * number : 2 * number + 2]
         np.testing.assert_array_equal(np.concatenate([p[0] for p in pieces]), images)
         np.testing.assert_array_equal(np.concatenate([p[1] for p in pieces]), labels)
@@ -76,7 +76,7 @@ def test_alternating_flips_show_both_sides_in_two_epochs():
     with load((x, y), settings=with_data(flip="alternating")) as data:
         dataset = data.dataset("train")
         seen = [{np.asarray(i).tobytes() for b in dataset for i in b[0]} for _ in range(2)]
-        originals = {each.tobytes() for each in data.train.inputs(range(len(data.train)))}
+        originals = {image.tobytes() for image in data.train.inputs(range(len(data.train)))}
     assert not seen[0] & seen[1]
     assert 0 < len(seen[0] & originals) < len(originals)
     assert originals < seen[0] | seen[1]
@@ -148,9 +148,9 @@ def test_scoring_sees_the_center_crop(tmp_path):
     images = load_labelled_images(tmp_path, classes=["blue", "red"])
     assert isinstance(images, ImageSplit)
     transform = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
-    sizes = [image_batches(images, transform, num_classes=2, seed=seed) for seed in (None, 0)]
-    assert [each.element_spec[0].shape[1] for each in sizes] == [32, 24]
-    ((batch, _),) = list(sizes[0])
+    datasets = [image_batches(images, transform, num_classes=2, seed=seed) for seed in (None, 0)]
+    assert [dataset.element_spec[0].shape[1] for dataset in datasets] == [32, 24]
+    ((batch, _),) = list(datasets[0])
     expected = CenterCrop(32, 0.875)(images.inputs([0])[0])
     np.testing.assert_array_equal(batch[0], expected)
     with pytest.raises(ZooError, match="unknown to training: 'red'"):
@@ -159,7 +159,7 @@ def test_scoring_sees_the_center_crop(tmp_path):
 
 def test_a_sheet_of_what_training_sees(tmp_path):
     with load(write_folder(tmp_path / "p", 10), settings=AUGMENTED) as data:
-        training_sheet(data, tmp_path / "sheet.png", 12)
+        training_sheet(data, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         colours = np.asarray(sheet)
     assert colours.shape[1] > 900

@@ -15,13 +15,13 @@ from zoo.tasks.image_classification.sources import find as image_sources
 
 def broken(folder):
     """Write an image of each broken kind into a folder; return their names."""
-    whole = (folder / "000.png").read_bytes()
+    png = (folder / "000.png").read_bytes()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")
-    Image.fromarray(noise).save(folder / "whole.jpg", quality=95)
-    jpeg = (folder / "whole.jpg").read_bytes()
+    Image.fromarray(noise).save(folder / "good.jpg", quality=95)
+    jpeg = (folder / "good.jpg").read_bytes()
     files = {
-        "empty.png": b"", "cut.png": whole[: len(whole) // 2], "cut.jpg": jpeg[: len(jpeg) // 2],
-        "text.jpg": b"not an image", "header.png": whole[:12],
+        "empty.png": b"", "cut.png": png[: len(png) // 2], "cut.jpg": jpeg[: len(jpeg) // 2],
+        "text.jpg": b"not an image", "header.png": png[:12],
     }  # fmt: skip
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -93,7 +93,7 @@ def test_the_bundled_images():
 
 def test_held_out_images_leave_no_trace(tmp_path):
     """Sizes, colours, 16 bits and classes of validation and test decide nothing."""
-    found = []
+    decisions = []
     for number, (side, top) in enumerate(((20, 100), (200, 60_000))):
         folder = tmp_path / str(number)
         write_folder(folder / "train", 8)
@@ -107,8 +107,8 @@ def test_held_out_images_leave_no_trace(tmp_path):
         with load(folder, image_size=224) as data:
             batches = [np.asarray(images) for images, *_ in data.dataset("train")]
             decided = (data.classes, data.image_size, data.deep_scale, data.pixel_mean)
-            found.append((*decided, data.pixel_std, [each.tolist() for each in batches]))
-    assert found[0] == found[1]
+            decisions.append((*decided, data.pixel_std, [batch.tolist() for batch in batches]))
+    assert decisions[0] == decisions[1]
 
 
 def test_what_is_no_source_at_all(tmp_path):

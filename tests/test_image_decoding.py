@@ -50,8 +50,8 @@ def content(image, kind, **options):
 def test_pixels_are_those_of_training(image, kind, options, tmp_path):
     path = tmp_path / f"image.{kind.lower()}"
     path.write_bytes(content(image, kind, **options))
-    found = decode(tf.constant(path.read_bytes())).numpy().astype(int)
-    np.testing.assert_allclose(found, np.asarray(open_image(path), int), atol=1)
+    decoded = decode(tf.constant(path.read_bytes())).numpy().astype(int)
+    np.testing.assert_allclose(decoded, np.asarray(open_image(path), int), atol=1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -63,8 +63,8 @@ def test_images_are_turned_upright(turned, kind, tmp_path):
     path = tmp_path / f"image.{kind.lower()}"
     path.write_bytes(content(COLOURS, kind, exif=exif, **options))
     assert int(orientation(tf.constant(path.read_bytes()))) == turned
-    found = decode(tf.constant(path.read_bytes())).numpy().astype(int)
-    np.testing.assert_allclose(found, np.asarray(open_image(path), int), atol=1)
+    decoded = decode(tf.constant(path.read_bytes())).numpy().astype(int)
+    np.testing.assert_allclose(decoded, np.asarray(open_image(path), int), atol=1)
 
 
 def test_inks_without_a_mark_are_those_of_training(tmp_path):
@@ -74,17 +74,17 @@ def test_inks_without_a_mark_are_those_of_training(tmp_path):
     length = int.from_bytes(written[marker + 2 : marker + 4], "big")
     path.write_bytes(written[:marker] + written[marker + 2 + length :])
     assert b"Adobe" not in path.read_bytes()
-    found = decode(tf.constant(path.read_bytes())).numpy().astype(int)
-    np.testing.assert_allclose(found, np.asarray(open_image(path), int), atol=1)
-    np.testing.assert_allclose(found.mean(axis=(0, 1)), PIXELS.mean(axis=(0, 1)), atol=12)
+    decoded = decode(tf.constant(path.read_bytes())).numpy().astype(int)
+    np.testing.assert_allclose(decoded, np.asarray(open_image(path), int), atol=1)
+    np.testing.assert_allclose(decoded.mean(axis=(0, 1)), PIXELS.mean(axis=(0, 1)), atol=12)
 
 
 @pytest.mark.parametrize("least", [40, 20, 11, 5])
 def test_large_jpegs_come_smaller_as_in_training(least, tmp_path):
     path = tmp_path / "large.jpg"
     path.write_bytes(content(COLOURS.resize((203, 161)), "JPEG"))
-    found = decode_image(tf.constant(path.read_bytes()), least).numpy().astype(int)
-    np.testing.assert_allclose(found, np.asarray(open_image(path, least), int), atol=1)
+    decoded = decode_image(tf.constant(path.read_bytes()), least).numpy().astype(int)
+    np.testing.assert_allclose(decoded, np.asarray(open_image(path, least), int), atol=1)
 
 
 def exif_of(tags: bytes) -> bytes:

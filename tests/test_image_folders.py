@@ -17,7 +17,7 @@ from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.sources.find import looks_like_images
 
 
-def looked_at(zoo_command, *arguments):
+def findings_of(zoo_command, *arguments):
     """What `zoo data --json` says of data that it accepts, and its findings in one text."""
     document = json.loads(zoo_command("data", "--json", *arguments, code=0).stdout)
     return document, "\n".join(
@@ -41,7 +41,7 @@ def looked_at(zoo_command, *arguments):
 def test_parts_by_their_names(zoo_command, tmp_path, names, parts):
     for number, name in enumerate(names):
         write_folder(tmp_path / name, 4, first=10 * number)
-    document, _ = looked_at(zoo_command, tmp_path)
+    document, _ = findings_of(zoo_command, tmp_path)
     assert document["classes"].keys() == {"blue", "red"}
     assert set(document["parts"]) == parts
     if len(names) == 3:
@@ -49,7 +49,7 @@ def test_parts_by_their_names(zoo_command, tmp_path, names, parts):
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (("train", "eval"), "'eval' may be.*zoo train resnet {0}/train --test {0}/eval`"),
         (("train", "val", "holdout"), "train --validation {0}/val --test {0}/holdout`"),
@@ -65,26 +65,26 @@ def test_parts_by_their_names(zoo_command, tmp_path, names, parts):
 )
 @pytest.mark.parametrize("command", [("data",), ("train", "resnet")])
 def test_parts_that_are_not_clear_are_refused(
-    zoo_command, tmp_path, monkeypatch, names, said, command
+    zoo_command, tmp_path, monkeypatch, names, message, command
 ):
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(names):
         write_folder(tmp_path / "d" / name, 2, first=10 * number)
     ended = zoo_command(*command, "d", code=1)
-    assert re.search(said.format("d"), ended.stderr.replace("\n", " ")), ended.stderr
+    assert re.search(message.format("d"), ended.stderr.replace("\n", " ")), ended.stderr
 
 
 def test_a_test_part_without_classes_is_refused_with_what_to_do(zoo_command, tmp_path):
     write_folder(tmp_path / "train", 4)
     write_folder(tmp_path / "test", 3, classes=("red",))
-    for each in (tmp_path / "test" / "red").iterdir():
-        each.rename(tmp_path / "test" / each.name)
+    for path in (tmp_path / "test" / "red").iterdir():
+        path.rename(tmp_path / "test" / path.name)
     (tmp_path / "test" / "red").rmdir()
     ended = zoo_command("data", tmp_path, code=1)
     assert "test: holds 3 images, but no class folders" in ended.stderr
     assert f"`zoo train resnet {tmp_path}/train`; `zoo predict RUN {tmp_path}/test`" in ended.stderr
     (tmp_path / "test").rename(tmp_path / "unlabeled")
-    document, findings = looked_at(zoo_command, tmp_path)
+    document, findings = findings_of(zoo_command, tmp_path)
     assert document["rows"] == 8
     assert "unlabeled: 3 images without class folders, not read" in findings
 
@@ -94,14 +94,14 @@ def test_folders_beside_parts_and_classes_named_as_parts(zoo_command, tmp_path):
     write_folder(tmp_path / "valid", 4, first=50)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "best.h5").write_bytes(b"")
-    document, findings = looked_at(zoo_command, tmp_path)
+    document, findings = findings_of(zoo_command, tmp_path)
     assert document["parts"] == {"train": 8, "validation": 8}
     assert "a folder without images is neither part nor class: 'models'" in findings
     write_folder(tmp_path / "flat", 4)
     write_folder(tmp_path / "flat", 4, classes=("red",)).joinpath("red").rename(
         tmp_path / "flat" / "unlabeled"
     )
-    document, findings = looked_at(zoo_command, tmp_path / "flat")
+    document, findings = findings_of(zoo_command, tmp_path / "flat")
     assert document["classes"].keys() == {"blue", "unlabeled"}
     assert "warning 'unlabeled' is read as a class, by the name a part" in findings
 
@@ -154,15 +154,15 @@ def test_metadata_beside_the_images(zoo_command, tmp_path, ending):
         write_folder(tmp_path / part, 4)
         rows = []
         for label in ("blue", "red"):
-            for each in sorted((tmp_path / part / label).iterdir()):
-                each.rename(tmp_path / part / f"{label}{each.name}")
-                rows.append({"file_name": f"{label}{each.name}", "label": label.upper()})
+            for path in sorted((tmp_path / part / label).iterdir()):
+                path.rename(tmp_path / part / f"{label}{path.name}")
+                rows.append({"file_name": f"{label}{path.name}", "label": label.upper()})
             (tmp_path / part / label).rmdir()
         lines = [json.dumps(row) for row in rows]
         if ending == "csv":
             lines = ["file_name,label", *(",".join(row.values()) for row in rows)]
         (tmp_path / part / f"metadata.{ending}").write_text("\n".join(lines) + "\n")
-    document, _ = looked_at(zoo_command, tmp_path)
+    document, _ = findings_of(zoo_command, tmp_path)
     assert document["classes"].keys() == {"BLUE", "RED"} and document["parts"]["test"] == 8
 
 
@@ -186,7 +186,7 @@ def test_litter_of_systems_is_no_class(zoo_command, tmp_path):
         write_folder(tmp_path / name, 1)
     (tmp_path / "red" / "Thumbs.db").write_bytes(b"")
     (tmp_path / "red" / "._000.png").write_bytes(b"")
-    document, findings = looked_at(zoo_command, tmp_path)
+    document, findings = findings_of(zoo_command, tmp_path)
     assert document["classes"] == {"blue": 4, "red": 4}
     assert "ignored: '$RECYCLE.BIN', '.ipynb_checkpoints', '@eaDir'" in findings
     assert "passed over" not in findings
@@ -199,15 +199,15 @@ def test_links_are_followed_and_loops_are_not(zoo_command, tmp_path):
     for label in ("red", "blue"):
         (folder / label).symlink_to(tmp_path / "store" / label)
     assert looks_like_images(folder)
-    assert looked_at(zoo_command, folder)[0]["classes"] == {"blue": 4, "red": 4}
+    assert findings_of(zoo_command, folder)[0]["classes"] == {"blue": 4, "red": 4}
     (tmp_path / "store" / "red" / "loop").symlink_to(folder)
     (tmp_path / "store" / "red" / "self").symlink_to(tmp_path / "store" / "red")
-    document, findings = looked_at(zoo_command, folder)
+    document, findings = findings_of(zoo_command, folder)
     assert document["classes"] == {"blue": 4, "red": 4}
     assert "links to folders that are read already are not followed" in findings
     assert "red/loop" in findings and "red/self" in findings
     (folder / "whole").symlink_to(folder)
-    document, findings = looked_at(zoo_command, folder)
+    document, findings = findings_of(zoo_command, folder)
     assert document["classes"] == {"blue": 4, "red": 4}
     assert "links to the folder that they are in are no classes: 'whole'" in findings
 
@@ -220,12 +220,12 @@ def test_files_of_any_ending_are_read_by_their_content(zoo_command, tmp_path):
         path.rename(path.with_name(name))
     (tmp_path / "blue" / "README").write_text("of what this is\n")
     (tmp_path / "blue" / "BMfile").write_text("BMW and others\n")
-    document, findings = looked_at(zoo_command, tmp_path)
+    document, findings = findings_of(zoo_command, tmp_path)
     assert document["classes"] == {"blue": 4, "red": 4}
     assert "info" in findings and "2 files are passed over: 2 without an ending" in findings
     for number in range(3):
         Image.new("RGB", (9, 9)).save(tmp_path / "blue" / f"{number}.tiff")
-    _, findings = looked_at(zoo_command, tmp_path)
+    _, findings = findings_of(zoo_command, tmp_path)
     assert "warning" in findings and "3 .tiff, 2 without an ending. Convert .tiff" in findings
 
 
@@ -281,7 +281,7 @@ def users_folder():
 def test_folders_and_files_without_permission(zoo_command, users_folder):
     write_folder(users_folder / "d", 2)
     red = users_folder / "d" / "red"
-    for folder, file, said in (
+    for folder, file, message in (
         (0, 0o644, f"{red}: cannot be read: Permission denied."),
         (0o400, 0o644, "Permission denied"),
         (0o755, 0, f"{red}/000.png cannot be read (Permission denied)"),
@@ -290,7 +290,7 @@ def test_folders_and_files_without_permission(zoo_command, users_folder):
         red.chmod(folder)
         for command in (("data",), ("train", "resnet", "--out", users_folder / "run")):
             ended = zoo_command(*command, users_folder / "d", code=1)
-            assert said in ended.stderr and ended.stderr.count("\n") == 1
+            assert message in ended.stderr and ended.stderr.count("\n") == 1
         red.chmod(0o755)
 
 
@@ -300,9 +300,9 @@ def test_large_images_are_named_once_as_a_finding(zoo_command, tmp_path, monkeyp
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 6000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        _, findings = looked_at(zoo_command, tmp_path)
-        said = f"warning train: 1 image has more than 6,000 pixels: {tmp_path}/red/large.png."
-        assert said in findings
+        _, findings = findings_of(zoo_command, tmp_path)
+        message = f"warning train: 1 image has more than 6,000 pixels: {tmp_path}/red/large.png."
+        assert message in findings
         Image.new("L", (200, 90)).save(tmp_path / "red" / "huge.png")
         ended = zoo_command("data", tmp_path, code=1)
     assert f"{tmp_path}/red/huge.png has 18,000 pixels, more than 12,000" in ended.stderr
@@ -325,7 +325,7 @@ def test_the_sheet_of_the_working_directory_has_its_name(zoo_command, tmp_path, 
     monkeypatch.chdir(write_folder(tmp_path / "photos.v2", 4))
     zoo_command("data", ".", "--show", code=0)
     assert (tmp_path / "photos.v2" / "photos.v2-sheet.png").is_file()
-    assert "passed over" not in looked_at(zoo_command, ".")[1]
+    assert "passed over" not in findings_of(zoo_command, ".")[1]
     monkeypatch.chdir(tmp_path)
     zoo_command("data", "photos.v2/red/..", "--show", code=0)
     assert (tmp_path / "photos.v2-sheet.png").is_file()
@@ -350,7 +350,7 @@ def test_folders_of_parts(tmp_path):
     for number, part in enumerate(("train", "val", "test")):
         write_folder(tmp_path / part, 8, first=100 * number)
     with load(tmp_path) as data:
-        assert [len(each) for each in (data.train, data.validation, data.test)] == [16, 16, 16]
+        assert [len(part) for part in (data.train, data.validation, data.test)] == [16, 16, 16]
 
 
 def test_two_folders_of_one_part_are_refused(tmp_path):

@@ -30,7 +30,7 @@ def write_table(folder, form, header="filename,label"):
     return folder / "t.csv"
 
 
-def findings(ended):
+def findings_of(ended):
     document = json.loads(ended.stdout)
     return document, "\n".join(
         f"{f['level']} {f['what']} {f['next']}" for f in document["findings"]
@@ -40,7 +40,7 @@ def findings(ended):
 @pytest.mark.parametrize("column", ["image_id", "file_name", "img_path", "image", "image_name"])
 def test_names_of_the_path_column(zoo_command, folder, column):
     table = write_table(folder, "img/{}/{}.png", f"{column},label")
-    document, _ = findings(zoo_command("data", table, *IMAGES, "--json", code=0))
+    document, _ = findings_of(zoo_command("data", table, *IMAGES, "--json", code=0))
     assert document["rows"] == 12
 
 
@@ -95,17 +95,20 @@ def test_rows_without_an_image_are_left_out_when_asked(zoo_command, folder, comm
     assert f"t.csv: 8 images are not there: {named}, row 16 " in ended.stderr
     assert "or pass --drop-missing to leave these rows out" in ended.stderr
     if command == "data":  # training would take seconds, and reads by the same call
-        document, said = findings(zoo_command(*arguments, "--drop-missing", code=0))
+        document, findings = findings_of(zoo_command(*arguments, "--drop-missing", code=0))
         assert document["classes"] == {"blue": 6, "red": 6}
-        assert "warning" in said and "8 images are not there" in said and "left out" in said
-        assert "green" not in said
+        assert "warning" in findings and "left out" in findings
+        assert "8 images are not there" in findings
+        assert "green" not in findings
 
 
 def test_texts_that_are_paths_of_images(zoo_command, folder):
     table = write_table(folder, "img/{}/{}.png")
-    _, said = findings(zoo_command("data", table, "--json", code=0))
-    assert f"warning {table}: the texts are paths of images, such as 'img/blue/000.png'." in said
-    assert f"`zoo data {table} --preset resnet/default`" in said
+    _, findings = findings_of(zoo_command("data", table, "--json", code=0))
+    assert (
+        f"warning {table}: the texts are paths of images, such as 'img/blue/000.png'." in findings
+    )
+    assert f"`zoo data {table} --preset resnet/default`" in findings
 
 
 @pytest.mark.parametrize(
@@ -127,15 +130,15 @@ def test_texts_that_are_paths_of_images(zoo_command, folder):
 def test_labels_that_are_several(zoo_command, folder, labels, several, kind):
     rows = []
     for number in range(12):
-        place = f"img/blue/{number % 6:03}.png" if number < 6 else f"img/red/{number % 6:03}.png"
-        rows.append(f"{place if kind == 'images' else f'good film {number}'},{labels[number % 4]}")
+        path = f"img/blue/{number % 6:03}.png" if number < 6 else f"img/red/{number % 6:03}.png"
+        rows.append(f"{path if kind == 'images' else f'good film {number}'},{labels[number % 4]}")
     (folder / "t.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     options = (*IMAGES, "--text", "text") if kind == "images" else ()
-    _, said = findings(zoo_command("data", folder / "t.csv", *options, "--json", code=0))
+    _, findings = findings_of(zoo_command("data", folder / "t.csv", *options, "--json", code=0))
     if several:
-        assert f"warning {folder}/t.csv: labels look like several in one: {several}." in said
+        assert f"warning {folder}/t.csv: labels look like several in one: {several}." in findings
     else:
-        assert "several in one" not in said
+        assert "several in one" not in findings
 
 
 def images_in_a_table(folder):
@@ -147,15 +150,17 @@ def images_in_a_table(folder):
 def test_images_that_stand_in_a_table(zoo_command, folder):
     table = images_in_a_table(folder)
     parquet.write_table(table, folder / "hub.parquet")
-    document, _ = findings(zoo_command("data", folder / "hub.parquet", *IMAGES, "--json", code=0))
+    document, _ = findings_of(
+        zoo_command("data", folder / "hub.parquet", *IMAGES, "--json", code=0)
+    )
     assert document["classes"] == {"blue": 6, "red": 6}
     parquet.write_table(table.slice(0, 5), folder / "train-0.parquet")
     parquet.write_table(table.slice(5), folder / "train-1.parquet")
     shards = [folder / "train-0.parquet", folder / "train-1.parquet"]
     for arguments in (shards, [folder / "train-*.parquet"]):
-        document, _ = findings(zoo_command("data", *arguments, *IMAGES, "--json", code=0))
+        document, _ = findings_of(zoo_command("data", *arguments, *IMAGES, "--json", code=0))
         assert document["classes"] == {"blue": 6, "red": 6}
-    content = pa.array([each["bytes"] for each in table["image"].to_pylist()])
+    content = pa.array([image["bytes"] for image in table["image"].to_pylist()])
     plain = pa.table({"image": content, "label": table["label"]})
     settings = load_preset("resnet", "debug", {"data.batch_size": 4}).data
     for source in (table, plain, plain.to_pandas()):

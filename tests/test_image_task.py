@@ -59,11 +59,11 @@ def test_a_run_has_scores_a_sheet_of_mistakes_and_what_the_data_decided(run):
 def test_predictions_of_files_and_folders(run, tmp_path):
     for label in ("blue", "red"):
         Image.fromarray(pixels(label, 999, 40, 30)).save(tmp_path / f"{label}.png")
-    found = zoo.load_run(run.path).predict([str(tmp_path / "red.png"), str(tmp_path)])
+    predictions = zoo.load_run(run.path).predict([str(tmp_path / "red.png"), str(tmp_path)])
     names = ["red.png", "blue.png", "red.png"]
-    assert [each["file"] for each in found] == [str(tmp_path / name) for name in names]
-    assert [each["label"] for each in found] == ["red", "blue", "red"]
-    assert sum(found[0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert [p["file"] for p in predictions] == [str(tmp_path / name) for name in names]
+    assert [p["label"] for p in predictions] == ["red", "blue", "red"]
+    assert sum(predictions[0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
     (tmp_path / "cut.png").write_bytes((tmp_path / "red.png").read_bytes()[:200])
     with pytest.raises(ZooError, match=r"cut\.png: is truncated"):
         run.predict([str(tmp_path / "cut.png")])
@@ -97,12 +97,12 @@ def test_the_saved_model_takes_bytes_and_says_the_same(run, exported, tmp_path):
         shown.save(paths[-1], **options)
     answer = served.serve(tf.constant([path.read_bytes() for path in paths]))
     predicted = run.predict([str(path) for path in paths])
-    assert [each.decode() for each in answer["label"].numpy()] == [p["label"] for p in predicted]
-    expected = [list(each["probabilities"].values()) for each in predicted]
+    assert [label.decode() for label in answer["label"].numpy()] == [p["label"] for p in predicted]
+    expected = [list(p["probabilities"].values()) for p in predicted]
     np.testing.assert_allclose(answer["probabilities"], expected, atol=0.003)
     shown = np.stack([run.model.center_crop(path) for path in paths]).astype(np.float32)
-    found = served.classify(tf.constant(shown))["probabilities"]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    classified = served.classify(tf.constant(shown))["probabilities"]
+    np.testing.assert_allclose(classified, expected, atol=1e-5)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"images\[1\] is empty"):
         served.serve(tf.constant([paths[0].read_bytes(), b""]))
 
@@ -146,8 +146,8 @@ def test_small_batches_take_group_norm(tmp_path):
     default, changes = zoo.load_preset("resnet"), {"data.batch_size": 24}
     preset, findings = resolve(default, changes, replicas=2)
     assert preset.architecture.norm == "group"
-    (said,) = [str(each) for each in findings if "A132" in each.what]
-    assert "would see 12 examples" in said
+    (advice,) = [str(finding) for finding in findings if "A132" in finding.what]
+    assert "would see 12 examples" in advice
     assert resolve(default, changes)[0].architecture.norm == "batch"
     pieces = changes | {"recipe.micro_batches": 2}
     assert resolve(default, pieces)[0].architecture.norm == "group"
@@ -158,11 +158,11 @@ def test_small_batches_take_group_norm(tmp_path):
 def test_two_devices(tmp_path):
     source = write_folder(tmp_path / "data", 12)
     chosen = QUICK | {"architecture.norm": "batch", "recipe.epochs": 1}
-    found = zoo.train(
+    run = zoo.train(
         "resnet", source, set=chosen, out=tmp_path / "run", verbose=False, devices="cpu:0,1"
     )
-    assert math.isfinite(found.metrics["validation"]["loss"])
-    norms = [n for n in found.model.network.layers if isinstance(n, BatchNorm)]
+    assert math.isfinite(run.metrics["validation"]["loss"])
+    norms = [n for n in run.model.network.layers if isinstance(n, BatchNorm)]
     assert all(np.abs(norm.moving_mean.numpy()).max() > 0 for norm in norms)
 
 
@@ -200,8 +200,8 @@ def test_blends_train(tmp_path):
     x = np.stack([pixels(label, n, 16, 16) for label in ("blue", "red") for n in range(16)])
     data = (x, np.repeat(["blue", "red"], 16))
     changes = QUICK | {"data.mixup": 0.2, "data.cutmix": 1.0, "recipe.epochs": 2}
-    found = zoo.train("resnet", data, set=changes, out=tmp_path / "run", verbose=False)
-    assert math.isfinite(found.metrics["validation"]["loss"])
+    run = zoo.train("resnet", data, set=changes, out=tmp_path / "run", verbose=False)
+    assert math.isfinite(run.metrics["validation"]["loss"])
 
 
 def test_moving_statistics_are_averaged_with_the_weights():
@@ -294,8 +294,8 @@ def test_losses_of_blends_and_of_yes_or_no():
     expected = -(shares.numpy() * logs).sum(axis=1)
     np.testing.assert_allclose(ClassificationLoss().call(shares, logits), expected, rtol=1e-5)
     smooth = 0.9 * shares.numpy() + 0.1 / 3
-    found = ClassificationLoss(label_smoothing=0.1).call(shares, logits)
-    np.testing.assert_allclose(found, -(smooth * logs).sum(axis=1), rtol=1e-5)
+    loss = ClassificationLoss(label_smoothing=0.1).call(shares, logits)
+    np.testing.assert_allclose(loss, -(smooth * logs).sum(axis=1), rtol=1e-5)
     yes, probability = shares.numpy(), 1 / (1 + np.exp(-logits.numpy()))
     binary = -(yes * np.log(probability) + (1 - yes) * np.log(1 - probability)).mean(axis=1)
     np.testing.assert_allclose(
@@ -309,7 +309,7 @@ def test_losses_of_blends_and_of_yes_or_no():
 
 
 def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):
-    data = write_folder(tmp_path / "data", each=12)
+    data = write_folder(tmp_path / "data", count=12)
     changes = QUICK | {
         "architecture.image_size": 48, "architecture.pixel_mean": [10.0, 20.0, 30.0],
         "recipe.epochs": 1,
@@ -317,8 +317,8 @@ def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):
     run = zoo.train("resnet", data, set=changes, out=tmp_path / "a", verbose=False)
     assert run.preset.architecture.image_size == 48
     assert run.preset.architecture.pixel_mean == (10.0, 20.0, 30.0)
-    said = "\n".join(map(str, run.findings))
-    assert "architecture.image_size 48, as set: " in said
+    findings = "\n".join(map(str, run.findings))
+    assert "architecture.image_size 48, as set: " in findings
     again = zoo.train(run.path / "preset.yaml", out=tmp_path / "b", verbose=False)
     assert again.preset.architecture == run.preset.architecture
     assert again.metrics["validation"] == run.metrics["validation"]
@@ -326,9 +326,9 @@ def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):
 
 @pytest.mark.slow
 def test_the_debug_preset_trains_whatever_the_number_of_images(zoo_command, tmp_path):
-    data = write_folder(tmp_path / "data", each=20)
+    data = write_folder(tmp_path / "data", count=20)
     for number in range(3):  # 36 of 40 are trained on, then 37 and 39 of more
-        write_folder(data, each=1, first=100 + number)
+        write_folder(data, count=1, first=100 + number)
         out = tmp_path / f"run{number}"
         zoo_command("train", "resnet", data, "--preset", "debug", "--out", out, code=0)
         assert json.loads((out / "metrics.json").read_text())["training"]["epochs"] == 3

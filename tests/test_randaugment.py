@@ -83,4 +83,4 @@ def test_each_image_of_a_batch_uniforms_its_own_and_the_same_again():
     one, same, stronger = seen(0.5), seen(0.5), seen(1.0)
     np.testing.assert_array_equal(one, same)
     assert (one != stronger).any()
-    assert len({each.tobytes() for each in one}) > len(one) / 2
+    assert len({image.tobytes() for image in one}) > len(one) / 2

@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("c17b_eval/d", "d/train --test d/eval`"),
         ("c17m_flattest/d", "To go on without it: `zoo train resnet d/train`"),
@@ -19,14 +19,14 @@ import pytest
     ],
 )
 @pytest.mark.parametrize("command", ["data", "train"])
-def test_refused_with_what_to_do(zoo_command, shared_case, monkeypatch, name, said, command):
+def test_refused_with_what_to_do(zoo_command, shared_case, monkeypatch, name, message, command):
     monkeypatch.chdir(shared_case(f"images/{name}").parent)
     arguments = ("data",) if command == "data" else ("train", "resnet")
-    assert said in zoo_command(*arguments, "d", code=1).stderr
+    assert message in zoo_command(*arguments, "d", code=1).stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "parts", "said"),
+    ("name", "parts", "message"),
     [
         ("c17c_pred/d", ["train", "validation", "test"], "d/pred: 5 images without class folders"),
         ("c17d_intel/d", ["train", "validation", "test"], ""),
@@ -38,17 +38,17 @@ def test_refused_with_what_to_do(zoo_command, shared_case, monkeypatch, name, sa
         ("c02_ending/d", ["train", "validation"], "4 files are passed over: 4 .tif"),
     ],
 )
-def test_read_as_it_is_meant(zoo_command, shared_case, name, parts, said):
+def test_read_as_it_is_meant(zoo_command, shared_case, name, parts, message):
     folder = shared_case(f"images/{name}")
     document = json.loads(zoo_command("data", folder, "--json", code=0).stdout)
     assert sorted(document["classes"]) == ["blue", "red"]
     assert list(document["parts"]) == parts
-    findings = "\n".join(f"{each['what']} {each['next']}" for each in document["findings"])
-    assert said in findings
+    findings = "\n".join(f"{finding['what']} {finding['next']}" for finding in document["findings"])
+    assert message in findings
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("missing5.csv", "7 images are not there: row 25 'img/red/gone0.png'"),
         ("back.csv", r"row 1 'img\blue\00.png'"),
@@ -60,13 +60,13 @@ def test_read_as_it_is_meant(zoo_command, shared_case, name, parts, said):
         ("onehot.csv", "one column a class"),
     ],
 )
-def test_tables_are_refused_with_what_to_do(zoo_command, shared_case, name, said):
+def test_tables_are_refused_with_what_to_do(zoo_command, shared_case, name, message):
     table = shared_case("images/c20_csv") / name
-    assert said in zoo_command("data", table, "--preset", "resnet/default", code=1).stderr
+    assert message in zoo_command("data", table, "--preset", "resnet/default", code=1).stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "said"),
+    ("name", "options", "message"),
     [
         ("missing5.csv", ["--preset", "resnet/default", "--drop-missing"], "7 images are not"),
         ("multi.csv", ["--preset", "resnet/default"], "labels look like several in one"),
@@ -75,10 +75,10 @@ def test_tables_are_refused_with_what_to_do(zoo_command, shared_case, name, said
         ("hub.parquet", ["--preset", "resnet/default"], "fewer than 1,000"),
     ],
 )
-def test_tables_are_read_with_a_word(zoo_command, shared_case, name, options, said):
+def test_tables_are_read_with_a_word(zoo_command, shared_case, name, options, message):
     table = shared_case("images/c20_csv") / name
     document = json.loads(zoo_command("data", table, *options, "--json", code=0).stdout)
-    assert said in "\n".join(each["what"] for each in document["findings"])
+    assert message in "\n".join(finding["what"] for finding in document["findings"])
 
 
 def test_a_table_without_a_header(zoo_command, shared_case):
@@ -96,7 +96,7 @@ def test_npz_files_are_read(zoo_command, shared_case, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("objimages", "numpy.stack(images)"),
         ("multilabel", "must be one-hot"),
@@ -104,9 +104,9 @@ def test_npz_files_are_read(zoo_command, shared_case, name):
         ("trunc", "is not an .npz file"),
     ],
 )
-def test_npz_files_are_refused(zoo_command, shared_case, name, said):
+def test_npz_files_are_refused(zoo_command, shared_case, name, message):
     file = shared_case(f"images/c22_npz/{name}.npz")
-    assert said in zoo_command("data", file, code=1).stderr
+    assert message in zoo_command("data", file, code=1).stderr
 
 
 def test_a_class_of_the_test_part_alone(zoo_command, shared_case):

@@ -15,6 +15,7 @@ from zoo.tasks.image_classification.data import ImageDataset
 CELL = 112  # pixels; smaller images are enlarged by whole factors
 LINE = 13  # pixels of a line of text
 COLUMNS = 8
+SHOWN = 48  # training images
 
 
 def write_sheet(path: Path, images: Sequence[np.ndarray], captions: Sequence[str]) -> None:
@@ -43,23 +44,17 @@ def write_sheet(path: Path, images: Sequence[np.ndarray], captions: Sequence[str
         sheet.save(temporary, "PNG")
 
 
-def training_sheet(data: ImageDataset, path: Path, count: int = 48) -> None:
-    """Write a sheet of what training sees: the first images of an epoch, augmented.
-
-    Args:
-        data: the images.
-        path: of the PNG file.
-        count: of images.
-    """
+def training_sheet(data: ImageDataset, path: Path) -> None:
+    """Write a sheet of what training sees: the first images of an epoch, augmented."""
     images: list[np.ndarray] = []
     captions: list[str] = []
     for batch, labels, *_ in data.dataset("train"):
         for image, label in zip(np.asarray(batch), np.asarray(labels), strict=True):
             images.append(image.clip(0, 255).astype(np.uint8))
             captions.append(_caption(label, data.classes))
-        if len(images) >= count:
+        if len(images) >= SHOWN:
             break
-    write_sheet(path, images[:count], captions[:count])
+    write_sheet(path, images[:SHOWN], captions[:SHOWN])
 
 
 def _caption(label: Any, classes: Sequence[Any]) -> str:
