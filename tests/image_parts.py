@@ -10,6 +10,7 @@ from PIL import Image
 
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import ImageDataset, load_images
+from zoo.tasks.request import Request
 
 CLASSES = ("blue", "red")
 # One small, quick training: a few seconds with everything on.
@@ -60,7 +61,7 @@ def load(
     source: Any, image_size: int = 24, settings: Any = SETTINGS, **options: Any
 ) -> ImageDataset:
     """Load images with the settings of a quick training run."""
-    return load_images(source, settings=settings, image_size=image_size, **options)
+    return load_images(Request(source, **options), settings=settings, image_size=image_size)
 
 
 def messages(data: ImageDataset) -> str:

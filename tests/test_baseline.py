@@ -7,13 +7,14 @@ from scipy.sparse import csr_matrix
 from scipy.special import softmax
 from sklearn.naive_bayes import MultinomialNB
 
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification import baseline
 from zoo.tasks.text_classification.data import load_split
 
 
 def split_of(rows):
     texts, labels = zip(*rows, strict=True)
-    return load_split((list(texts), list(labels)), classes=sorted(set(labels)))
+    return load_split(Request((list(texts), list(labels))), sorted(set(labels)))
 
 
 def test_it_learns_what_is_learnable() -> None:

@@ -26,6 +26,7 @@ from zoo.tasks.language_modeling.token_ids import (
     cached_tokens,
     check_ids,
 )
+from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import learn_corpus_tokenizer
 
 TEXT = "\n".join(text for text, _ in sentences(200)) + "\n"
@@ -40,12 +41,9 @@ def settings(**changes):
 
 def load(source, *, vocabulary_size=1000, validation=None, test=None, fraction=1.0, **changes):
     return load_corpus(
-        source,
+        Request(source, validation=validation, test=test, fraction=fraction),
         settings=settings(**changes),
         vocabulary_size=vocabulary_size,
-        validation=validation,
-        test=test,
-        fraction=fraction,
     )
 
 

@@ -8,6 +8,7 @@ from conftest import sentences, write_csv
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
 from zoo.tasks.language_modeling.data import load_corpus
+from zoo.tasks.request import Request
 
 CHANGES = {"data.batch_size": 4, "data.window": 8}
 HEADER = ("id", "text", "split")
@@ -16,7 +17,7 @@ PARTS = ["train"] * 200 + ["valid"] * 30 + ["test"] * 20
 
 def load(source, **more):
     settings = load_preset("lstm_lm").override(CHANGES).data
-    return load_corpus(source, settings=settings, vocabulary_size=1000, **more)
+    return load_corpus(Request(source, **more), settings=settings, vocabulary_size=1000)
 
 
 def rows():

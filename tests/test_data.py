@@ -14,6 +14,7 @@ from zoo.data.rows import Rows
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.data.tables import read_rows
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification import batches as pipeline
 from zoo.tasks.text_classification.data import bundled, load_data, load_split
 from zoo.tasks.text_classification.inspection import inspect_texts
@@ -23,7 +24,7 @@ SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
 
 def load(source, **arguments):
     settings = arguments.pop("settings", SETTINGS)
-    return load_data(source, settings=settings, vocabulary_size=200, **arguments)
+    return load_data(Request(source, **arguments), settings=settings, vocabulary_size=200)
 
 
 def finding(data, words: str):
@@ -365,7 +366,9 @@ def test_class_order_is_reported(tmp_path) -> None:
 def test_uncovered_characters(tmp_path) -> None:
     settings = SETTINGS.model_copy(update={"tokenizer": "characters"})
     rows = [(f"{'abc'[n % 3] * 5}{chr(0x4E00 + n)}", "xy"[n % 2]) for n in range(400)]
-    data = load_data(write_csv(tmp_path / "a.csv", rows), settings=settings, vocabulary_size=100)
+    data = load_data(
+        Request(write_csv(tmp_path / "a.csv", rows)), settings=settings, vocabulary_size=100
+    )
     with data.train:
         assert finding(data, "not covered by the characters tokenizer").evidence["characters"] > 200
 
@@ -428,19 +431,19 @@ def test_fingerprints_tell_data_apart(tmp_path) -> None:
 
 def test_a_split_for_scoring(tmp_path) -> None:
     path = write_csv(tmp_path / "a.csv", sentences(10))
-    with load_split(path, classes=["bad", "good"]) as split:
+    with load_split(Request(path), ["bad", "good"]) as split:
         assert split.labels.tolist() == [1, 0] * 5
         assert list(split.iter_inputs()) == [text for text, _ in sentences(10)]
         assert split.row_number(3) == 4
     assert len(list(read_rows(path))) == 1
     with pytest.raises(ZooError, match="'bad'"):
-        load_split(path, classes=["good", "great"])
+        load_split(Request(path), ["good", "great"])
 
 
 def test_a_look_at_data(tmp_path) -> None:
     rows = [*sentences(60), *((f"more {n} " + "x" * 500, "good") for n in range(20))]
     path = write_csv(tmp_path / "a.csv", rows)
-    seen = inspect_texts(path, settings=SETTINGS, vocabulary_size=200)
+    seen = inspect_texts(Request(path), settings=SETTINGS, vocabulary_size=200)
     summary, findings = seen.summary, seen.findings
     assert summary["rows"] == 80
     assert list(summary["classes"].items()) == [("good", 50), ("bad", 30)]
@@ -496,10 +499,10 @@ def test_words_of_texts_without_blanks_are_told(tmp_path) -> None:
     thai = [(f"ภาพยนตร์เรื่องนี้สนุกมากและนักแสดงเก่ง{i}", str(i % 2)) for i in range(60)]
     path = write_csv(tmp_path / "thai.csv", thai)
     settings = zoo.load_preset("textcnn", "default", {"data.tokenizer": "words"}).data
-    with load_data(path, settings=settings, vocabulary_size=500) as data:
+    with load_data(Request(path), settings=settings, vocabulary_size=500) as data:
         (found,) = [each for each in data.findings if "without blanks" in each.what]
     assert found.level == "warning" and "data.tokenizer=sentencepiece" in found.next
     chinese = [(f"今天天气很好我们去公园散步{i}", str(i % 2)) for i in range(60)]
     path = write_csv(tmp_path / "chinese.csv", chinese)
-    with load_data(path, settings=settings, vocabulary_size=500) as data:
+    with load_data(Request(path), settings=settings, vocabulary_size=500) as data:
         assert not [each for each in data.findings if "without blanks" in each.what]

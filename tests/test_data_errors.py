@@ -23,13 +23,14 @@ from zoo.data.rows import Rows
 from zoo.data.store import Store
 from zoo.data.tables import read_rows
 from zoo.data.texts import read_texts
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data, load_split
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
 
 
 def load(source, **arguments):
-    return load_data(source, settings=SETTINGS, vocabulary_size=200, **arguments)
+    return load_data(Request(source, **arguments), settings=SETTINGS, vocabulary_size=200)
 
 
 def read(source, **arguments):
@@ -265,7 +266,7 @@ def test_a_part_that_is_not_there(tmp_path) -> None:
 def test_scoring_rows_without_a_label(tmp_path) -> None:
     path = write_csv(tmp_path / "a.csv", [("a", "good"), ("b", "")])
     with pytest.raises(ZooError, match="1 row has no label.*row 2"):
-        load_split(path, classes=["bad", "good"])
+        load_split(Request(path), ["bad", "good"])
 
 
 # --- the disk

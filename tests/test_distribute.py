@@ -18,6 +18,7 @@ from zoo.distribute import (
 )
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
 
 
@@ -75,7 +76,7 @@ def test_one_machine_is_its_own_chief(two) -> None:
 def test_every_row_of_a_batch_goes_to_one_replica(two, tmp_path) -> None:
     path = write_csv(tmp_path / "rows.csv", sentences(203))
     settings = load_preset("textcnn", "default", {"data.batch_size": 16}).data
-    with load_data(str(path), settings=settings, vocabulary_size=300) as data:
+    with load_data(Request(str(path)), settings=settings, vocabulary_size=300) as data:
         whole = [[row[row > 0].tolist() for row in ids.numpy()] for ids, _ in data.dataset("train")]
         shared = distributed(two, lambda here, total: data.dataset("train", None, here, total))
         pieces = [

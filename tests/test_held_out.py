@@ -21,6 +21,7 @@ from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification import baseline as images
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.language_modeling.data import load_corpus
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification import baseline as linear
 from zoo.tasks.text_classification.data import load_data
 
@@ -62,11 +63,9 @@ def test_texts(tmp_path, monkeypatch) -> None:
     whole, test = write_csv(tmp_path / "w.csv", rows), write_csv(tmp_path / "t.csv", sentences(20))
     preset = load_preset("textcnn", "default", QUICK | {"data.tokenizer": "words"})
     with load_data(
-        whole,
+        Request(whole, seed=3, fraction=0.5),
         settings=preset.data,
         vocabulary_size=preset.architecture.vocabulary_size,
-        seed=3,
-        fraction=0.5,
     ) as data:
         kept, held_out = (set(part.rows.tolist()) for part in (data.train, data.validation))
     assert len(kept) + len(held_out) < 120
@@ -84,7 +83,9 @@ def test_texts(tmp_path, monkeypatch) -> None:
     parts = [(*rows[each], "train" if each in kept else "val") for each in sorted(kept | held_out)]
     column = write_csv(tmp_path / "column.csv", parts, ("text", "label", "split"))
     with load_data(
-        column, settings=preset.data, vocabulary_size=preset.architecture.vocabulary_size, seed=3
+        Request(column, seed=3),
+        settings=preset.data,
+        vocabulary_size=preset.architecture.vocabulary_size,
     ) as data:
         assert sorted(data.tokenizer.pieces) == sorted(
             zoo.load_run(tmp_path / "own").model.tokenizer.pieces
@@ -99,7 +100,7 @@ def test_corpora(tmp_path) -> None:
     preset = load_preset("lstm_lm", "default", changes)
     lines = [text for text, _ in marked(sentences(150), "word")]
     data = load_corpus(
-        lines, settings=preset.data, vocabulary_size=10_000, validation=None, fraction=0.5
+        Request(lines, validation=None, fraction=0.5), settings=preset.data, vocabulary_size=10_000
     )
     kept = data.tokenizer.decode(data.train.ids[:]).splitlines()
     assert kept == lines[: len(kept)] and len(kept) < 75
@@ -133,7 +134,9 @@ def test_images(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(images, "STRENGTHS", (0.01,))
     whole = write_images(tmp_path / "whole", range(80))
     preset = load_preset("resnet", "default", QUICK_IMAGES)
-    with load_images(str(whole), settings=preset.data, image_size=24, seed=3, fraction=0.5) as data:
+    with load_images(
+        Request(str(whole), seed=3, fraction=0.5), settings=preset.data, image_size=24
+    ) as data:
         parts = {"train": data.train, "validation": data.validation}
         names = {name: part.names(range(len(part))) for name, part in parts.items()}
     for name in names["train"]:

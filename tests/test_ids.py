@@ -7,6 +7,7 @@ import pytest
 from conftest import sentences, write_csv
 
 from zoo.preset.loading import load_preset
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 
@@ -17,7 +18,7 @@ LENGTH = 6
 def data(tmp_path, request):
     settings = load_preset("textcnn", "default", {"data.tokenizer": request.param}).data
     path = write_csv(tmp_path / "rows.csv", sentences(60))
-    with load_data(str(path), settings=settings, vocabulary_size=200, seed=1) as found:
+    with load_data(Request(str(path), seed=1), settings=settings, vocabulary_size=200) as found:
         yield found
 
 

@@ -15,6 +15,7 @@ from zoo import ZooError
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.image import open_image
 from zoo.tasks.image_classification.sources import arrays as image_arrays
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
 
 
@@ -108,7 +109,7 @@ def test_the_class_names_of_keras_datasets(tmp_path, mode):
         tmp_path / "t", batch_size=3, label_mode=mode, verbose=False
     )
     with load_data(
-        texts, settings=load_preset("textcnn", "default").data, vocabulary_size=50
+        Request(texts), settings=load_preset("textcnn", "default").data, vocabulary_size=50
     ) as data:
         assert data.classes == ["blue", "red"]
         text, label = data.train.inputs([0])[0], data.train.labels[0]

@@ -14,6 +14,7 @@ from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.sheet import training_sheet
 from zoo.tasks.image_classification.sources.source import ImageSplit
+from zoo.tasks.request import Request
 
 AUGMENTED = with_data(crop="pad", flip="random", color_jitter=0.3, erasing=0.5, mixup=0.2)
 
@@ -145,7 +146,7 @@ def test_balance():
 def test_scoring_sees_the_center_crop(tmp_path):
     write_folder(tmp_path, 4)
     settings = with_data(evaluation_size=32, crop="resized", center_fraction=0.875)
-    images = load_labelled_images(tmp_path, classes=["blue", "red"])
+    images = load_labelled_images(Request(tmp_path), ["blue", "red"])
     assert isinstance(images, ImageSplit)
     transform = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
     datasets = [image_batches(images, transform, num_classes=2, seed=seed) for seed in (None, 0)]
@@ -154,7 +155,7 @@ def test_scoring_sees_the_center_crop(tmp_path):
     expected = CenterCrop(32, 0.875)(images.inputs([0])[0])
     np.testing.assert_array_equal(batch[0], expected)
     with pytest.raises(ZooError, match="unknown to training: 'red'"):
-        load_labelled_images(tmp_path, classes=["blue"])
+        load_labelled_images(Request(tmp_path), ["blue"])
 
 
 def test_a_sheet_of_what_training_sees(tmp_path):

@@ -15,6 +15,7 @@ from zoo import ZooError
 from zoo.preset.loading import presets_root
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.sources.find import looks_like_images
+from zoo.tasks.request import Request
 
 
 def findings_of(zoo_command, *arguments):
@@ -124,7 +125,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
     def scored(*names):
         for number, name in enumerate(names):
             write_folder(tmp_path / name, 2, first=10 * number)
-        with load_labelled_images(tmp_path, classes=["blue", "red"]).split as split:
+        with load_labelled_images(Request(tmp_path), ["blue", "red"]).split as split:
             return {Path(text).parent.parent.name for text in split.inputs(range(len(split)))}
 
     assert scored("test") == {"test"}
@@ -134,7 +135,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
         scored()
     write_folder(tmp_path / "around" / "photos", 2)
     with pytest.raises(ZooError, match=r"training: 'photos'.* Did you mean .*/around/photos\?"):
-        load_labelled_images(tmp_path / "around", classes=["blue", "red"])
+        load_labelled_images(Request(tmp_path / "around"), ["blue", "red"])
     ended = zoo_command(
         "train", "resnet", write_folder(tmp_path / "d", 4), "--test", tmp_path / "around",
         "--out", tmp_path / "run", code=1,
@@ -145,7 +146,7 @@ def test_the_part_that_is_scored(zoo_command, tmp_path):
         path.mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "flat" / "pred" / "a.png")
     with pytest.raises(ZooError, match="holds no labelled part, but 'pred'"):
-        load_labelled_images(tmp_path / "flat", classes=["blue", "red"])
+        load_labelled_images(Request(tmp_path / "flat"), ["blue", "red"])
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])

@@ -14,6 +14,7 @@ from zoo import ZooError
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.image_classification.sources.inputs import named_images
+from zoo.tasks.request import Request
 
 IMAGES = ("--preset", "resnet/default")
 
@@ -165,8 +166,8 @@ def test_images_that_stand_in_a_table(zoo_command, folder):
     settings = load_preset("resnet", "debug", {"data.batch_size": 4}).data
     for source in (table, plain, plain.to_pandas()):
         with (
-            load_images(source, settings=settings, image_size=16) as data,
-            load_images(folder / "img", settings=settings, image_size=16) as files,
+            load_images(Request(source), settings=settings, image_size=16) as data,
+            load_images(Request(folder / "img"), settings=settings, image_size=16) as files,
         ):
             assert data.fingerprint == files.fingerprint
             for one, other in zip(data.dataset("train"), files.dataset("train"), strict=True):

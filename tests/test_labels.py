@@ -15,6 +15,7 @@ from zoo.data.labels import classes_option, looks_like, plain_form
 from zoo.options import listed_classes
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
 
 ACCENT = "caf\u00e9"
@@ -22,7 +23,7 @@ ACCENT = "caf\u00e9"
 
 def load(source, **more):
     settings = load_preset("textcnn").override({"data.tokenizer": "words"}).data
-    return load_data(source, settings=settings, vocabulary_size=5000, **more)
+    return load_data(Request(source, **more), settings=settings, vocabulary_size=5000)
 
 
 def said(data) -> str:
@@ -70,7 +71,7 @@ def test_labels_that_look_alike_are_told(tmp_path) -> None:
 def test_class_folders_that_look_alike_are_told(tmp_path) -> None:
     write_folder(tmp_path, 6)
     (tmp_path / "blue").rename(tmp_path / "Red")
-    with load_images(tmp_path, settings=load_preset("resnet").data, image_size=16) as data:
+    with load_images(Request(tmp_path), settings=load_preset("resnet").data, image_size=16) as data:
         assert "look alike are classes of their own: 'Red' (6), 'red' (6)." in said(data)
 
 
@@ -145,7 +146,7 @@ def test_classes_without_rows_in_the_test_part_are_told(tmp_path, zoo_command) -
 def test_classes_of_images_without_a_image_are_told(tmp_path) -> None:
     write_folder(tmp_path / "train", 6, classes=("red", "blue"))
     write_folder(tmp_path / "test", 3, classes=("red",))
-    with load_images(tmp_path, settings=load_preset("resnet").data, image_size=16) as data:
+    with load_images(Request(tmp_path), settings=load_preset("resnet").data, image_size=16) as data:
         assert "test has no image of 'blue'. Its scores say nothing" in said(data)
 
 

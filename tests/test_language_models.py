@@ -17,6 +17,7 @@ from zoo.files import read_json, write_json
 from zoo.preset.loading import load_preset
 from zoo.tasks.language_modeling.baseline import fit_bigrams, log_shares
 from zoo.tasks.language_modeling.data import load_corpus
+from zoo.tasks.request import Request
 from zoo.tasks.task import load_task
 from zoo.text.corpus_tokenizer import load_corpus_tokenizer
 
@@ -88,7 +89,7 @@ def test_evaluate_reads_the_column_of_the_training(run, tmp_path, zoo_command) -
     rows = [(text, "a b c d e") for text, _ in sentences(100)]
     table = write_csv(tmp_path / "corpus.csv", rows, ("story", "text"))
     settings = load_preset("lstm_lm").override(QUICK).data
-    with load_corpus(table, settings=settings, vocabulary_size=100, text="story") as read:
+    with load_corpus(Request(table, text="story"), settings=settings, vocabulary_size=100) as read:
         columns = read.columns
         assert any("columns not read: 'text'" in each.what for each in read.findings)
     assert columns.to_dict() == {"text": ["story"], "label": None}

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from zoo.preset.schemas import TASKS
+
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
     ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "cluster"],
     ["preset", "scores"],
     ["text", "layers"],
     ["models", "data"],
-    ["training", "distribute"],
+    ["distribute"],
+    ["training"],
     ["tasks"],
     ["memory"],
     ["builders"],
@@ -49,7 +52,18 @@ def test_imports_go_up(path: Path) -> None:
         return
     rooms = {name.split(".")[1] for name in imports(path) if name.startswith("zoo.")}
     for other in rooms - {room(path), "_presets", "__version__"}:
-        assert ROW[other] <= ROW[room(path)], f"{room(path)} imports {other}"
+        above = ROW[other] < ROW[room(path)] or ROW[room(path)] == 0
+        assert above, f"{room(path)} imports {other}"
+
+
+def test_tasks_do_not_import_each_other() -> None:
+    folders = {package.rpartition(".")[2] for package in TASKS.values()}
+    for path in FILES:
+        if room(path) != "tasks":
+            continue
+        own = path.relative_to(ROOT / "zoo" / "tasks").parts[0]
+        others = {name.split(".")[2] for name in imports(path) if name.startswith("zoo.tasks.")}
+        assert not (others & folders) - {own}, path
 
 
 @pytest.mark.parametrize("package", ["models", "layers"])

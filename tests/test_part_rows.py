@@ -16,6 +16,7 @@ from zoo import ZooError
 from zoo.data.parts import rows_of_parts
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
 
 HEADER = ("text", "label", "split")
@@ -31,7 +32,7 @@ def with_parts(rows, parts):
 
 def load(source, **more):
     settings = load_preset("textcnn").override({"data.tokenizer": "words"}).data
-    return load_data(source, settings=settings, vocabulary_size=5000, **more)
+    return load_data(Request(source, **more), settings=settings, vocabulary_size=5000)
 
 
 def said(data) -> str:
@@ -167,7 +168,7 @@ def test_images_have_them(tmp_path) -> None:
             part = ("train", "train", "train", "test", "train")[number % 5]
             writer.writerow([number, path.relative_to(tmp_path), path.parent.name, part])
     settings = load_preset("resnet").data
-    with load_images(tmp_path / "index.csv", settings=settings, image_size=16) as data:
+    with load_images(Request(tmp_path / "index.csv"), settings=settings, image_size=16) as data:
         assert len(data.train) + len(data.validation) == 16 and len(data.test) == 4
         assert "gives the parts, in rows: train 16, test 4" in said(data)
         assert "columns not read: ''." in said(data)

@@ -6,6 +6,7 @@ from conftest import sentences, write_csv
 
 from zoo.data.epochs import EpochCursor
 from zoo.preset.loading import load_preset
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification import batches as pipeline
 from zoo.tasks.text_classification.data import load_data
 
@@ -15,7 +16,7 @@ def data(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "BLOCK_BATCHES", 3)
     settings = load_preset("textcnn", "default", {"data.batch_size": 8}).data
     path = write_csv(tmp_path / "rows.csv", sentences(150))
-    with load_data(str(path), settings=settings, vocabulary_size=200, seed=1) as found:
+    with load_data(Request(str(path), seed=1), settings=settings, vocabulary_size=200) as found:
         yield found
 
 

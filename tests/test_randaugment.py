@@ -5,6 +5,7 @@ import numpy as np
 from zoo.preset.loading import load_preset
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.image_classification.randaugment import OPERATIONS, randaugment
+from zoo.tasks.request import Request
 
 FILL = (10.0, 20.0, 30.0)
 COUNT = 14  # operations of the paper
@@ -77,7 +78,7 @@ def test_each_image_of_a_batch_uniforms_its_own_and_the_same_again():
                 "data.randaugment_ops": 2, "data.randaugment_magnitude": magnitude,
             },
         ).data  # fmt: skip
-        with load_images((x, y), settings=settings, image_size=32) as data:
+        with load_images(Request((x, y)), settings=settings, image_size=32) as data:
             return np.concatenate([np.asarray(images) for images, _ in data.dataset("train")])
 
     one, same, stronger = seen(0.5), seen(0.5), seen(1.0)

@@ -21,6 +21,7 @@ from zoo import ZooError
 from zoo.data.texts import text_batches
 from zoo.files import read_json, write_json
 from zoo.preset.loading import load_preset
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
 
 HEADER = ("head", "lead", "text", "mark", "label")
@@ -258,7 +259,9 @@ def test_train_refuses_data_without_rows(data, tmp_path) -> None:
 def test_train_reads_one_hot_labels(tmp_path) -> None:
     texts = [text for text, _ in sentences(12)]
     settings = load_preset("textcnn").data
-    with load_data((texts, np.eye(2)[[0, 1] * 6]), settings=settings, vocabulary_size=99) as data:
+    with load_data(
+        Request((texts, np.eye(2)[[0, 1] * 6])), settings=settings, vocabulary_size=99
+    ) as data:
         assert data.classes == [0, 1]
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.datasets import cifar10, photographs
 from benchmarks.image_classification.peers import pytorch_step
 from benchmarks.timing import Timings, time_in_turn
+from zoo.tasks.request import Request
 
 # preset, images of a batch
 NETWORKS = {"resnet20": ("cifar-onecycle", 128), "fast": ("fast-cifar", 500)}
@@ -130,7 +131,7 @@ def _input(name: str) -> dict[str, Any]:
         else:
             source = photographs(Path(folder) / "photographs", PHOTOGRAPHS)
         size = preset.architecture.image_size
-        with load_images(source, settings=preset.data, image_size=size) as data:
+        with load_images(Request(source), settings=preset.data, image_size=size) as data:
             rates = []
             for _ in range(4):
                 started, count = time.perf_counter(), 0

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets import FLOORS, files, read_csv
+from zoo.tasks.request import Request
 
 Curve = Sequence[float]
 
@@ -144,11 +145,9 @@ def _curves(
     chosen = load_preset(model, preset)
     keras.utils.set_random_seed(seed)
     with load_data(
-        train,
-        test=judge,
+        Request(train, test=judge, seed=seed),
         settings=chosen.data,
         vocabulary_size=chosen.architecture.vocabulary_size,
-        seed=seed,
     ) as data:
         sizes = {
             "architecture.num_classes": len(data.classes),

@@ -191,14 +191,10 @@ class Run:
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        return self.model.evaluate(
-            data,
-            text=text,
-            label=label,
-            trained=self.columns,
-            drop_missing=drop_missing,
-            findings=findings,
-        )
+        from zoo.tasks.request import Request
+
+        request = Request(data, text=text, label=label, drop_missing=drop_missing)
+        return self.model.evaluate(request, trained=self.columns, findings=findings)
 
     def export(self, folder: str | Path) -> Path:
         """Write a SavedModel that serves: raw strings in, the bytes of image files, or ids.

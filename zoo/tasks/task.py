@@ -66,19 +66,33 @@ class Predictor(Protocol):
         findings: list[Finding] | None = None,
         keep_going: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Yield a prediction of each input; see `zoo.Run.iter_predictions`."""
+        """Yield a prediction of each input.
+
+        Args:
+            data: what `zoo.Run.iter_predictions` takes.
+            text: another column of texts, or of paths, than that of the run.
+            trained: the columns of the run, read where none are named.
+            findings: on the data; they are added to it.
+            keep_going: yield `{"file": ..., "error": ...}` of an input that cannot be read.
+        """
 
     def evaluate(
         self,
-        data: Any,
+        request: Request,
         *,
-        text: str | None = None,
-        label: str | None = None,
         trained: Columns | None = None,
-        drop_missing: bool = False,
         findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
-        """Return the scores on data, with the keys of metrics.json; see `zoo.Run.evaluate`."""
+        """Return the scores on data, with the keys of metrics.json.
+
+        Args:
+            request: the data, their columns, and whether rows without a label are left out.
+            trained: the columns of the run, read where none are named.
+            findings: on the data; they are added to it.
+
+        Raises:
+            ZooError: the data cannot be read, or are not for this run.
+        """
 
     def export(self, folder: Path) -> Path:
         """Write a SavedModel into a new folder and return it."""

@@ -44,6 +44,7 @@ from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sources.find import find_images
 from zoo.tasks.image_classification.sources.source import ImageSource, ImageSplit
+from zoo.tasks.request import Request
 
 SMALLEST = 8  # pixels that a network is built for
 COLOUR_IMAGES = 1000  # images whose colours are averaged
@@ -137,40 +138,16 @@ class ImageDataset:
         self.close()
 
 
-def load_images(
-    source: Any,
-    *,
-    settings: ImageData,
-    image_size: int,
-    enlarge: bool = False,
-    validation: Any = None,
-    test: Any = None,
-    path: str | None = None,
-    label: str | None = None,
-    seed: int = 0,
-    fraction: float = 1.0,
-    classes: Sequence[Any] | None = None,
-    drop_missing: bool = False,
-) -> ImageDataset:
+def load_images(request: Request, settings: ImageData, image_size: int) -> ImageDataset:
     """Load, check and split images.
 
     Every file is read to its end before training, by several threads.
 
     Args:
-        source: see `sources.find.find_images`.
+        request: see `sources.find.find_images`; `text` is the column of paths of a table.
         settings: the preset's data block.
         image_size: largest height and width that the network is to see, in pixels; the median of
-            the shorter sides, if that is less.
-        enlarge: whether it is `image_size` in any case.
-        validation: validation data; else that of `source`, or a part of it.
-        test: test data; else that of `source`, or None.
-        path: path column of a table; None finds it by name.
-        label: label column of a table; None finds it by name.
-        seed: of split, sample, order and augmentation.
-        fraction: share of the training part to keep, stratified, in (0, 1].
-        classes: labels to keep; None keeps all.
-        drop_missing: leave out images without a label, and files that cannot be read, instead of
-            refusing them.
+            the shorter sides, if that is less and the size was not set.
 
     Returns:
         The images; `close` them.
@@ -178,12 +155,15 @@ def load_images(
     Raises:
         ZooError: there is nothing to train on, or files cannot be read; the message names them.
     """
+    seed, fraction, drop_missing = request.seed, request.fraction, request.drop_missing
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     check_seed(seed)
-    find = functools.partial(find_images, path=path, label=label, drop_missing=drop_missing)
-    sources = find(source)
-    for name, data in (("validation", validation), ("test", test)):
+    find = functools.partial(
+        find_images, path=request.text, label=request.label, drop_missing=drop_missing
+    )
+    sources = find(request.data)
+    for name, data in (("validation", request.validation), ("test", request.test)):
         if data is not None:
             sources[name] = _given_part(name, data, find(data, training=False))
     findings: list[Finding] = []
@@ -198,16 +178,17 @@ def load_images(
         for name, (store, rows) in given_parts(stores, findings).items():
             part = sources[name] if store is stores.get(name) else sources["train"]
             rows = labelled_rows(store, rows, drop_missing, findings)
-            if classes is not None:
+            if request.classes is not None:
                 if name == "train":
-                    check_classes(store, classes)
-                rows = rows_of_classes(store, rows, classes)
+                    check_classes(store, request.classes)
+                rows = rows_of_classes(store, rows, request.classes)
             parts[name] = check_images(
                 store, rows, part.pixels, drop_missing=drop_missing, findings=findings
             )
             findings += _check_part(name, part.where, parts[name])
         findings += alike_labels(stores["train"], parts["train"].rows)
         _split(parts, settings, seed, fraction)
+        enlarge = "architecture.image_size" in request.fixed
         return _dataset(parts, settings, image_size, enlarge, seed, findings)
     except BaseException:
         for store in stores.values():
@@ -216,24 +197,18 @@ def load_images(
 
 
 def load_labelled_images(
-    source: Any,
-    *,
+    request: Request,
     classes: Sequence[Any],
-    path: str | None = None,
-    label: str | None = None,
+    *,
     trained: Columns | None = None,
-    drop_missing: bool = False,
     findings: list[Finding] | None = None,
 ) -> ImageSplit:
     """Load labelled images to be scored; of a folder with parts, its test part.
 
     Args:
-        source: see `sources.find.find_images`.
+        request: see `sources.find.find_images`; `text` is the column of paths of a table.
         classes: the labels of the run.
-        path: path column of a table; None finds it by name.
-        label: label column of a table; None finds it by name.
         trained: the columns of the run, read where none are named.
-        drop_missing: leave out what has no label or cannot be read, instead of refusing it.
         findings: on the images is added to it.
 
     Returns:
@@ -243,13 +218,19 @@ def load_labelled_images(
         ZooError: they cannot be read, or hold a label that is not among the classes.
     """
     findings = [] if findings is None else findings
+    drop_missing = request.drop_missing
     sources = find_images(
-        source, path=path, label=label, training=False, drop_missing=drop_missing, trained=trained
+        request.data,
+        path=request.text,
+        label=request.label,
+        training=False,
+        drop_missing=drop_missing,
+        trained=trained,
     )
     name = next(name for name in SCORED if name in sources)
     part = sources[name]
     if len(sources) > 1:
-        findings.append(scored_part(str(source), name, sources))
+        findings.append(scored_part(str(request.data), name, sources))
     store = Store(part.rows)
     try:
         whole_labels(store, findings, classes)

@@ -12,29 +12,18 @@ from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sheet import training_sheet
 from zoo.tasks.inspection import Inspection, Line, class_counts, classes_shown
+from zoo.tasks.request import Request
 
 
 def inspect_images(
-    source: Any,
-    *,
-    settings: ImageData,
-    image_size: int,
-    path: str | None = None,
-    label: str | None = None,
-    seed: int = 0,
-    drop_missing: bool = False,
-    sheet: Path | None = None,
+    request: Request, settings: ImageData, image_size: int, sheet: Path | None = None
 ) -> Inspection:
     """Return a summary of images and the findings, as training would make them.
 
     Args:
-        source: the images; what is accepted says `sources.find.find_images`.
+        request: the images; what is accepted says `sources.find.find_images`.
         settings: the data block of the preset.
-        image_size: largest height and width that the network is to see.
-        path: path column of a table.
-        label: label column of a table.
-        seed: of the augmentation.
-        drop_missing: leave out what has no label or cannot be read.
+        image_size: largest height and width that the network is to see, in pixels.
         sheet: PNG file to write, of images as training sees them (A90); None for none.
 
     Returns:
@@ -44,10 +33,7 @@ def inspect_images(
     Raises:
         ZooError: the images cannot be read or trained on, or the sheet not be written.
     """
-    with load_images(
-        source, settings=settings, image_size=image_size, path=path, label=label, seed=seed,
-        drop_missing=drop_missing,
-    ) as data:  # fmt: skip
+    with load_images(request, settings, image_size) as data:
         if sheet is not None:
             training_sheet(data, sheet)
         parts = {name: getattr(data, name) for name in PARTS if getattr(data, name) is not None}

@@ -35,6 +35,7 @@ from zoo.tasks.image_classification.serving.graph import read_images
 from zoo.tasks.image_classification.sheet import write_sheet
 from zoo.tasks.image_classification.sources.inputs import NamedImage, named_images
 from zoo.tasks.image_classification.sources.source import ImageSplit
+from zoo.tasks.request import Request
 
 BATCH = 64  # images of one forward pass
 MISTAKES = 48
@@ -132,31 +133,19 @@ class ImageClassifier:
 
     def evaluate(
         self,
-        data: Any,
+        request: Request,
         *,
-        text: str | None = None,
-        label: str | None = None,
         trained: Columns | None = None,
-        drop_missing: bool = False,
         findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return the scores on labelled images, with the keys of `metrics.json`.
 
-        Args:
-            data: what training takes; see `sources.find.find_images`.
-            text: path column of a table; None finds it by name.
-            label: label column of a table; None finds it by name.
-            trained: the columns of the run, read where none are named.
-            drop_missing: leave out what has no label or cannot be read, instead of refusing it.
-            findings: on the images is added to it.
+        The arguments are those of `zoo.tasks.task.Predictor.evaluate`.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        images = load_labelled_images(
-            data, classes=self.labels, path=text, label=label, trained=trained,
-            drop_missing=drop_missing, findings=findings,
-        )  # fmt: skip
+        images = load_labelled_images(request, self.labels, trained=trained, findings=findings)
         with images.split:
             return scores.report(images.labels, self.logits_of(images), self.labels)
 

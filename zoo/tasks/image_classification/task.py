@@ -49,20 +49,7 @@ class ImageClassification:
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> ImageDataset:
         """Return the images of a request."""
-        data = load_images(
-            request.data,
-            validation=request.validation,
-            test=request.test,
-            path=request.text,
-            label=request.label,
-            settings=preset.data,
-            image_size=preset.architecture.image_size,
-            enlarge="architecture.image_size" in request.fixed,
-            seed=request.seed,
-            fraction=request.fraction,
-            classes=list(request.classes) if request.classes is not None else None,
-            drop_missing=request.drop_missing,
-        )
+        data = load_images(request, preset.data, preset.architecture.image_size)
         colours = {
             name: getattr(preset.architecture, name)
             for name in ("pixel_mean", "pixel_std")
@@ -72,15 +59,7 @@ class ImageClassification:
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at labelled images."""
-        return inspect_images(
-            request.data,
-            settings=preset.data,
-            image_size=preset.architecture.image_size,
-            path=request.text,
-            label=request.label,
-            drop_missing=request.drop_missing,
-            sheet=sheet,
-        )
+        return inspect_images(request, preset.data, preset.architecture.image_size, sheet)
 
     def prepare_data(
         self, data: ImageDataset, preset: Preset, seed: int, baseline: bool

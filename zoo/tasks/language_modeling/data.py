@@ -35,6 +35,7 @@ from zoo.tasks.language_modeling.token_ids import (
     cached_tokens,
     check_ids,
 )
+from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer
 from zoo.text.spacing import long_words
 from zoo.text.vocabulary import UNKNOWN
@@ -119,51 +120,43 @@ class Corpus:
 
 
 def load_corpus(
-    source: Any,
-    *,
+    request: Request,
     settings: CorpusData,
     vocabulary_size: int,
-    validation: Any = None,
-    test: Any = None,
-    text: str | None = None,
-    seed: int = 0,
-    fraction: float = 1.0,
     tokenizer: CorpusTokenizer | None = None,
 ) -> Corpus:
     """Read a corpus, learn its tokenizer from the training part, and write its ids once.
 
     Args:
-        source: text file, list of files, folder, array of texts, or table in memory. Files whose
-            names say that they are parts (`zoo.data.parts`), and rows of which a column says
-            it, are these parts, where no others are given.
+        request: text file, list of files, folder, array of texts, or table in memory. Files whose
+            names say that they are parts (`zoo.data.parts`), and rows of which a column says it,
+            are these parts, where no others are given; validation is else the last lines. The
+            `fraction` of the training part is taken from its beginning, for the tokenizer, too
+            (A30).
         settings: the preset's data block.
         vocabulary_size: number of token ids at the most.
-        validation: validation data; else the last lines of `source`.
-        test: test data, or None.
-        text: text column of a table.
-        seed: of random windows.
-        fraction: share of the training part to keep, from its beginning, in (0, 1] (A30); the
-            tokenizer, too, is learned from that share alone.
         tokenizer: one that was learned before from the same corpus; None learns it.
 
     Raises:
         ZooError: the corpus cannot be read or trained on.
     """
+    check_unlabelled(request)
+    fraction = request.fraction
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     findings: list[Finding] = []
-    request = ColumnRequest(text, labelled=False)
-    given = {"train": source, "validation": validation, "test": test}
+    column_request = ColumnRequest(request.text, labelled=False)
+    given = {"train": request.data, "validation": request.validation, "test": request.test}
     given = {name: data for name, data in given.items() if data is not None}
     with contextlib.ExitStack() as stack:
-        given = store_tables(given, request, findings, stack)
+        given = store_tables(given, column_request, findings, stack)
         given = {name: _rereadable(data) for name, data in given.items()}
         sources = part_sources(
             given["train"], given.get("validation"), given.get("test"), corpus_paths, findings
         )
-        table, columns = corpus_columns(sources["train"], request)
+        table, columns = corpus_columns(sources["train"], column_request)
         findings += columns_read(table, columns)
-        parts = _set_apart(sources, request, settings.validation_fraction, fraction)
+        parts = _set_apart(sources, column_request, settings.validation_fraction, fraction)
         if tokenizer is None:
             digest, lines = parts["train"].digest, parts["train"].lines()
             tokenizer = cached_tokenizer(
@@ -185,9 +178,20 @@ def load_corpus(
         findings=findings,
         fingerprint=" ".join(part.digest for part in tokens.values()),
         settings=settings,
-        seed=seed,
+        seed=request.seed,
         columns=columns,
     )
+
+
+def check_unlabelled(request: Request) -> None:
+    """Refuse what is asked for of labels: a corpus has none.
+
+    Raises:
+        ZooError: the message names the option.
+    """
+    for name in ("label", "classes", "drop_missing"):
+        if getattr(request, name):
+            raise ZooError(f"a language model has no labels: leave out `{name}`.")
 
 
 def bundled_corpus() -> Path:

@@ -9,6 +9,7 @@ from zoo.tasks.inspection import Inspection, Line, Table
 from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.language_modeling.settings import CorpusData
 from zoo.tasks.language_modeling.token_ids import blocks
+from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END
 
 SAMPLES = 5
@@ -17,24 +18,13 @@ SAMPLE_TOKENS = 2000
 FIRST_TOKENS = 20
 
 
-def inspect_corpus(
-    source: Any,
-    *,
-    settings: CorpusData,
-    vocabulary_size: int,
-    validation: Any = None,
-    test: Any = None,
-    text: str | None = None,
-) -> Inspection:
+def inspect_corpus(request: Request, settings: CorpusData, vocabulary_size: int) -> Inspection:
     """Return a summary of a corpus and the findings, as training would make them.
 
     Args:
-        source: the corpus; what is accepted says `zoo.tasks.language_modeling.data.load_corpus`.
+        request: the corpus; what is accepted says `load_corpus`.
         settings: the data block of the preset.
         vocabulary_size: number of token ids at the most.
-        validation: validation data, or None.
-        test: test data, or None.
-        text: text column of a table.
 
     Returns:
         Its summary has the keys `parts` (name to `lines`, `tokens` and `unknown_share`),
@@ -44,10 +34,7 @@ def inspect_corpus(
     Raises:
         ZooError: the corpus cannot be read or trained on.
     """
-    corpus = load_corpus(
-        source, settings=settings, vocabulary_size=vocabulary_size, validation=validation,
-        test=test, text=text,
-    )  # fmt: skip
+    corpus = load_corpus(request, settings, vocabulary_size)
     parts = {name: getattr(corpus, name) for name in PARTS if getattr(corpus, name) is not None}
     lines = {
         name: sum(int((block == END).sum()) for block in blocks(part.ids))

@@ -24,6 +24,7 @@ from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.language_modeling.batches import windows
+from zoo.tasks.language_modeling.data import check_unlabelled
 from zoo.tasks.language_modeling.lines import (
     content_digest,
     corpus_columns,
@@ -32,6 +33,7 @@ from zoo.tasks.language_modeling.lines import (
     store_scored_table,
 )
 from zoo.tasks.language_modeling.token_ids import Ids, Tokens, cached_tokens
+from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
 from zoo.text.vocabulary import UNKNOWN
 from zoo.training.kernels.token_loss import token_losses
@@ -107,41 +109,31 @@ class TrainedLanguageModel:
 
     def evaluate(
         self,
-        data: Any,
+        request: Request,
         *,
-        text: str | None = None,
-        label: str | None = None,
         trained: Columns | None = None,
-        drop_missing: bool = False,
         findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return loss and perplexity a token of a corpus, with the keys of `metrics.json`.
 
         Of files that are parts by their names, the test part is scored.
 
-        Args:
-            data: what `zoo.train` takes.
-            text: the column or key of the text, where there is one.
-            label: refused: a corpus has no labels.
-            trained: the columns of the run, read where none are named.
-            drop_missing: refused, too.
-            findings: on what is read is added to it.
+        The arguments are those of `zoo.tasks.task.Predictor.evaluate`.
 
         Raises:
             ZooError: the data cannot be read, or are empty.
         """
-        if label is not None or drop_missing:
-            name = "label" if label is not None else "drop_missing"
-            raise ZooError(f"a language model has no labels: leave out `{name}`.")
+        check_unlabelled(request)
         findings = [] if findings is None else findings
-        request = ColumnRequest(text, labelled=False, trained=trained)
+        column_request = ColumnRequest(request.text, labelled=False, trained=trained)
         with contextlib.ExitStack() as stack:
-            data = store_scored_table(data, request, findings, stack)
+            data = store_scored_table(request.data, column_request, findings, stack)
             data = scored_source(data, corpus_paths, findings)
-            table, columns = corpus_columns(data, request)
+            table, columns = corpus_columns(data, column_request)
             findings += columns_read(table, columns, trained=trained)
             digest = f"{content_digest(data)} {columns.inputs if columns else None}"
-            return self.scores(cached_tokens(digest, read_lines(data, request), self.tokenizer))
+            lines = read_lines(data, column_request)
+            return self.scores(cached_tokens(digest, lines, self.tokenizer))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""

@@ -45,20 +45,7 @@ class LanguageModeling:
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Corpus:
         """Return the corpus of a request."""
-        for name in ("label", "classes", "drop_missing"):
-            if getattr(request, name):
-                raise ZooError(f"a language model has no labels: leave out `{name}`.")
-        return load_corpus(
-            request.data,
-            validation=request.validation,
-            test=request.test,
-            text=request.text,
-            settings=preset.data,
-            vocabulary_size=preset.architecture.vocabulary_size,
-            seed=request.seed,
-            fraction=request.fraction,
-            tokenizer=tokenizer,
-        )
+        return load_corpus(request, preset.data, preset.architecture.vocabulary_size, tokenizer)
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at a corpus."""
@@ -66,12 +53,7 @@ class LanguageModeling:
             raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
         if request.label is not None or request.drop_missing:
             raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
-        return inspect_corpus(
-            request.data,
-            settings=preset.data,
-            vocabulary_size=preset.architecture.vocabulary_size,
-            text=request.text,
-        )
+        return inspect_corpus(request, preset.data, preset.architecture.vocabulary_size)
 
     def prepare_data(self, data: Corpus, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the bigrams."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, table_paths
 from zoo.errors import ZooError, check_seed, unknown
 from zoo.finding import Finding
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks
 from zoo.tasks.text_classification.batches import batches
 from zoo.tasks.text_classification.settings import TextData
@@ -130,58 +130,44 @@ class Data:
 
 
 def load_data(
-    source: Any,
-    *,
+    request: Request,
     settings: TextData,
     vocabulary_size: int,
-    validation: Any = None,
-    test: Any = None,
-    text: str | None = None,
-    label: str | None = None,
-    seed: int = 0,
-    fraction: float = 1.0,
-    classes: Sequence[Any] | None = None,
-    drop_missing: bool = False,
     tokenizer: GraphTokenizer | None = None,
 ) -> Data:
     """Read, check and split text data, and learn the tokenizer.
 
     Args:
-        source: the training data; what is accepted says `zoo.data.tables.read_rows`.
+        request: the data; what is accepted says `zoo.data.tables.read_rows`.
         settings: the preset's data block.
         vocabulary_size: number of token ids at the most.
-        validation: validation data; else a part of `source`.
-        test: test data, or None.
-        text: text column, or several separated by commas.
-        label: label column.
-        seed: seed of split, sample, tokenizer and order.
-        fraction: share of the training part to keep, stratified, in (0, 1] (A30).
-        classes: labels to keep; None keeps all (A31).
-        drop_missing: leave out rows without a label instead of refusing them.
         tokenizer: one that was learned before from the same data; None learns it.
 
     Returns:
         The data; `close` it.
 
     Raises:
-        ZooError: the data cannot be read or trained on. What can be judged but not trained on is
+        ZooError: the data cannot be read or trained on. What can be read but not trained on is
             among the findings, at level `error`.
     """
+    seed, fraction = request.seed, request.fraction
     if not 0.0 < fraction <= 1.0:
         raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     check_seed(seed)
     stores: dict[str, Store] = {}
     findings: list[Finding] = []
     try:
-        sources = part_sources(source, validation, test, table_paths, findings)
+        sources = part_sources(
+            request.data, request.validation, request.test, table_paths, findings
+        )
         for name, data in sources.items():
-            stores[name] = Store(read_rows(data, ColumnRequest(text, label)))
+            stores[name] = Store(read_rows(data, ColumnRequest(request.text, request.label)))
         for name, store in stores.items():
             if not len(store):
                 raise ZooError(f"the data of the {name} part hold no rows.")
             whole_labels(store, findings)
             findings += checks.reading(store)
-        parts = _used_rows(given_parts(stores, findings), classes, drop_missing, findings)
+        parts = _used_rows(given_parts(stores, findings), request, findings)
         split_here = "validation" not in parts
         for name, (store, rows) in parts.items():
             findings += checks.empty_texts(store, rows)
@@ -203,13 +189,10 @@ def load_data(
 
 
 def load_split(
-    source: Any,
-    *,
+    request: Request,
     classes: list[Any],
-    text: str | None = None,
-    label: str | None = None,
+    *,
     trained: Columns | None = None,
-    drop_missing: bool = False,
     findings: list[Finding] | None = None,
 ) -> Split:
     """Return data with labels as one split, for scoring; it is a context manager.
@@ -218,24 +201,21 @@ def load_split(
     says the parts the test rows.
 
     Args:
-        source: what is accepted says `zoo.data.tables.read_rows`.
+        request: the data; what is accepted says `zoo.data.tables.read_rows`.
         classes: the labels of the run.
-        text: text column, or several separated by commas.
-        label: label column.
         trained: the columns of the run, read where none are named.
-        drop_missing: leave out rows without a label instead of refusing them.
         findings: on what is read is added to it.
 
     Raises:
         ZooError: the data cannot be read, or hold a label that is not among the classes.
     """
     findings = [] if findings is None else findings
-    source = scored_source(source, table_paths, findings)
-    store = Store(read_rows(source, ColumnRequest(text, label, trained=trained)))
+    source = scored_source(request.data, table_paths, findings)
+    store = Store(read_rows(source, ColumnRequest(request.text, request.label, trained=trained)))
     try:
         whole_labels(store, findings, classes)
         rows = rows_of_part(store, SCORED, findings)
-        rows = labelled_rows(store, rows, drop_missing, findings)
+        rows = labelled_rows(store, rows, request.drop_missing, findings)
         if not len(rows):
             raise ZooError("the data hold no rows with a label.")
         findings += checks.reading(store, trained)
@@ -256,16 +236,14 @@ def bundled(model: str) -> Path:
 
 
 def _used_rows(
-    given: dict[str, StoredRows],
-    classes: Sequence[Any] | None,
-    drop_missing: bool,
-    findings: list[Finding],
+    given: dict[str, StoredRows], request: Request, findings: list[Finding]
 ) -> dict[str, StoredRows]:
+    classes = request.classes
     used: dict[str, StoredRows] = {}
     if classes is not None:
         check_classes(given["train"][0], classes)
     for name, (store, rows) in given.items():
-        rows = labelled_rows(store, rows, drop_missing, findings)
+        rows = labelled_rows(store, rows, request.drop_missing, findings)
         if classes is not None:
             rows = rows_of_classes(store, rows, classes)
         if not len(rows):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo.tasks.inspection import Inspection, Line, Table, class_counts, classes_shown
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.checks import probe
 from zoo.tasks.text_classification.data import Data, load_data
 from zoo.tasks.text_classification.settings import TextData
@@ -15,30 +16,14 @@ SAMPLES = 5
 SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
 
 
-def inspect_texts(
-    source: Any,
-    *,
-    settings: TextData,
-    vocabulary_size: int,
-    validation: Any = None,
-    test: Any = None,
-    text: str | None = None,
-    label: str | None = None,
-    seed: int = 0,
-    drop_missing: bool = False,
-) -> Inspection:
+def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) -> Inspection:
     """Return a summary of labelled texts and the findings, as training would make them.
 
     Args:
-        source: the data; what is accepted says `zoo.data.tables.read_rows`.
-        settings: the data block of the preset whose `max_length` and so on are judged.
+        request: the data; what is accepted says `zoo.data.tables.read_rows`.
+        settings: the data block of the preset whose `max_length` and so on they are checked
+            against.
         vocabulary_size: number of token ids at the most.
-        validation: validation data, or None.
-        test: test data, or None.
-        text: text column, or several separated by commas.
-        label: label column.
-        seed: seed of the sample rows.
-        drop_missing: leave out rows without a label instead of refusing them.
 
     Returns:
         Its summary has the keys `rows` (of `source`), `classes` (label to count, the largest
@@ -48,11 +33,8 @@ def inspect_texts(
     Raises:
         ZooError: the data cannot be read or trained on.
     """
-    with load_data(
-        source, settings=settings, vocabulary_size=vocabulary_size, validation=validation,
-        test=test, text=text, label=label, seed=seed, drop_missing=drop_missing,
-    ) as data:  # fmt: skip
-        summary = _summary(data, seed)
+    with load_data(request, settings, vocabulary_size) as data:
+        summary = _summary(data, request.seed)
         return Inspection(summary, data.findings, _shown(summary))
 
 

@@ -21,6 +21,7 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_split
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import GraphTokenizer, load_graph_tokenizer
@@ -120,31 +121,19 @@ class TextClassifier:
 
     def evaluate(
         self,
-        data: Any,
+        request: Request,
         *,
-        text: str | None = None,
-        label: str | None = None,
         trained: Columns | None = None,
-        drop_missing: bool = False,
         findings: list[Finding] | None = None,
     ) -> dict[str, Any]:
         """Return the scores on labelled texts, with the keys of `metrics.json`.
 
-        Args:
-            data: what is accepted says `zoo.data.tables.read_rows`.
-            text: text column, or several separated by commas.
-            label: label column.
-            trained: the columns of the run, read where none are named.
-            drop_missing: leave out rows without a label instead of refusing them.
-            findings: on what is read is added to it.
+        The arguments are those of `zoo.tasks.task.Predictor.evaluate`.
 
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        with load_split(
-            data, classes=self.labels, text=text, label=label, trained=trained,
-            drop_missing=drop_missing, findings=findings,
-        ) as split:  # fmt: skip
+        with load_split(request, self.labels, trained=trained, findings=findings) as split:
             return scores.report(split.labels, self.logits_of(split), self.labels)
 
     def write_mistakes(self, folder: Path, split: Split, logits: np.ndarray) -> int:

@@ -41,33 +41,13 @@ class TextClassification:
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:
         """Return the texts of a request."""
-        return load_data(
-            request.data,
-            validation=request.validation,
-            test=request.test,
-            text=request.text,
-            label=request.label,
-            settings=preset.data,
-            vocabulary_size=preset.architecture.vocabulary_size,
-            seed=request.seed,
-            fraction=request.fraction,
-            classes=list(request.classes) if request.classes is not None else None,
-            drop_missing=request.drop_missing,
-            tokenizer=tokenizer,
-        )
+        return load_data(request, preset.data, preset.architecture.vocabulary_size, tokenizer)
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at labelled texts."""
         if sheet is not None:
             raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
-        return inspect_texts(
-            request.data,
-            text=request.text,
-            label=request.label,
-            settings=preset.data,
-            vocabulary_size=preset.architecture.vocabulary_size,
-            drop_missing=request.drop_missing,
-        )
+        return inspect_texts(request, preset.data, preset.architecture.vocabulary_size)
 
     def prepare_data(self, data: Data, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the linear model."""
