@@ -25,11 +25,11 @@ def read(dataset) -> list[tuple]:
 
 
 def test_each_reading_is_the_next_epoch(data) -> None:
-    place = EpochCursor()
-    dataset = data.dataset("train", place)
+    cursor = EpochCursor()
+    dataset = data.dataset("train", cursor)
     plain = data.dataset("train")
     for epoch in range(2):
-        assert place.epoch == epoch
+        assert cursor.epoch == epoch
         assert read(dataset) == read(plain)
 
 
@@ -37,10 +37,10 @@ def test_each_reading_is_the_next_epoch(data) -> None:
 def test_begins_at_a_batch_of_an_epoch(batch: int, data) -> None:
     plain = data.dataset("train")
     epochs = [read(plain) for _ in range(3)]
-    place = EpochCursor()
-    dataset = data.dataset("train", place)
+    cursor = EpochCursor()
+    dataset = data.dataset("train", cursor)
     assert int(dataset.cardinality()) == len(epochs[0]) == 17
-    place.set(1, batch)
+    cursor.set(1, batch)
     assert read(dataset) == epochs[1][batch:]
     assert read(dataset) == epochs[2]  # and continues with whole epochs
 
@@ -54,11 +54,11 @@ def test_nothing_tunes_the_reading(data) -> None:
 def test_what_is_left_out_is_not_read(data, monkeypatch) -> None:
     texts = []
     store = data.train.store
-    original = store.raw
-    monkeypatch.setattr(store, "raw", lambda rows: texts.extend(rows) or original(rows))
-    place = EpochCursor()
-    place.set(0, 13)
-    found = read(data.dataset("train", place))
+    original = store.raw_inputs
+    monkeypatch.setattr(store, "raw_inputs", lambda rows: texts.extend(rows) or original(rows))
+    cursor = EpochCursor()
+    cursor.set(0, 13)
+    found = read(data.dataset("train", cursor))
     assert len(found) == 4
     # 12 batches are four whole blocks; the fifth holds the other five, of which one is left out
     assert len(texts) == len(data.train) - 12 * 8

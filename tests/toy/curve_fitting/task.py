@@ -83,10 +83,8 @@ class Curve:
         for x in read_points(data)[:, 0]:
             yield {"y": float(self.network.predict_on_batch(np.array([[x]]))[0, 0])}
 
-    def evaluate(
-        self, data, *, text=None, label=None, trained=None, drop_missing=False, findings=None
-    ):
-        return self.scores(read_points(data))
+    def evaluate(self, request, *, trained=None, findings=None):
+        return self.scores(read_points(request.data))
 
     def export(self, folder: Path) -> Path:
         archive = keras.export.ExportArchive()
