@@ -177,7 +177,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _damaged(self, what: str) -> Unusable:
         return Unusable(
-            f"{self.folder.path}: a checkpoint does not hold what it should: {what}. "
+            f"{self.files.path}: a checkpoint does not hold what it should: {what}. "
             "Train again with --overwrite."
         )
 
