@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import numpy as np
 import pytest
 from conftest import sentences, write_csv
@@ -9,6 +10,7 @@ from conftest import sentences, write_csv
 from zoo.preset.loading import load_preset
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_data
+from zoo.tasks.text_classification.predictor import TextClassifier
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 
 LENGTH = 6
@@ -58,6 +60,24 @@ def test_a_full_disk_costs_time_alone(data, ids, monkeypatch) -> None:
         assert rows(ids, [3, 1]) == rows(ids, [3, 1]) == expected(data, [3, 1])
     assert rows(ids, [3, 4]) == expected(data, [3, 4])
     assert rows(ids, [4, 2, 3]) == expected(data, [4, 2, 3])
+
+
+def test_scoring_reads_the_ids_of_training(data, monkeypatch) -> None:
+    embedding = np.random.default_rng(0).normal(size=(data.tokenizer.vocabulary_size, 2))
+    network = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(*embedding.shape, weights=[embedding]),
+            keras.layers.GlobalAveragePooling1D(),
+        ]
+    )
+    length = data.settings.max_length
+    classifier = TextClassifier(network, data.tokenizer, data.classes, length)
+    logits = classifier.logits(data.validation.inputs(range(len(data.validation))))
+    for _ in data.dataset("validation"):
+        pass
+    monkeypatch.setattr(type(data.tokenizer), "__call__", lambda *_: pytest.fail("tokenized"))
+    np.testing.assert_array_equal(classifier.logits_of(data.validation), logits)
 
 
 def test_a_write_may_be_in_pieces(data, ids, monkeypatch) -> None:

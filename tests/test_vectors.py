@@ -59,9 +59,9 @@ def test_the_seed_decides_what_is_drawn(tmp_path: Path) -> None:
 
 
 def test_nothing_found_uses_the_default_range(tmp_path: Path) -> None:
-    matrix, coverage = read_vectors(write(tmp_path, "x 1 2\n"), PIECES, 2, default_range=0.01)
-    assert coverage == {"found": 0, "pieces": 3, "share": 0.0, "range": 0.01}
-    assert np.abs(matrix).max() <= 0.01 and matrix[1:].all()
+    matrix, coverage = read_vectors(write(tmp_path, "x 1 2\n"), PIECES, 2)
+    assert coverage == {"found": 0, "pieces": 3, "share": 0.0, "range": 0.25}
+    assert np.abs(matrix).max() <= 0.25 and matrix[1:].all()
 
 
 def test_the_first_of_a_word_counts(tmp_path: Path) -> None:
@@ -90,14 +90,6 @@ def test_special_pieces_are_never_read(tmp_path: Path) -> None:
 def test_a_vector_of_one_number(tmp_path: Path) -> None:
     matrix, _ = read_vectors(write(tmp_path, "film 3\n2 5\n"), PIECES, 1)
     assert matrix[2] == 3
-
-
-def test_token_share_weighs_by_count(tmp_path: Path) -> None:
-    path = write(tmp_path, LINES)
-    _, coverage = read_vectors(path, PIECES, 3, counts=[50, 5, 80, 10, 5])
-    assert coverage["token_share"] == pytest.approx(0.9)
-    with pytest.raises(ZooError, match="`counts` has 2 entries for 5 pieces"):
-        read_vectors(path, PIECES, 3, counts=[1, 2])
 
 
 @pytest.mark.parametrize(

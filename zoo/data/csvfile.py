@@ -91,7 +91,7 @@ def read_csv(path: Path, opened: Opener, delimiter: str, request: ColumnRequest)
             yield Rows(str(path), first, inputs, labels, columns, numbers, parts, untyped=True)
             first += batch.num_rows
     except pa.ArrowInvalid as error:
-        raise ZooError(f"{path}: {fault(str(error), opened, delimiter, LARGEST_ROW)}") from error
+        raise ZooError(f"{path}: {fault(str(error), opened, delimiter)}") from error
 
 
 def _check_swallowed(path: Path, first: int, texts: Sequence[str], positions: list[int]) -> None:
@@ -280,14 +280,13 @@ def outer_quotes(texts: Sequence[str]) -> list[int]:
     ]
 
 
-def fault(message: str, opened: Opener, delimiter: str, largest_row: int) -> str:
+def fault(message: str, opened: Opener, delimiter: str) -> str:
     """Return pyarrow's words on a row that does not parse, with the row counted as we do.
 
     Args:
         message: of pyarrow.
         opened: opens the file, uncompressed.
         delimiter: between fields.
-        largest_row: bytes that a row may have.
     """
     message = " ".join(message.split())
     row = re.search(r"Row #(\d+): ([^:]*): ?(.*)", message)
@@ -295,9 +294,9 @@ def fault(message: str, opened: Opener, delimiter: str, largest_row: int) -> str
         cause = _cause(row[2], row[3], delimiter)
         return f"row {int(row[1]) - 1} does not parse: {row[2]}: {row[3][:SHOWN]}.{cause}"
     if "straddling" in message:
-        number = _long_row(opened, delimiter, largest_row)
+        number = _long_row(opened, delimiter)
         return (
-            f"row {number} is longer than {largest_row:,} bytes. Is a quotation mark in it never "
+            f"row {number} is longer than {LARGEST_ROW:,} bytes. Is a quotation mark in it never "
             "closed?"
         )
     if "Empty CSV" in message:
@@ -322,17 +321,17 @@ def _cause(what: str, row: str, delimiter: str) -> str:
     return ""
 
 
-def _long_row(opened: Opener, delimiter: str, largest_row: int) -> int:
+def _long_row(opened: Opener, delimiter: str) -> int:
     """Return the number of the first row that does not fit into a block."""
     number = -1  # the header is none
-    limit = csv.field_size_limit(largest_row)
+    limit = csv.field_size_limit(LARGEST_ROW)
     try:
         with opened() as file:
             lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
             for row in csv.reader(lines, delimiter=delimiter):
                 number += bool(row)
-                if LONGEST_CHARACTER * sum(map(len, row)) > largest_row:
-                    if sum(len(field.encode()) for field in row) > largest_row:
+                if LONGEST_CHARACTER * sum(map(len, row)) > LARGEST_ROW:
+                    if sum(len(field.encode()) for field in row) > LARGEST_ROW:
                         return number
     except csv.Error:
         return number + 1

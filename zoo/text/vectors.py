@@ -17,17 +17,12 @@ SPECIAL = 2  # ids of padding and unknown: no file has vectors for them
 WORD_START = "▁"  # sentencepiece's mark of a piece that begins a word
 LONGEST_LINE = 2**20  # bytes; ten times 10,000 numbers, so that a file without lines ends here
 LARGEST = float(np.finfo(np.float32).max)
+DEFAULT_RANGE = 0.25  # of the values, where no piece has a vector
 HEADER = 2  # fields of word2vec's first line: count and dimension
 
 
 def read_vectors(
-    path: Path | str,
-    pieces: Sequence[str],
-    dim: int,
-    *,
-    seed: int = 0,
-    counts: Sequence[int] | None = None,
-    default_range: float = 0.25,
+    path: Path | str, pieces: Sequence[str], dim: int, *, seed: int = 0
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], dict[str, float]]:
     """Read the vectors of the pieces from a text file, plain or gzipped.
 
@@ -41,23 +36,19 @@ def read_vectors(
         pieces: what each id stands for; the first two are padding and unknown.
         dim: numbers of a vector.
         seed: of the rows that are drawn.
-        counts: how often each piece occurs, for `token_share`.
-        default_range: a, where no piece has a vector.
 
     Returns:
         The matrix, float32 `(pieces, dim)`, and the coverage: `found` and `pieces` (without the
-        two special ones), `share`, `range` (a) and, with `counts`, `token_share`.
+        two special ones), `share`, and `range` (a, which is 0.25 where no piece has a vector).
 
     Raises:
         ZooError: the file cannot be read or is empty, a line has another number of values, a
-            value is not a number, or the counts do not fit the pieces.
+            value is not a number.
 
     Source: Kim 2014, section 3.2, https://arxiv.org/abs/1408.5882 (0.25 is his code's range for
     300-dimensional word2vec).
     """
     path = Path(path)
-    if counts is not None and len(counts) != len(pieces):
-        raise ZooError(f"`counts` has {len(counts)} entries for {len(pieces)} pieces.")
     ids_of = _ids_of_words(pieces)
     matrix = np.zeros((len(pieces), dim), np.float32)
     covered = np.zeros(len(pieces), bool)
@@ -73,11 +64,18 @@ def read_vectors(
             covered[ids] = True
     if not number:
         raise ZooError(f"{path}: holds no vectors: the file is empty. Choose another file.")
-    half_width = math.sqrt(3 * float(matrix[covered].var())) if covered.any() else default_range
+    half_width = math.sqrt(3 * float(matrix[covered].var())) if covered.any() else DEFAULT_RANGE
     missing = np.flatnonzero(~covered[1:]) + 1
     generator = np.random.default_rng(seed)
     matrix[missing] = generator.uniform(-half_width, half_width, (len(missing), dim))
-    return matrix, _coverage(covered, half_width, counts)
+    words = covered[SPECIAL:]
+    coverage = {
+        "found": int(words.sum()),
+        "pieces": len(words),
+        "share": float(words.mean()) if len(words) else 0.0,
+        "range": half_width,
+    }
+    return matrix, coverage
 
 
 def _ids_of_words(pieces: Sequence[str]) -> dict[bytes, list[int]]:
@@ -146,20 +144,3 @@ def _numbers(fields: list[bytes], where: str) -> list[float]:
                 "Every line must be a word and its numbers, separated by single spaces."
             )
     return [float(field) for field in fields]
-
-
-def _coverage(
-    covered: np.ndarray[Any, np.dtype[np.bool_]], half_width: float, counts: Sequence[int] | None
-) -> dict[str, float]:
-    real = covered[SPECIAL:]
-    coverage = {
-        "found": int(real.sum()),
-        "pieces": len(real),
-        "share": float(real.mean()) if len(real) else 0.0,
-        "range": half_width,
-    }
-    if counts is not None:
-        weights = np.asarray(counts, np.float64)
-        weights[0] = 0  # padding is no token
-        coverage["token_share"] = float(weights[covered].sum() / max(1.0, weights.sum()))
-    return coverage
