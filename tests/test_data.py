@@ -16,7 +16,7 @@ from zoo.data.store import Store
 from zoo.data.tables import read_rows
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import batches as pipeline
-from zoo.tasks.text_classification.data import bundled, load_data, load_split
+from zoo.tasks.text_classification.data import bundled_texts, load_data, load_split
 from zoo.tasks.text_classification.inspection import inspect_texts
 
 SETTINGS = zoo.load_preset("textcnn", "default", {"data.batch_size": 8}).data
@@ -464,7 +464,7 @@ def test_long_texts_are_judged_by_a_sample(tmp_path) -> None:
 
 
 def test_the_bundled_data() -> None:
-    with load(bundled("textcnn")) as data:
+    with load(bundled_texts()) as data:
         assert data.classes == ["ham", "spam"]
         assert len(data.train) + len(data.validation) == 5_574
         assert finding(data, "repeat an earlier text").evidence["count"] == 414

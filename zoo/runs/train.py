@@ -101,7 +101,7 @@ def train(
         loaded, request = _loaded(model, preset)
         if data is not None or request is None:
             if data is None:
-                data = load_task(loaded.task).bundled(loaded.model)
+                data = load_task(loaded.task).bundled()
             request = Request(
                 data, validation, test, text, label, seed, fraction,
                 chosen_classes(classes), drop_missing,

@@ -13,6 +13,7 @@ from zoo import scores
 from zoo.finding import Finding
 from zoo.preset.loading import Preset
 from zoo.training.losses import Accuracy, MacroF1, make_loss
+from zoo.training.model import TrainingModel
 
 # Two epochs differ beyond chance (5 %, McNemar 1947, https://doi.org/10.1007/BF02295996) by four
 # rows at the least: the number of rows on which they differ is at least the difference itself, and
@@ -34,6 +35,16 @@ class Classifier(Protocol):
 
     def write_mistakes(self, folder: Path, part: Any, logits: np.ndarray) -> int:
         """Write the most confident mistakes into a folder; return the number of all."""
+
+
+def training_model(network: keras.Model, preset: Preset) -> TrainingModel:
+    """Return a network as the model that trains; its weights are shared."""
+    return TrainingModel(network.input, network.output, name=network.name)
+
+
+def check_preset(preset: Preset) -> list[Finding]:
+    """Return nothing: the schema has checked it, and `zoo.preset.batch_rule` the norm."""
+    return []
 
 
 def loss_and_metrics(network: keras.Model, preset: Preset) -> tuple[Any, list[Any]]:
@@ -97,6 +108,14 @@ def compare_with_linear(metrics: Mapping[str, Any], mistakes: str) -> Finding:
         f"(`zoo presets {metrics['model']}`)."
     )
     return Finding("warning", what, evidence, advice)
+
+
+def findings_on_epochs(
+    data: Any, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
+) -> list[Finding]:
+    """Return a finding where few rows are validated; see `zoo.tasks.task.Task`."""
+    rows = 0 if data.validation is None else len(data.validation)
+    return few_validated(rows, history, preset.recipe.monitor, best)
 
 
 def few_validated(

@@ -113,8 +113,8 @@ class Task(Protocol):
     sparse: bool
     recorded_facts: tuple[str, ...]
 
-    def bundled(self, model: str) -> Path:
-        """Return the path of the data that come with the package for a family of models."""
+    def bundled(self) -> Path:
+        """Return the path of the data that come with the package."""
 
     def recognises(self, source: Any) -> bool:
         """Whether data are of this task as far as their names tell."""

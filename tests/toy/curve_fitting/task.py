@@ -99,7 +99,7 @@ class CurveFitting:
     sparse = True
     recorded_facts = ("architecture.x_mean",)
 
-    def bundled(self, model):
+    def bundled(self):
         raise ZooError("no curve comes with the package: name a CSV of numbers.")
 
     def recognises(self, source):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,14 +38,13 @@ class ImageClassification:
     info = INFO
     sparse = False
     recorded_facts = tuple(f"architecture.{name}" for name in FACTS)
-
-    def bundled(self, model: str) -> Path:
-        """Return the path of the bundled digits."""
-        return bundled_images()
-
-    def recognises(self, source: Any) -> bool:
-        """Whether data look like images: folders, tables and arrays of them."""
-        return looks_like_images(source)
+    bundled = staticmethod(bundled_images)
+    recognises = staticmethod(looks_like_images)
+    check_preset = staticmethod(classifiers.check_preset)
+    training_model = staticmethod(classifiers.training_model)
+    loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
+    findings_on_epochs = staticmethod(classifiers.findings_on_epochs)
+    load_predictor = staticmethod(load_image_classifier)
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> ImageDataset:
         """Return the images of a request."""
@@ -76,18 +75,6 @@ class ImageClassification:
             "architecture.pixel_mean": data.pixel_mean,
             "architecture.pixel_std": data.pixel_std,
         }
-
-    def check_preset(self, preset: Preset) -> list[Finding]:
-        """Return nothing: the schema has checked it, and `zoo.preset.batch_rule` the norm."""
-        return []
-
-    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
-        """Return the model that trains."""
-        return TrainingModel(network.input, network.output, name=network.name)
-
-    def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
-        """Return the recipe's loss, accuracy and what is monitored."""
-        return classifiers.loss_and_metrics(network, preset)
 
     def step_bytes(self, network: keras.Model, preset: Preset) -> int:
         """Return the bytes of the feature maps of a micro-batch."""
@@ -121,23 +108,9 @@ class ImageClassification:
         parts = {"validation": data.validation, "test": data.test}
         return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
 
-    def findings_on_epochs(
-        self,
-        data: ImageDataset,
-        preset: Preset,
-        history: Sequence[Mapping[str, Any]],
-        best: int | None,
-    ) -> list[Finding]:
-        """Return a finding where few images are validated."""
-        return classifiers.few_validated(len(data.validation), history, preset.recipe.monitor, best)
-
     def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
         return classifiers.compare_with_linear(metrics, "mistakes.png")
-
-    def load_predictor(self, folder: Path) -> ImageClassifier:
-        """Return the classifier in a folder."""
-        return load_image_classifier(folder)
 
     def inputs_to_predict(
         self, files: Sequence[str], standard_input: Callable[[], BinaryIO]

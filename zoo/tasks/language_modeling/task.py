@@ -34,10 +34,8 @@ class LanguageModeling:
     info = INFO
     sparse = False
     recorded_facts = ()
-
-    def bundled(self, model: str) -> Path:
-        """Return the path of the bundled plays."""
-        return bundled_corpus()
+    bundled = staticmethod(bundled_corpus)
+    load_predictor = staticmethod(load_language_model)
 
     def recognises(self, source: Any) -> bool:
         """Whether data are of this task: lines of text may as well be those of a classifier."""
@@ -134,10 +132,6 @@ class LanguageModeling:
         what = f"{metrics['model']} has no lower perplexity than bigrams: {numbers}."
         advice = "Train longer (recipe.epochs), give more text, or try another preset."
         return Finding("warning", what, evidence, advice)
-
-    def load_predictor(self, folder: Path) -> TrainedLanguageModel:
-        """Return the language model in a folder."""
-        return load_language_model(folder)
 
     def inputs_to_predict(
         self, files: Sequence[str], standard_input: Callable[[], BinaryIO]

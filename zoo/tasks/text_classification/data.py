@@ -229,9 +229,8 @@ def load_split(
     return split
 
 
-def bundled(model: str) -> Path:
-    """Return the path of the data that come with the package for a text classifier."""
-    del model  # all text classifiers share one set
+def bundled_texts() -> Path:
+    """Return the path of the messages that come with the package."""
     return Path(__file__).parent / "bundled" / "sms_spam.csv.gz"
 
 

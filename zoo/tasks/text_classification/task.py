@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from zoo.tasks.inspection import Inspection
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
-from zoo.tasks.text_classification.data import Data, bundled, load_data
+from zoo.tasks.text_classification.data import Data, bundled_texts, load_data
 from zoo.tasks.text_classification.inspection import inspect_texts
 from zoo.tasks.text_classification.predictor import TextClassifier, load_text_classifier
 from zoo.tasks.text_classification.settings import INFO
@@ -30,10 +30,12 @@ class TextClassification:
     info = INFO
     sparse = True
     recorded_facts = ("architecture.num_classes",)
-
-    def bundled(self, model: str) -> Path:
-        """Return the path of the bundled messages."""
-        return bundled(model)
+    bundled = staticmethod(bundled_texts)
+    check_preset = staticmethod(classifiers.check_preset)
+    training_model = staticmethod(classifiers.training_model)
+    loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
+    findings_on_epochs = staticmethod(classifiers.findings_on_epochs)
+    load_predictor = staticmethod(load_text_classifier)
 
     def recognises(self, source: Any) -> bool:
         """Whether data are of this task: whatever no other task recognises is taken for texts."""
@@ -70,18 +72,6 @@ class TextClassification:
             "architecture.num_classes": len(data.classes),
             "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
         }
-
-    def check_preset(self, preset: Preset) -> list[Finding]:
-        """Return nothing: the schema has checked it."""
-        return []
-
-    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
-        """Return the model that trains."""
-        return TrainingModel(network.input, network.output, name=network.name)
-
-    def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
-        """Return the recipe's loss, accuracy and what is monitored."""
-        return classifiers.loss_and_metrics(network, preset)
 
     def step_bytes(self, network: keras.Model, preset: Preset) -> int:
         """Return 0: a batch is as long as its longest text."""
@@ -122,20 +112,9 @@ class TextClassification:
         parts = {"validation": data.validation, "test": data.test}
         return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
 
-    def findings_on_epochs(
-        self, data: Data, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
-    ) -> list[Finding]:
-        """Return a finding where few rows are validated."""
-        rows = 0 if data.validation is None else len(data.validation)
-        return classifiers.few_validated(rows, history, preset.recipe.monitor, best)
-
     def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
         return classifiers.compare_with_linear(metrics, "mistakes.csv")
-
-    def load_predictor(self, folder: Path) -> TextClassifier:
-        """Return the classifier in a folder."""
-        return load_text_classifier(folder)
 
     def inputs_to_predict(
         self, files: Sequence[str], standard_input: Callable[[], BinaryIO]
