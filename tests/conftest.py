@@ -23,6 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("COLUMNS", "200")  # rich tables keep a row on a line
 os.environ["ZOO_CACHE"] = tempfile.mkdtemp(prefix="zoo-cache-")
 
+ROOT = Path(__file__).resolve().parent.parent
+
 GOOD = ["great", "lovely", "moving", "funny", "brilliant"]
 BAD = ["dull", "awful", "tired", "clumsy", "boring"]
 NEUTRAL = ["the", "film", "was", "a", "story", "with", "actors", "and", "music", "plot"]
@@ -75,6 +77,12 @@ QUICK = {
     "architecture.embedding_dim": 16,
     "architecture.vocabulary_size": 200,
 }
+
+
+def importing(test_file: str) -> dict[str, str]:
+    """Return the environment of a process that imports a test file, and what tests share."""
+    folders = [Path(test_file).parent, ROOT / "tests", ROOT]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
 def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:
@@ -162,7 +170,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-GOLDEN = Path(__file__).parent / "golden.json"
+GOLDEN = ROOT / "tests" / "golden.json"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -190,7 +198,8 @@ def assert_golden(request: pytest.FixtureRequest):
     return compare
 
 
-SHARED_CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
+SHARED = ROOT.parent / "shared"
+SHARED_CASES = SHARED / "cases"
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 import importlib
 import re
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from zoo import ZooError
 from zoo.preset import advice
 from zoo.preset.loading import presets
 
-ROOT = Path(__file__).resolve().parent.parent
 # The guides' rows; 150 and 158 do not exist.
 GUIDES = [f"A{n:02d}" for n in range(1, 167) if n not in (150, 158)]
 DECISIONS = [f"D{n}" for n in range(1, 27)]

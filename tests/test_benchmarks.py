@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from benchmarks import datasets
 from benchmarks.catalogue import BENCHMARKS, table
 from benchmarks.timing import Timings, time_in_turn
 
-ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # The least options that still run everything of a benchmark.
 SMALLEST = {
@@ -91,6 +91,8 @@ def test_data_of_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_benchmark_runs_at_its_smallest(name: str) -> None:
     if not datasets.DATA.is_dir():
         pytest.skip(f"{datasets.DATA}: the benchmark data are not here")
+    if "PyTorch" in BENCHMARKS[name].peers:
+        pytest.importorskip("torch")
     module = importlib.import_module(f"benchmarks.{BENCHMARKS[name].module}")
     entries = list(module.measure(**SMALLEST[name]))
     assert entries

@@ -1,11 +1,10 @@
 """Splits, balance, findings and batches: what reaches the network is what was in the file."""
 
 import collections
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import sentences, write_csv
+from conftest import SHARED, sentences, write_csv
 
 import zoo
 from zoo import ZooError
@@ -470,7 +469,7 @@ def test_the_bundled_data() -> None:
         assert finding(data, "repeat an earlier text").evidence["count"] == 414
 
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = SHARED / "data"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json, write_json, write_text, written_beside
@@ -53,9 +54,6 @@ def test_did_you_mean() -> None:
         " Did you mean 'learning_rate'?"
     )
     assert did_you_mean("xyz", ["learning_rate"]) == ""
-
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 BINARY = ("os", "gzip", "lzma", "Image")  # modules whose `open` reads bytes unless asked for text

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from zoo.preset.schemas import TASKS
 
-ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
     ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "cluster"],
     ["preset", "scores"],

@@ -1,15 +1,14 @@
 """The language model's network: parity with PyTorch, state carried, parameters of the papers."""
 
 import importlib.util
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import importing
 
 from zoo import ZooError
 from zoo.models.lstm_lm import lstm_lm, with_states
@@ -163,7 +162,6 @@ def test_network_runs_on_another_backend(tmp_path):
         "import numpy, test_lstm_lm as t; "
         f"numpy.save({str(path)!r}, t.logits_of_numbered_weights())"
     )
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": paths}
+    environment = importing(__file__) | {"KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
     np.testing.assert_allclose(np.load(path), logits_of_numbered_weights(), rtol=1e-4, atol=1e-5)

@@ -1,15 +1,14 @@
 """The networks: shapes, padding, sizes, answers computed by hand, and that they learn."""
 
 import importlib.util
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import importing
 
 import zoo
 from zoo.errors import ZooError
@@ -375,8 +374,7 @@ def test_networks_run_on_another_backend(tmp_path):
         f"numpy.savez({str(tmp_path / 'logits.npz')!r}, "
         "**{m: t.logits_of_numbered_weights(m) for m in t.OWN})"
     )
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": paths}
+    environment = importing(__file__) | {"KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
     other = np.load(tmp_path / "logits.npz")
     for model in OWN:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT, importing
 from replica_parts import CASES, CLASSES, rows, small, trained
 
 from zoo.builders import compile_model
@@ -70,10 +71,10 @@ def test_three_devices_train_as_one() -> None:
         "case = ('textcnn', 'lazy_adamw');"
         "assert_same(trained(ONE, *case), trained(three, *case))"
     )
-    folder = Path(__file__).parent
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300
-    )
+        [sys.executable, "-c", code], env=importing(__file__), capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -232,7 +233,7 @@ def test_keras_alone_fails_on_a_first_batch_that_does_not_divide(two) -> None:
 @pytest.mark.slow
 def test_two_workers_train_as_one(tmp_path: Path) -> None:
     """Of `zoo train`, test_launch shows it each time."""
-    code = Path(__file__).with_name("worker_program.py")
+    code = ROOT / "tests" / "worker_program.py"
     command = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--", sys.executable]
     command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in CASES)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)

@@ -3,14 +3,13 @@
 import importlib.util
 import itertools
 import math
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from conftest import importing
 from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 
 import zoo
@@ -176,8 +175,7 @@ def test_networks_run_on_another_backend(tmp_path):
     code = (
         f"import numpy, test_resnet as t; numpy.savez({path!r}, **t.logits_of_numbered_weights())"
     )
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": paths}
+    environment = importing(__file__) | {"KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
     other = np.load(path)
     for name, logits in logits_of_numbered_weights().items():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from conftest import sentences, write_csv
+from conftest import ROOT, sentences, write_csv
 from resume_parts import SETTINGS, Killed, assert_equal_runs, kill_at, train, write_always
 
 import zoo
@@ -364,7 +364,7 @@ def test_thirty_kills() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
     )  # fmt: skip
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["kills"], found["runs_bit_equal"], found["files_left_behind"]) == (30, 3, 0)
