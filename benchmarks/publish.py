@@ -1,20 +1,18 @@
-"""Rewrite the README's tables and the presets' `measured:` blocks from the result files."""
+"""Rewrite the README's tables and every `presets/<model>/measured.yaml` from the result files."""
 
 from __future__ import annotations
 
-import io
 import re
 import statistics
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from benchmarks import results
 from benchmarks.published import PUBLISHED
 from benchmarks.state import state, values_measured
 from zoo.files import write_text
+from zoo.plain_yaml import yaml_text
 from zoo.preset.loading import load_preset
 from zoo.preset.measured import values_digest
 
@@ -22,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def publish() -> None:
-    """Rewrite README.md and every preset that was measured; print what was touched."""
+    """Rewrite README.md and the scores of every model; print what was touched."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, table in (
@@ -40,16 +38,15 @@ def publish() -> None:
         text = re.sub(marks, lambda m, t=table: m[1] + t + m[2], text, flags=re.DOTALL)
     write_text(readme, text)
     print(readme)
-    for preset, rows in measured().items():
-        path = ROOT / "presets" / f"{preset}.yaml"
-        head = re.split(r"^measured:", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[0]
-        write_text(path, head + _yaml({"measured": rows}))
+    for model, scores in measured().items():
+        path = ROOT / "presets" / model / "measured.yaml"
+        write_text(path, f"# Written by python -m benchmarks publish.\n{yaml_text(scores)}")
         print(path)
 
 
-def measured() -> dict[str, list[dict[str, Any]]]:
-    """Return the `measured:` block of every preset with results, of the values it has today."""
-    blocks: dict[str, list[dict[str, Any]]] = {}
+def measured() -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return each model's scores by preset, of the values that the presets have today."""
+    models: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(dict)
     groups = {**_groups(), **_groups("perplexity"), **_groups("images")}
     for (name, data), entries in groups.items():
         if "," in name:
@@ -57,10 +54,10 @@ def measured() -> dict[str, list[dict[str, Any]]]:
         preset = load_preset(*name.split("/"))
         digest = values_digest(preset.model, preset.values())
         own = [entry for entry in entries if values_measured(entry) == digest]
-        block = blocks.setdefault(name, [])
         if own:
-            block.append(_measured(own, name, data, digest))
-    return blocks
+            scores = models[preset.model].setdefault(preset.name, [])
+            scores.append(_measured(own, name, data, digest))
+    return models
 
 
 def _measured(entries: list[dict[str, Any]], preset: str, data: str, digest: str) -> dict[str, Any]:
@@ -308,12 +305,3 @@ def _score(entries: list[dict[str, Any]], metric: str) -> str:
 def _published(preset: str, data: str, factor: int) -> str:
     found = PUBLISHED.get((preset, data))
     return "-" if found is None else f"{factor * found:.1f}"
-
-
-def _yaml(document: Any) -> str:
-    writer = YAML()
-    writer.default_flow_style = None
-    writer.width = 100
-    stream = io.StringIO()
-    writer.dump(document, stream)
-    return stream.getvalue()

@@ -15,6 +15,8 @@ from zoo.preset.loading import load_preset
 from zoo.preset.measured import values_digest
 from zoo.preset.override import values_of
 from zoo.preset.renamed import rename_document
+from zoo.preset.schemas import variants
+from zoo.preset.unread import drop_unread
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,6 +56,7 @@ def _values_at(commit: str, name: str) -> str | None:
     if shown.returncode:
         return None
     document = YAML(typ="safe", pure=True).load(io.StringIO(shown.stdout))
-    then = values_of(rename_document(document)[0])
     today = load_preset(*name.split("/"))
-    return values_digest(today.model, {**today.values(), **then})
+    then, _ = rename_document(document)
+    drop_unread(then, variants(today.task))
+    return values_digest(today.model, {**today.values(), **values_of(then)})

@@ -127,7 +127,8 @@ def test_what_another_optimizer_brings_is_said() -> None:
     ],
 )  # fmt: skip
 def test_keys_that_nothing_reads_are_said(model: str, changes, said: str | None) -> None:
-    found = unread(zoo.load_preset(model).override(changes).values(), changes)
+    preset = zoo.load_preset(model).override(changes)
+    found = [*preset.notices, *unread(preset.values(), changes)]
     assert [each.level for each in found] == (["warning"] if said else [])
     assert said is None or said in found[0].what
 

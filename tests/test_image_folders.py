@@ -12,7 +12,7 @@ from image_parts import CLASSES, load, messages, pixels, write_folder
 from PIL import Image
 
 from zoo import ZooError
-from zoo.preset.loading import presets_root
+from zoo.preset.block import presets_root
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.sources.find import looks_like_images
 from zoo.tasks.request import Request

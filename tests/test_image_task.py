@@ -18,7 +18,6 @@ from zoo.builders import build
 from zoo.cli import app
 from zoo.layers.kernels import BatchNorm
 from zoo.preset.loading import load_preset
-from zoo.preset.recipe import decoupled_decay
 from zoo.runs.resolve import resolve
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.checkpoints.files import CheckpointFiles
@@ -122,7 +121,7 @@ def test_the_saved_model_is_converted_to_tflite(run, exported, tmp_path):
 
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path, monkeypatch):
     source = write_folder(tmp_path / "data", 12)
-    changes = QUICK | {"recipe.epochs": 2, "data.crop": "resized", "data.color_jitter": 0.2}
+    changes = QUICK | {"recipe.epochs": 2, "data.crop.name": "resized", "data.color_jitter": 0.2}
     arguments = {"set": changes, "verbose": False, "resume": True}
     undisturbed = zoo.train("resnet", source, out=tmp_path / "a", **arguments)
     with monkeypatch.context() as patch:
@@ -263,7 +262,7 @@ def test_a_coupled_decay_converted_shrinks_weights_as_in_the_papers():
     for _ in range(steps):  # PyTorch's update without a gradient, by hand
         velocity = momentum * velocity + coupled * weight
         weight -= rate * velocity
-    decay = decoupled_decay(coupled, momentum)
+    decay = coupled / (1 - momentum)
     assert decay == pytest.approx(1e-3)
     ours = stepped(
         MomentumSGD(rate, momentum=momentum, weight_decay=decay), [0.0] * steps, [rate] * steps

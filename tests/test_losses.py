@@ -5,7 +5,7 @@ import tensorflow as tf
 from scipy.special import softmax
 from sklearn.metrics import f1_score
 
-from zoo.preset.recipe import Loss
+from zoo.preset.recipe import CrossEntropy, Focal, Loss
 from zoo.scores import scores
 from zoo.training.losses import MacroF1, make_loss
 
@@ -20,7 +20,7 @@ def of_each(loss: Loss) -> np.ndarray:
 
 def test_cross_entropy_is_the_log_of_the_true_class() -> None:
     expected = -np.log(softmax(LOGITS, axis=1)[np.arange(12), LABELS])
-    np.testing.assert_allclose(of_each(Loss(name="cross-entropy")), expected, rtol=1e-5)
+    np.testing.assert_allclose(of_each(CrossEntropy()), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("smoothing", [0.1, 0.4])
@@ -28,26 +28,26 @@ def test_label_smoothing_equals_keras_on_one_hot_targets(smoothing: float) -> No
     expected = keras.losses.categorical_crossentropy(
         keras.ops.one_hot(LABELS, 4), LOGITS, from_logits=True, label_smoothing=smoothing
     )
-    found = of_each(Loss(name="cross-entropy", label_smoothing=smoothing))
+    found = of_each(CrossEntropy(label_smoothing=smoothing))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
 def test_focal_closed_form(gamma: float) -> None:
     p = softmax(LOGITS, axis=1)[np.arange(12), LABELS]
-    found = of_each(Loss(name="focal", gamma=gamma))
+    found = of_each(Focal(gamma=gamma))
     np.testing.assert_allclose(found, -((1 - p) ** gamma) * np.log(p), rtol=2e-4, atol=1e-9)
 
 
 def test_focal_with_gamma_0_is_cross_entropy() -> None:
-    found = of_each(Loss(name="focal", gamma=0.0))
-    np.testing.assert_allclose(found, of_each(Loss(name="cross-entropy")), rtol=1e-6)
+    found = of_each(Focal(gamma=0.0))
+    np.testing.assert_allclose(found, of_each(CrossEntropy()), rtol=1e-6)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_gradient_is_finite_where_the_answer_is_certain(gamma: float) -> None:
     logits = tf.constant([[90.0, -90.0], [-90.0, 90.0]])  # one right, one wrong
-    loss = make_loss(Loss(name="focal", gamma=gamma, label_smoothing=0.1))
+    loss = make_loss(Focal(gamma=gamma, label_smoothing=0.1))
     with tf.GradientTape() as tape:
         tape.watch(logits)
         value = loss(tf.constant([0, 0]), logits)
@@ -56,8 +56,8 @@ def test_gradient_is_finite_where_the_answer_is_certain(gamma: float) -> None:
 
 
 def test_mean_per_example_and_weights() -> None:
-    loss = make_loss(Loss(name="cross-entropy"))
-    each = of_each(Loss(name="cross-entropy"))
+    loss = make_loss(CrossEntropy())
+    each = of_each(CrossEntropy())
     assert float(loss(LABELS, LOGITS)) == pytest.approx(each.mean(), rel=1e-5)
     weights = RANDOM.random(12).astype("float32")
     weighted = float(loss(LABELS, LOGITS, sample_weight=weights))
@@ -65,7 +65,7 @@ def test_mean_per_example_and_weights() -> None:
 
 
 def test_half_precision_logits_are_computed_in_float32() -> None:
-    loss = make_loss(Loss(name="cross-entropy"))
+    loss = make_loss(CrossEntropy())
     assert loss.call(LABELS, tf.cast(LOGITS, tf.float16)).dtype == tf.float32
 
 
@@ -84,7 +84,7 @@ def test_macro_f1_over_batches_equals_scores_and_scikit_learn() -> None:
 
 @pytest.mark.parametrize(
     "thing",
-    [make_loss(Loss(name="focal", gamma=1.5, label_smoothing=0.2)), MacroF1(7)],
+    [make_loss(Focal(gamma=1.5, label_smoothing=0.2)), MacroF1(7)],
     ids=["loss", "metric"],
 )
 def test_configs_build_the_same_again(thing) -> None:

@@ -74,7 +74,7 @@ def test_each_image_of_a_batch_uniforms_its_own_and_the_same_again():
             "resnet",
             "debug",
             {
-                "data.batch_size": 32, "data.crop": "center", "data.flip": "none",
+                "data.batch_size": 32, "data.crop.name": "center", "data.flip": "none",
                 "data.randaugment_ops": 2, "data.randaugment_magnitude": magnitude,
             },
         ).data  # fmt: skip

@@ -4,39 +4,59 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.preset.recipe import Schedule, rate_factor
 from zoo.training.schedules import RecipeSchedule
+
+
+def factors(total: int, **schedule) -> list[float]:
+    """The factor at every step of a training run, and at the two after it."""
+    rate = RecipeSchedule(0.02, schedule)
+    rate.begin(5, total)  # a training run that began at step 5
+    return [float(rate(5 + step)) / 0.02 for step in range(total + 2)]
+
 
 NAMES = ["constant", "cosine", "linear", "multistep", "exponential", "one-cycle", "plateau"]
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25])
 @pytest.mark.parametrize("name", NAMES)
-def test_graph_equals_the_pure_formula_at_every_step(name: str, warmup: float) -> None:
-    block = Schedule(name=name, warmup_fraction=warmup, milestones=(0.3, 0.6, 0.7))
-    schedule = RecipeSchedule(0.02, block.model_dump(mode="json"))
+def test_every_schedule_at_every_step(name: str, warmup: float) -> None:
+    """The formulas of the papers, in plain Python."""
+    milestones, final, half = (0.3, 0.6, 0.7), 0.01, 0.5
     for total in (1, 7, 10, 90):  # 0.7 * 90 is not 63.0 in float64: the same step nevertheless
-        schedule.begin(5, total)
-        found = [float(schedule(5 + step)) for step in range(total + 2)]
-        expected = [0.02 * rate_factor(block, step, total) for step in range(total + 2)]
+        rising = warmup * total
+        expected = []
+        for step in range(total + 2):
+            done = min(max((step - rising) / max(total - rising, 1), 0.0), 1.0)
+            cosine = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
+            passed = sum(step >= milestone * total for milestone in milestones)
+            after = {
+                "constant": 1.0,
+                "plateau": 1.0,  # training lowers it by what it sees
+                "cosine": cosine,
+                "one-cycle": cosine,
+                "linear": final + (1 - final) * (1 - done),
+                "exponential": final**done,
+                "multistep": half**passed,
+            }[name]
+            before = (step + 1) / (rising + 1)
+            if name == "one-cycle" and rising:
+                before = 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * step / rising))
+            expected.append(before if step < rising else after)
+        given = {"milestones": list(milestones)} if name == "multistep" else {}
+        found = factors(total, name=name, warmup_fraction=warmup, **given)
         np.testing.assert_allclose(found, expected, rtol=2e-6)
 
 
 def test_closed_forms() -> None:
-    cosine = Schedule(name="cosine", warmup_fraction=0.1, final_fraction=0.1)
-    assert rate_factor(cosine, 0, 100) == pytest.approx(1 / 11)  # the first step is not at rate 0
-    assert rate_factor(cosine, 10, 100) == 1.0
-    assert rate_factor(cosine, 55, 100) == pytest.approx(0.55)
-    assert rate_factor(cosine, 100, 100) == pytest.approx(0.1)
-    linear = Schedule(name="linear", final_fraction=0.5)
-    assert rate_factor(linear, 25, 50) == pytest.approx(0.75)
-    exponential = Schedule(name="exponential", final_fraction=0.01)
-    assert rate_factor(exponential, 50, 100) == pytest.approx(0.1)
-    cycle = Schedule(name="one-cycle", warmup_fraction=0.5, final_fraction=0.001)
-    assert rate_factor(cycle, 0, 100) == pytest.approx(1 / 25)
-    assert rate_factor(cycle, 25, 100) == pytest.approx(0.52)
-    steps = Schedule(name="multistep", milestones=(0.5, 0.75), factor=0.1)
-    assert [rate_factor(steps, step, 4) for step in range(4)] == pytest.approx([1, 1, 0.1, 0.01])
+    cosine = factors(100, name="cosine", warmup_fraction=0.1, final_fraction=0.1)
+    assert cosine[0] == pytest.approx(1 / 11)  # the first step is not at rate 0
+    assert [cosine[step] for step in (10, 55, 100)] == pytest.approx([1.0, 0.55, 0.1])
+    assert factors(50, name="linear", final_fraction=0.5)[25] == pytest.approx(0.75)
+    assert factors(100, name="exponential", final_fraction=0.01)[50] == pytest.approx(0.1)
+    cycle = factors(100, name="one-cycle", warmup_fraction=0.5, final_fraction=0.001)
+    assert [cycle[step] for step in (0, 25)] == pytest.approx([1 / 25, 0.52])
+    steps = factors(4, name="multistep", milestones=[0.5, 0.75], factor=0.1)
+    assert steps[:4] == pytest.approx([1, 1, 0.1, 0.01])
 
 
 def test_scale_multiplies_and_a_new_training_begins_anew() -> None:

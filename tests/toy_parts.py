@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import zoo.models
-from zoo.preset.loading import presets_root
+from zoo.preset.block import presets_root
 from zoo.preset.schemas import TASKS
 
 TOY = Path(__file__).with_name("toy")

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ZooError": "zoo.errors",
     "Finding": "zoo.finding",
-    "Preset": "zoo.preset.loading",
+    "Preset": "zoo.preset.preset",
     "explain": "zoo.preset.loading",
     "load_preset": "zoo.preset.loading",
     "presets": "zoo.preset.loading",

@@ -23,7 +23,8 @@ from zoo.errors import ZooError, unknown
 from zoo.memory import check_fits
 from zoo.models import MODELS
 from zoo.preset.block import Architecture
-from zoo.preset.loading import Preset, load_preset
+from zoo.preset.loading import load_preset
+from zoo.preset.preset import Preset
 from zoo.preset.renamed import current_key
 from zoo.tasks.task import load_task
 from zoo.training.model import TrainingModel

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.preset.loading import Explanation, Preset, Summary
+from zoo.preset.loading import Explanation, Summary
+from zoo.preset.preset import Preset
 from zoo.preset.schemas import info_of, task_of
 from zoo.preset.task_info import TaskInfo
 

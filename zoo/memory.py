@@ -16,7 +16,7 @@ from keras.src.backend.common import global_state
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.models import MODELS
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.tasks.task import load_task
 
 # Copies that an optimizer keeps of the weights.
@@ -61,7 +61,7 @@ def needed(preset: Preset) -> Need:
         weights = sum(math.prod(variable.shape) for variable in network.variables)
         step = load_task(preset.task).step_bytes(network, preset)
     recipe = preset.recipe
-    averaged = recipe.ema is not None or getattr(recipe, "nonmono", None) is not None
+    averaged = recipe.ema is not None or recipe.nonmono is not None
     copies = 1 + SLOTS[recipe.optimizer.name]
     # Beside them the best weights, and one more while weights and averages are exchanged.
     state = 4 * weights * (TIMES * (copies + averaged) + 2)

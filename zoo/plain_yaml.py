@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import json
 import re
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from zoo.errors import ZooError
+
+WIDTH = 100  # of a line that is written
 
 
 def read_yaml(path: Path) -> Any:
@@ -41,14 +45,67 @@ def parse_value(text: str) -> Any:
         raise ZooError(f"--set: '{text}' is not a YAML value: {_first_lines(error)}") from error
 
 
-def yaml_text(document: Any) -> str:
-    """Return a document as YAML, short lists and mappings on one line."""
-    writer = YAML()
-    writer.default_flow_style = None
-    writer.width = 100
-    stream = io.StringIO()
-    writer.dump(document, stream)
-    return stream.getvalue()
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML: blocks a line each, what is in them on one line where it fits.
+
+    Args:
+        document: plain data, read again as it is by `read_yaml`.
+    """
+    lines: list[str] = []
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{_scalar(key)}:", *_lines(value, 2)]
+        else:
+            lines += _lines({key: value}, 0)
+    return "\n".join(lines) + "\n"
+
+
+def _lines(block: Mapping[str, Any], indent: int) -> list[str]:
+    lines = []
+    for key, value in block.items():
+        head = f"{' ' * indent}{_scalar(key)}:"
+        if len(f"{head} {_flow(value)}") <= WIDTH and not _has_mappings(value):
+            lines.append(f"{head} {_flow(value)}")
+        elif isinstance(value, dict):
+            lines += [head, *_lines(value, indent + 2)]
+        elif _has_mappings(value):
+            lines.append(head)
+            for entry in value:
+                first, *rest = _lines(entry, indent + 2)
+                lines += [f"{' ' * indent}- {first.lstrip()}", *rest]
+        else:
+            lines += _folded(head, _flow(value), indent + 2)
+    return lines
+
+
+def _folded(head: str, text: str, indent: int) -> list[str]:
+    """Return a list or a quoted string over several lines, broken where a blank is."""
+    if "  " in text:
+        return [f"{head} {text}"]
+    return textwrap.wrap(
+        f"{head} {text}", WIDTH, subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _has_mappings(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    """Return a scalar as YAML and JSON have it; words without quotation marks."""
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*( [\w./-]+)*", value)
+    if plain and value.lower() not in ("null", "true", "false"):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _text(path: Path) -> str:

@@ -9,9 +9,11 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from zoo.errors import ZooError, did_you_mean
-from zoo.plain_yaml import read_sections, read_yaml
-from zoo.preset.block import Block
-from zoo.preset.loading import names, presets_root
+from zoo.plain_yaml import read_yaml
+from zoo.preset.block import Block, presets_root
+from zoo.preset.loading import names
+from zoo.preset.override import values_of
+from zoo.preset.reasons import reasons_for, split_keys
 
 
 class Advice(Block):
@@ -101,16 +103,22 @@ def entry(id: str) -> Advice | Source:
 
 def citing(id: str) -> dict[str, list[str]]:
     """Return the keys whose reason names an advice or a source, each with its presets."""
-    word = re.compile(rf"\b{re.escape(id)}\b")
-    found: dict[str, list[str]] = {}
+    root, word = presets_root(), re.compile(rf"\b{re.escape(id)}\b")
+    cited: dict[str, list[str]] = {}
     for name in names():
-        path = presets_root() / f"{name}.yaml"
-        if not word.search(path.read_text(encoding="utf-8")):
-            continue  # most files do not name it: only the others are parsed
-        for key, why in read_sections(path, ("why:",))["why"].items():
-            if id in why["sources"]:
-                found.setdefault(key, []).append(name)
-    return found
+        model, _, preset = name.partition("/")
+        files = [root / f"{name}.yaml", root / model / "why.yaml", root / "why.yaml"]
+        if not any(path.is_file() and word.search(path.read_text("utf-8")) for path in files):
+            continue  # only files that name it are parsed
+        document = read_yaml(files[0])
+        values = values_of(document)  # a shipped preset leaves no value out
+        sources = {key: why.sources for key, why in reasons_for(model, preset, values).items()}
+        for keys, why in document.get("why", {}).items():
+            sources |= dict.fromkeys(split_keys(keys), why["sources"])
+        for key in values:
+            if id in sources.get(key, ()):
+                cited.setdefault(key, []).append(name)
+    return cited
 
 
 def readable(entry: Advice | Source) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.resources
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,10 +14,17 @@ Balance = Literal["none", "oversample", "batches", "class-weights"]
 Activation = Literal["relu", "tanh", "gelu", "silu", "linear"]
 
 
+def presets_root() -> Path:
+    """Return the folder of the presets that come with the package."""
+    return Path(str(importlib.resources.files("zoo._presets")))
+
+
 class Block(BaseModel):
     """A frozen block of a preset; unknown keys and values of the wrong type are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class DataBlock(Block):

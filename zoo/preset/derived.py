@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.finding import Finding
-from zoo.preset.batch_rule import BATCH, RATE, batch_finding
+from zoo.preset.batch_rule import BATCH, OPTIMIZER, RATE, batch_finding
 from zoo.preset.recipe import Recipe
 
 EPOCHS, STEPS = "recipe.epochs", "recipe.min_steps"
-OPTIMIZER = "recipe.optimizer.name"
 BUCKETS, CLASSES = "architecture.ngram_buckets", "architecture.num_classes"
 # With Adam's moments, the average and their copies, training takes about 2.4 GB for so many.
 MOST_WEIGHTS = 1 << 25
@@ -72,15 +71,16 @@ def findings_on(
         after: the same, as it is used.
         changes: what was asked for.
     """
-    switched = before[OPTIMIZER] != after[OPTIMIZER]
+    switched = before[f"{OPTIMIZER}.name"] != after[f"{OPTIMIZER}.name"]
     if switched and before[BATCH] != after[BATCH]:
         # The batch rule moved nothing: the rate is the usual one of the optimizer, of no batch.
         before = {**before, RATE: after[RATE]}
         found = []
     else:
         found = batch_finding(before, after)
-    if switched:
-        found += _optimizer(before, after, changes)
+    for key in after:
+        if key.endswith(".name") and before[key] != after[key]:
+            found += _variant(key, before, after, changes)
     if STEPS not in changes and before.get(STEPS, 0) != after.get(STEPS, 0):
         what = (
             f"{EPOCHS} {after[EPOCHS]} was set, so {STEPS} {before[STEPS]:,} -> {after[STEPS]}: "
@@ -116,16 +116,17 @@ def more_epochs(recipe: Recipe, epochs: int, steps: int) -> list[Finding]:
     return [Finding("info", what, {"epochs": epochs, "steps_per_epoch": steps}, hint)]
 
 
-def _optimizer(
-    before: Mapping[str, Any], after: Mapping[str, Any], changes: Mapping[str, Any]
+def _variant(
+    key: str, before: Mapping[str, Any], after: Mapping[str, Any], changes: Mapping[str, Any]
 ) -> list[Finding]:
-    block = OPTIMIZER.rpartition(".")[0]
+    block = key.removesuffix("name")
     moved = {
-        key: [before.get(key), after[key]]
-        for key in after
-        if key.startswith(f"{block}.") and key not in changes and before.get(key) != after[key]
+        own: [before.get(own), after[own]]
+        for own in after
+        if own.startswith(block) and own not in changes and before.get(own) != after[own]
     }
-    said = ", ".join(f"{key} {now}" for key, (_, now) in moved.items() if key != OPTIMIZER)
-    what = f"{OPTIMIZER} {before[OPTIMIZER]} -> {after[OPTIMIZER]}"
-    what += f" brings {said}." if said else "."
+    brought = ", ".join(f"{own} {now}" for own, (_, now) in moved.items() if own != key)
+    if not brought:
+        return []
+    what = f"{key} {before[key]} -> {after[key]} brings {brought}."
     return [Finding("info", what, moved, "Set a key to choose another value.")]

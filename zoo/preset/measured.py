@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from zoo.environment import training_code
-from zoo.preset.block import Block, Positive
+from zoo.plain_yaml import read_yaml
+from zoo.preset.block import Block, Positive, presets_root
 
 
 class Measured(Block):
@@ -56,6 +59,37 @@ class Measured(Block):
     def old(self) -> bool:
         """Whether the code that trains has changed since, as far as is known."""
         return self.code is None or self.code != training_code()
+
+
+def scores_of(model: str, preset: str, values: Mapping[str, Any]) -> tuple[Measured, ...]:
+    """Return the scores that were measured with exactly these values.
+
+    Args:
+        model: name of the family.
+        preset: its name, or the path of a file, which has the scores of any preset of its values.
+        values: of the preset, by dotted key.
+    """
+    table = read_scores(model)
+    digest = values_digest(model, values)
+    own_file = Path(preset).suffix in (".yaml", ".yml")
+    return tuple(
+        score
+        for scores in (table.values() if own_file else [table.get(preset, ())])
+        for score in scores
+        if score.values == digest
+    )
+
+
+@functools.cache
+def read_scores(model: str) -> dict[str, tuple[Measured, ...]]:
+    """Return the scores of a model's presets, by the preset's name: `measured.yaml`.
+
+    Raises:
+        ZooError: the file cannot be read.
+    """
+    path = presets_root() / model / "measured.yaml"
+    scores = read_yaml(path) if path.is_file() else {}
+    return {name: tuple(map(Measured.model_validate, own)) for name, own in scores.items()}
 
 
 def values_digest(model: str, values: Mapping[str, Any]) -> str:

@@ -1,38 +1,28 @@
-"""Dotted keys of a preset's plain data: listing them, setting them, switching the optimizer."""
+"""Dotted keys of a preset's plain data: listing them, setting them, choosing another variant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import PydanticUndefined
-
 from zoo.errors import unknown
-from zoo.preset.batch_rule import RATE, follow_batch
+from zoo.finding import Finding
+from zoo.preset.batch_rule import OPTIMIZER, RATE, follow_batch
 from zoo.preset.derived import follow_classes, follow_epochs
-from zoo.preset.recipe import SGD, Adadelta, Adam, AdamW, Lamb, LazyAdamW, RMSprop
+from zoo.preset.unread import split_unread
 
 BLOCKS = ("architecture", "data", "recipe")
-OPTIMIZERS: dict[str, Any] = {
-    "adam": Adam,
-    "adamw": AdamW,
-    "lazy_adamw": LazyAdamW,
-    "lamb": Lamb,
-    "sgd": SGD,
-    "adadelta": Adadelta,
-    "rmsprop": RMSprop,
-}
 # These share the meaning of every value they have in common, the rate above all.
 ADAMS = ("adam", "adamw", "lazy_adamw")
-# Rate of an optimizer that was switched to without one, and where it comes from.
+# Where the default rate of an optimizer comes from.
 USUAL_RATES = {
-    "adam": (1e-3, "D3"),
-    "adamw": (1e-3, "D3"),
-    "lazy_adamw": (1e-3, "D3"),
-    "lamb": (5e-3, "wightman2021"),
-    "sgd": (0.1, "A82"),
-    "adadelta": (1.0, "D2"),
-    "rmsprop": (1e-3, "A39"),
+    "adam": "D3",
+    "adamw": "D3",
+    "lazy_adamw": "D3",
+    "lamb": "wightman2021",
+    "sgd": "A82",
+    "adadelta": "D2",
+    "rmsprop": "A39",
 }
 
 
@@ -57,32 +47,44 @@ def covers(key: str, values: Mapping[str, Any]) -> bool:
     return key in values or any(name.startswith(f"{key}.") for name in values)
 
 
-def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
+def change(
+    document: dict[str, Any],
+    changes: Mapping[str, Any],
+    variants: Mapping[str, Mapping[str, Any]],
+) -> list[Finding]:
     """Set values of a preset's document in place; what they may be is checked elsewhere.
 
     Reasons of values that change go, since they are reasons of the old ones. The order of the
-    changes does not matter: another optimizer comes first, with its own values. Another batch size
-    brings another rate (`zoo.preset.batch_rule`), epochs that are set no further steps, many
-    classes fewer buckets (`zoo.preset.derived`).
+    changes does not matter: another variant, such as an optimizer, comes first, with its own
+    values. Another batch size brings another rate (`zoo.preset.batch_rule`), epochs that are set no
+    further steps, many classes fewer buckets (`zoo.preset.derived`).
+
+    Args:
+        document: of the preset.
+        changes: dotted key to value.
+        variants: `zoo.preset.schemas.variants` of its task.
+
+    Returns:
+        Findings on changes that nothing would read, which are not made.
 
     Raises:
         ZooError: a key does not exist.
     """
     before = values_of(document)
     why = document["why"]
-    name = changes.get("recipe.optimizer.name")
-    if isinstance(name, str):
-        switched = _switch(document["recipe"]["optimizer"], name)
-        changes = {key: value for key, value in changes.items() if key != "recipe.optimizer.name"}
-    else:
-        switched = {}
+    switched: dict[str, dict[str, Any]] = {}
+    for path, schemas in variants.items():
+        name = changes.get(f"{path}.name")
+        if isinstance(name, str):
+            switched |= _switch(document, path, schemas, name)
+    changes, notices = split_unread(changes, document, variants)
     followed: dict[str, tuple[Any, dict[str, Any]]] = {
         **follow_epochs(before, changes),
         **follow_classes(before, changes),
     }
     if RATE not in switched:  # a usual rate is that of no batch size
-        block = document["recipe"]["optimizer"]
-        followed |= follow_batch(values_of(document), changes, block["name"])
+        name = document["recipe"]["optimizer"]["name"]
+        followed |= follow_batch(values_of(document), changes, name)
     changes = {**changes, **{key: value for key, (value, _) in followed.items()}}
     for key, value in changes.items():
         _assign(document, key, value)
@@ -99,6 +101,7 @@ def change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
         for key, space in document["search"].items()
         if covers(key, after) and key not in switched  # a range for another optimizer's rate
     }
+    return notices
 
 
 def _assign(document: dict[str, Any], key: str, value: Any) -> None:
@@ -111,28 +114,30 @@ def _assign(document: dict[str, Any], key: str, value: Any) -> None:
     place[leaf] = value
 
 
-def _switch(block: dict[str, Any], name: str) -> dict[str, Any]:
-    """Make an optimizer block that of another one; return the reasons of its rate.
+def _switch(
+    document: dict[str, Any], path: str, schemas: Mapping[str, Any], name: str
+) -> dict[str, dict[str, Any]]:
+    """Make a block that of another variant; return the reason of its rate if it has one.
 
-    Adam, AdamW and lazy AdamW keep what they share. A rate or an epsilon of one of the others says
-    nothing about the next: an Adadelta at Adam's rate hardly moves, an Adam at Adadelta's diverges.
+    What the two have in common is kept. Of optimizers only Adam, AdamW and lazy AdamW share what
+    they have in common, the others the weight decay alone: an Adadelta at Adam's rate hardly moves,
+    an Adam at Adadelta's diverges.
     """
+    section, _, key = path.partition(".")
+    block = document[section][key]
     old = block["name"]
-    if name == old or name not in OPTIMIZERS:
+    if name == old or name not in schemas:
         block["name"] = name  # the schema says what is accepted
         return {}
-    related = name in ADAMS and old in ADAMS
-    kept = dict(block) if related else {"weight_decay": block.get("weight_decay", 0.0)}
-    rate, source = USUAL_RATES[name]
-    block.clear()
-    for key, field in OPTIMIZERS[name].model_fields.items():
-        default = None if field.default is PydanticUndefined else field.default
-        block[key] = kept.get(key, default)
-    block["name"] = name
-    if "weight_decay" in block:
-        block["weight_decay"] = kept.get("weight_decay", 0.0)
-    if related:
+    unrelated = path == OPTIMIZER and not {name, old} <= set(ADAMS)
+    defaults = schemas[name]().model_dump(mode="json")
+    kept = {
+        part: value
+        for part, value in block.items()
+        if part in defaults and (part == "weight_decay" or not unrelated)
+    }
+    document[section][key] = defaults | kept | {"name": name}
+    if not unrelated:
         return {}
-    block["learning_rate"] = rate
     note = f"the usual rate of {name}; the preset's own was for {old}"
-    return {"recipe.optimizer.learning_rate": {"sources": [source], "note": note}}
+    return {RATE: {"sources": [USUAL_RATES[name]], "note": note}}

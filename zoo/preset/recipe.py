@@ -1,9 +1,9 @@
-"""The recipe block of a preset: how to train. Pure data and pure maths, no Keras."""
+"""The recipe block of a preset: how to train. Pure data, no Keras."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,13 +13,17 @@ Rate = Annotated[float, Field(gt=0.0, le=100.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=0.1)]
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=0.1)]
+Clip = Annotated[float, Field(gt=0.0)] | None
+Average = Annotated[float, Field(gt=0.0, lt=1.0)] | None
+Score = Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1"]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 class Adam(Block):
     """Adam (Kingma and Ba 2015); moments of every row move at every step."""
 
-    name: Literal["adam"]
-    learning_rate: Rate
+    name: Literal["adam"] = "adam"
+    learning_rate: Rate = 1e-3
     beta_1: Beta = 0.9
     beta_2: Beta = 0.999
     epsilon: Epsilon = 1e-7
@@ -28,9 +32,9 @@ class Adam(Block):
 class AdamW(Block):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
-    name: Literal["adamw"]
-    learning_rate: Rate
-    weight_decay: Decay
+    name: Literal["adamw"] = "adamw"
+    learning_rate: Rate = 1e-3
+    weight_decay: Decay = 0.0
     beta_1: Beta = 0.9
     beta_2: Beta = 0.999
     epsilon: Epsilon = 1e-7
@@ -45,9 +49,9 @@ class LazyAdamW(Block):
         ngram_weight_decay: their own decay, acting on the rows of the batch.
     """
 
-    name: Literal["lazy_adamw"]
-    learning_rate: Rate
-    weight_decay: Decay
+    name: Literal["lazy_adamw"] = "lazy_adamw"
+    learning_rate: Rate = 1e-3
+    weight_decay: Decay = 0.0
     beta_1: Beta = 0.9
     beta_2: Beta = 0.999
     epsilon: Epsilon = 1e-7
@@ -58,9 +62,9 @@ class LazyAdamW(Block):
 class Lamb(Block):
     """Adam with the rate of each variable in proportion to its norm (You 2020)."""
 
-    name: Literal["lamb"]
-    learning_rate: Rate
-    weight_decay: Decay
+    name: Literal["lamb"] = "lamb"
+    learning_rate: Rate = 5e-3
+    weight_decay: Decay = 0.0
     beta_1: Beta = 0.9
     beta_2: Beta = 0.999
     epsilon: Epsilon = 1e-6
@@ -69,11 +73,12 @@ class Lamb(Block):
 class SGD(Block):
     """Stochastic gradient descent; `weight_decay` is decoupled: `w -= rate * decay * w`.
 
-    Papers put the decay into the gradient, and so through the momentum: `decoupled_decay`.
+    Papers put the decay `d` into the gradient, and so through the momentum, where a step's `d w`
+    acts `1 + m + m^2 + ...` times in all: it is `d / (1 - momentum)` here.
     """
 
-    name: Literal["sgd"]
-    learning_rate: Rate
+    name: Literal["sgd"] = "sgd"
+    learning_rate: Rate = 0.1
     momentum: Beta = 0.0
     nesterov: bool = False
     weight_decay: Decay = 0.0
@@ -82,8 +87,8 @@ class SGD(Block):
 class Adadelta(Block):
     """Adadelta (Zeiler 2012); its own rate is 1.0, Keras' default of 0.001 hardly moves."""
 
-    name: Literal["adadelta"]
-    learning_rate: Rate
+    name: Literal["adadelta"] = "adadelta"
+    learning_rate: Rate = 1.0
     rho: Beta = 0.95
     epsilon: Epsilon = 1e-6
 
@@ -91,8 +96,8 @@ class Adadelta(Block):
 class RMSprop(Block):
     """RMSprop (Tieleman and Hinton 2012)."""
 
-    name: Literal["rmsprop"]
-    learning_rate: Rate
+    name: Literal["rmsprop"] = "rmsprop"
+    learning_rate: Rate = 1e-3
     rho: Beta = 0.9
     momentum: Beta = 0.0
     epsilon: Epsilon = 1e-7
@@ -103,42 +108,109 @@ Optimizer = Annotated[
 ]
 
 
-class Schedule(Block):
-    """Learning rate as a factor of the optimizer's rate, over the steps of the whole training.
+class WarmUp(Block):
+    """What every schedule begins with.
 
     Args:
-        name: the shape after the warm-up; one-cycle also rises as a cosine, from 1/25 (Smith 2018).
         warmup_fraction: share of all steps in which the rate rises linearly from 0, in [0, 1).
-        final_fraction: last rate as a fraction of the optimizer's (cosine, linear, exponential,
-            one-cycle).
-        milestones: shares of all steps at which multistep multiplies the rate by `factor`.
-        factor: what multistep and plateau multiply the rate by.
-        patience_epochs: epochs without a better validation loss before plateau lowers the rate.
     """
 
-    name: Literal[
-        "constant", "cosine", "linear", "multistep", "exponential", "one-cycle", "plateau"
-    ]
+    name: str
     warmup_fraction: Fraction = 0.0
-    final_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+
+
+class Constant(WarmUp):
+    """The optimizer's learning rate throughout."""
+
+    name: Literal["constant"] = "constant"
+
+
+class Cosine(WarmUp):
+    """Half a cosine, from the optimizer's rate to `final_fraction` of it."""
+
+    name: Literal["cosine"] = "cosine"
+    final_fraction: Share = 0.01
+
+
+class Linear(WarmUp):
+    """A straight line to `final_fraction` of the rate."""
+
+    name: Literal["linear"] = "linear"
+    final_fraction: Share = 0.01
+
+
+class Exponential(WarmUp):
+    """The same factor at every step, to `final_fraction` of the rate."""
+
+    name: Literal["exponential"] = "exponential"
+    final_fraction: Share = 0.01
+
+
+class OneCycle(WarmUp):
+    """A cosine that also rises as one, from 1/25 of the rate (Smith 2018)."""
+
+    name: Literal["one-cycle"] = "one-cycle"
+    final_fraction: Share = 0.01
+
+
+class Multistep(WarmUp):
+    """The rate is multiplied by `factor` at each of `milestones`, shares of all steps."""
+
+    name: Literal["multistep"] = "multistep"
     milestones: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = (0.5, 0.75)
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+
+
+class Plateau(WarmUp):
+    """The rate is multiplied by `factor` when the validation loss stops falling.
+
+    Args:
+        patience_epochs: epochs without a lower loss before it is.
+    """
+
+    name: Literal["plateau"] = "plateau"
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     patience_epochs: Annotated[int, Field(ge=0)] = 1
 
 
-class Loss(Block):
-    """Mean loss per example, from logits.
+# The learning rate over the steps of the whole training run, as a factor of the optimizer's.
+Schedule = Annotated[
+    Constant | Cosine | Linear | Exponential | OneCycle | Multistep | Plateau,
+    Field(discriminator="name"),
+]
+
+
+class SmoothedLoss(Block):
+    """A mean loss per example, from logits.
 
     Args:
-        name: `cross-entropy`; `focal` (Lin 2017: easy examples weigh (1 - p)^gamma); or
-            `binary-cross-entropy`, one yes or no a class, averaged over them (Wightman 2021).
         label_smoothing: share of the target spread over all classes, in [0, 1).
-        gamma: focal only.
     """
 
-    name: Literal["cross-entropy", "focal", "binary-cross-entropy"]
+    name: str
     label_smoothing: Fraction = 0.0
+
+
+class CrossEntropy(SmoothedLoss):
+    """Cross-entropy of softmax."""
+
+    name: Literal["cross-entropy"] = "cross-entropy"
+
+
+class Focal(SmoothedLoss):
+    """Easy examples weigh `(1 - p) ** gamma`, p being the true class's probability (Lin 2017)."""
+
+    name: Literal["focal"] = "focal"
     gamma: Annotated[float, Field(ge=0.0, le=10.0)] = 2.0
+
+
+class BinaryCrossEntropy(SmoothedLoss):
+    """One yes or no a class, averaged over the classes (Wightman 2021)."""
+
+    name: Literal["binary-cross-entropy"] = "binary-cross-entropy"
+
+
+Loss = Annotated[CrossEntropy | Focal | BinaryCrossEntropy, Field(discriminator="name")]
 
 
 class Recipe(Block):
@@ -151,6 +223,9 @@ class Recipe(Block):
         global_clipnorm: largest norm of the whole gradient vector, or null.
         decay_embeddings: whether weight decay also touches embedding tables.
         ema: decay of the moving average of weights that is validated and kept, or null.
+        nonmono: weights are averaged (plain mean, validated and kept in their place) from the epoch
+            on whose validation loss is not below the best of all but the last so many (NT-ASGD,
+            Merity 2017); null for never.
         monitor: validation score that picks the epoch whose weights are kept; of equal ones the
             lower loss does. `smoothed-accuracy` is the mean of an epoch's accuracy and the two
             before: of fewer than 100 rows of validation `zoo.train` takes it in place of
@@ -164,18 +239,24 @@ class Recipe(Block):
             gains from.
         deterministic: whether TensorFlow's ops are held to the same bits every time, at some speed;
             without it a GPU may round otherwise from run to run.
+
+    Attributes:
+        task: name of the task whose recipe it is, in `zoo.preset.schemas.TASKS`.
     """
 
-    epochs: Positive
+    task: ClassVar[str]
+
+    epochs: Positive = 10
     min_steps: Annotated[int, Field(ge=0)] = 0
-    optimizer: Optimizer
-    schedule: Schedule
-    loss: Loss
-    global_clipnorm: Annotated[float, Field(gt=0.0)] | None
+    optimizer: Optimizer = AdamW()
+    schedule: Schedule = Cosine(warmup_fraction=0.05)
+    loss: Loss = CrossEntropy()
+    global_clipnorm: Clip = None
     decay_embeddings: bool = False
-    ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None
-    monitor: Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1"]
-    patience_epochs: Positive | None
+    ema: Average = None
+    nonmono: Positive | None = None
+    monitor: Score = "loss"
+    patience_epochs: Positive | None = None
     micro_batches: Positive = 1
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     deterministic: bool = False
@@ -188,64 +269,12 @@ class Recipe(Block):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_average(self) -> Recipe:
+        if self.ema is not None and self.nonmono is not None:
+            raise ValueError("ema and nonmono are two averages of the weights; one must be null")
+        return self
+
     def total_epochs(self, steps_per_epoch: int) -> int:
         """Return the epochs to train: `epochs`, or more when the data are so few."""
         return max(self.epochs, math.ceil(self.min_steps / max(steps_per_epoch, 1)))
-
-
-def rate_factor(schedule: Schedule, step: float, total_steps: int) -> float:
-    """Return the factor on the learning rate at a step.
-
-    Args:
-        schedule: the schedule block.
-        step: number of steps done, from 0.
-        total_steps: steps of the whole training, warm-up included.
-
-    Returns:
-        The factor; 1.0 at the peak. Plateau is 1.0 here: the training lowers it by what it sees.
-    """
-    total = max(total_steps, 1)
-    warmup = schedule.warmup_fraction * total
-    if step < warmup:
-        if schedule.name == "one-cycle":
-            return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * step / warmup))
-        return (step + 1) / (warmup + 1)
-    progress = min(max((step - warmup) / max(total - warmup, 1), 0.0), 1.0)
-    final = schedule.final_fraction
-    if schedule.name in ("cosine", "one-cycle"):
-        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
-    if schedule.name == "linear":
-        return final + (1 - final) * (1 - progress)
-    if schedule.name == "exponential":
-        return final**progress
-    if schedule.name == "multistep":
-        passed = sum(step >= milestone * total for milestone in schedule.milestones)
-        return float(schedule.factor**passed)
-    return 1.0
-
-
-def mean_form(learning_rate: float, clipnorm: float, steps: int) -> tuple[float, float]:
-    """Return the rate and the clipping norm of a loss that is the mean over a window (D1).
-
-    Papers on recurrent language models add up the losses of a window's steps. The gradient of
-    their mean is smaller by the number of steps: the rate grows by it, the norm shrinks.
-
-    Args:
-        learning_rate: of plain SGD, for the sum over time of the mean over rows.
-        clipnorm: largest norm of that sum's gradient.
-        steps: of a window.
-    """
-    return learning_rate * steps, clipnorm / steps
-
-
-def decoupled_decay(coupled: float, momentum: float) -> float:
-    """Return the decoupled weight decay that shrinks weights as a coupled one does.
-
-    With the decay in the gradient, `v = m v + g + d w; w -= rate v`, a step's `d w` goes on acting
-    through the momentum, `1 + m + m^2 + ...` times in all; `w -= rate d' w` acts once.
-
-    Args:
-        coupled: decay as PyTorch, Caffe and MXNet have it, and most papers on images.
-        momentum: of the SGD.
-    """
-    return coupled / (1 - momentum)

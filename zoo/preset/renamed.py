@@ -12,6 +12,10 @@ Value = TypeVar("Value")
 
 RENAMED = {
     "architecture.change_penalty": "architecture.temporal_activation_penalty",
+    "data.crop": "data.crop.name",
+    "data.crop_area": "data.crop.smallest_area",
+    "data.crop_padding": "data.crop.padding",
+    "data.padding": "data.crop.fill",
     "recipe.best": "recipe.monitor",
     "recipe.unclipped": "recipe.allow_unclipped",
 }
@@ -35,8 +39,10 @@ def rename_keys(entries: Mapping[str, Value]) -> tuple[dict[str, Value], list[Fi
     findings = []
     for key, value in entries.items():
         name = current_key(key)
+        if str(name).startswith(f"{key}.") and isinstance(value, Mapping):
+            name = key  # the block of today, which has the name of a value of before
         if name != key:
-            findings.append(_finding(key, name))
+            findings.append(Finding("info", f"{key} is called {name} now.", {key: name}))
             if name in entries:
                 raise ZooError(f"'{key}' is the old name of '{name}', which is given, too.")
         renamed[name] = value
@@ -56,22 +62,19 @@ def rename_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[F
     findings: dict[str, Finding] = {}
     for section in ("search", "why"):
         if isinstance(document.get(section), dict):
-            renamed[section], said = rename_keys(document[section])
-            findings |= {finding.what: finding for finding in said}
-    for old, new in RENAMED.items():
-        block, key = old.split(".")
-        values = renamed.get(block)
-        if isinstance(values, dict) and key in values:
-            renamed[block], _ = _without_prefix(values, block)
-            finding = _finding(old, new)
-            findings[finding.what] = finding
+            renamed[section], notices = rename_keys(document[section])
+            findings |= {notice.what: notice for notice in notices}
+    for section in ("architecture", "data", "recipe"):
+        if not isinstance(document.get(section), dict):
+            continue
+        dotted, notices = rename_keys({f"{section}.{k}": v for k, v in document[section].items()})
+        findings |= {notice.what: notice for notice in notices}
+        renamed[section] = {k.removeprefix(f"{section}."): v for k, v in dotted.items()}
+        for name in [notice.evidence[key] for notice in notices for key in notice.evidence]:
+            *blocks, leaf = name.split(".")[1:]
+            value = renamed[section].pop(".".join([*blocks, leaf]))
+            block = renamed[section]
+            for part in blocks:
+                block = block.setdefault(part, {})
+            block[leaf] = value
     return renamed, list(findings.values())
-
-
-def _without_prefix(values: Mapping[str, Any], block: str) -> tuple[dict[str, Any], list[Finding]]:
-    dotted, findings = rename_keys({f"{block}.{key}": value for key, value in values.items()})
-    return {key.removeprefix(f"{block}."): value for key, value in dotted.items()}, findings
-
-
-def _finding(old: str, new: str) -> Finding:
-    return Finding("info", f"{old} is called {new} now.", {old: new}, "Both are read.")

@@ -34,7 +34,8 @@ def readable(error: ValidationError, schema: type[BaseModel]) -> str:
         places.add(".".join(place))
         where, what = ".".join(place[:-1]) or "top level", place[-1] if place else ""
         if problem["type"] == "extra_forbidden":
-            accepted = list(block.model_fields) if block is not None else []
+            fields = {} if block is None else block.model_fields
+            accepted = [field.alias or name for name, field in fields.items()]
             lines.append(
                 f"{where}: unknown field '{what}'.{did_you_mean(what, accepted)} "
                 f"Accepted: {', '.join(accepted)}."
@@ -73,8 +74,8 @@ def _walk(schema: type[BaseModel], location: tuple[Any, ...]) -> tuple[Any, list
         place.append(str(part))
         if number == len(location) - 1 or block is None:
             break
-        fields = getattr(block, "model_fields", None)
-        if fields is not None:
+        if hasattr(block, "model_fields"):
+            fields = {field.alias or name: field for name, field in block.model_fields.items()}
             block = fields[part].annotation if part in fields else None
         else:  # a mapping or a tuple: the type of its values
             arguments = [each for each in typing.get_args(block) if each is not Ellipsis]

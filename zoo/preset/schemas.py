@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import typing
 from types import ModuleType
 from typing import Any, Literal
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from zoo.preset.block import Architecture, Block
 from zoo.preset.task_info import TaskInfo
@@ -48,10 +49,10 @@ def preset_schema(base: type[Block], architecture: type[Architecture]) -> Any:
     return create_model(
         f"{architecture.model}_preset",
         __base__=base,
-        architecture=(architecture, ...),
-        data=(settings.Data, ...),
-        recipe=(settings.Recipe, ...),
-        task=(task, ...),
+        architecture=(architecture, Field(default_factory=architecture)),
+        data=(settings.Data, Field(default_factory=settings.Data)),
+        recipe=(settings.Recipe, Field(default_factory=settings.Recipe)),
+        task=(task, architecture.task),
     )
 
 
@@ -64,3 +65,22 @@ def info_of(task: str) -> TaskInfo:
     """Return what is known of a task before any of its libraries is loaded."""
     info: TaskInfo = settings_of(task).INFO
     return info
+
+
+@functools.cache
+def variants(task: str) -> dict[str, dict[str, type[Block]]]:
+    """Return the choices that have values of their own: dotted key to name to schema.
+
+    Args:
+        task: whose presets they are of; `recipe.optimizer` is one.
+    """
+    settings = settings_of(task)
+    return {
+        f"{section}.{key}": {
+            typing.get_args(schema.model_fields["name"].annotation)[0]: schema
+            for schema in typing.get_args(field.annotation)
+        }
+        for section, block in (("data", settings.Data), ("recipe", settings.Recipe))
+        for key, field in block.model_fields.items()
+        if field.discriminator
+    }

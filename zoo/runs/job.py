@@ -25,7 +25,7 @@ from zoo.errors import ZooError
 from zoo.files import write_json, write_text
 from zoo.finding import Finding
 from zoo.memory import check_fits
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.runs.folder import CHECKPOINTS, can_resume, checkpoints, outcome
 from zoo.runs.notes import notes
 from zoo.runs.resolve import Facts, check_classes, resolve, with_facts

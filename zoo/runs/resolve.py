@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.batch_rule import NORM, norm_for_batch
 from zoo.preset.derived import BUCKETS, CLASSES, findings_on
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.preset.renamed import rename_keys
 from zoo.preset.unread import unread
 from zoo.tasks.classifiers import FEW

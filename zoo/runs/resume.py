@@ -8,8 +8,9 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.files import read_json
-from zoo.preset.loading import Preset, load_preset
+from zoo.preset.loading import load_preset
 from zoo.preset.override import values_of
+from zoo.preset.preset import Preset
 from zoo.tasks.request import Request
 from zoo.tasks.task import load_task
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.finding import Finding
-from zoo.preset.loading import Preset, load_preset
+from zoo.preset.loading import load_preset
+from zoo.preset.preset import Preset
 from zoo.preset.schemas import TASKS, info_of, task_of
 from zoo.preset.task_info import TaskInfo
 

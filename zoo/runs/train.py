@@ -25,7 +25,8 @@ from zoo.distribute import (
     wait_for_all,
 )
 from zoo.errors import Interrupted, ZooError, check_seed
-from zoo.preset.loading import Preset, load_preset
+from zoo.preset.loading import load_preset
+from zoo.preset.preset import Preset
 from zoo.preset.renamed import current_key
 from zoo.runs.folder import can_resume, outcome, run_folder
 from zoo.runs.job import Job, finished_run, run_job

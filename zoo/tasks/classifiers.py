@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo import scores
 from zoo.finding import Finding
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.training.losses import Accuracy, MacroF1, make_loss
 from zoo.training.model import TrainingModel
 

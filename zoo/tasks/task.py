@@ -11,7 +11,7 @@ import keras
 
 from zoo.data.columns import Columns
 from zoo.finding import Finding
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.preset.schemas import TASKS
 from zoo.preset.task_info import TaskInfo
 from zoo.tasks.inspection import Inspection

@@ -152,10 +152,11 @@ def moving_statistics(model: keras.Model) -> list[Any]:
 
 def averages_of(recipe: Recipe | None, model: keras.Model) -> Averages | None:
     """Return the average of weights that a recipe asks for, None if it asks for none."""
-    nonmono = getattr(recipe, "nonmono", None)
-    if nonmono is not None:
+    if recipe is None:
+        return None
+    if recipe.nonmono is not None:
         return TriggeredAverages(model.trainable_variables)
-    if recipe is None or recipe.ema is None:
+    if recipe.ema is None:
         return None
     return Averages([*model.trainable_variables, *moving_statistics(model)], recipe.ema)
 

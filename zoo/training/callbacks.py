@@ -164,9 +164,8 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         first.append(Plateau(model.schedule, block.factor, block.patience_epochs))
-    nonmono = getattr(recipe, "nonmono", None)
-    if nonmono is not None:
-        first.append(StartAveraging(nonmono))
+    if recipe.nonmono is not None:
+        first.append(StartAveraging(recipe.nonmono))
     first.append(BlowUp())
     if model.averages is not None:
         first.append(SwapAveragesIn())

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.preset.recipe import Loss
+from zoo.preset.recipe import Focal, Loss
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -152,6 +152,6 @@ def make_loss(loss: Loss) -> ClassificationLoss:
     return ClassificationLoss(
         focal=loss.name == "focal",
         label_smoothing=loss.label_smoothing,
-        gamma=loss.gamma,
+        gamma=loss.gamma if isinstance(loss, Focal) else 0.0,
         binary=loss.name == "binary-cross-entropy",
     )

@@ -68,7 +68,9 @@ class RecipeModel(keras.Model):
     def _kept(self) -> dict[str, Any]:
         found = {name: getattr(self, name) for name in self.KEPT}
         recipe = found["recipe"]
-        return found | {"recipe": None if recipe is None else recipe.model_dump(mode="json")}
+        if recipe is not None:
+            found["recipe"] = {"task": recipe.task, **recipe.model_dump(mode="json")}
+        return found
 
     def _take(self, kept: Mapping[str, Any]) -> None:
         for name, value in kept.items():

@@ -8,13 +8,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.preset.recipe import Schedule
+from zoo.preset.loading import recipe_from
+from zoo.preset.recipe import Cosine, Exponential, Linear, Multistep, OneCycle, Schedule
 from zoo.training.statistics import local_variable
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """`zoo.preset.recipe.rate_factor` times a rate; how many steps, is told when training begins.
+    """A rate times the factor of a schedule; how many steps, is told when training begins.
 
     Args:
         learning_rate: the rate at the peak.
@@ -34,9 +35,7 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
     ):
         super().__init__()
         self.learning_rate = float(learning_rate)
-        self.schedule = Schedule.model_validate(
-            dict(schedule, milestones=tuple(schedule.get("milestones", (0.5, 0.75))))
-        )
+        self.schedule = recipe_from({"schedule": schedule}).schedule
         self.total_steps = tf.Variable(int(total_steps), dtype=tf.int64, trainable=False)
         self.begun = tf.Variable(int(begun), dtype=tf.int64, trainable=False)
         self.scale = tf.Variable(float(scale), dtype=tf.float32, trainable=False)
@@ -83,14 +82,15 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _decay(schedule: Schedule, progress: Any, step: Any, total: Any) -> tf.Tensor:
-    final = schedule.final_fraction
-    if schedule.name in ("cosine", "one-cycle"):
+    """Return the factor after the warm-up; of plateau, 1: training lowers it by what it sees."""
+    if isinstance(schedule, Cosine | OneCycle):
+        final = schedule.final_fraction
         return final + (1 - final) * 0.5 * (1 + tf.cos(math.pi * progress))
-    if schedule.name == "linear":
-        return final + (1 - final) * (1 - progress)
-    if schedule.name == "exponential":
-        return tf.pow(tf.constant(final, tf.float64), progress)
-    if schedule.name == "multistep":
+    if isinstance(schedule, Linear):
+        return schedule.final_fraction + (1 - schedule.final_fraction) * (1 - progress)
+    if isinstance(schedule, Exponential):
+        return tf.pow(tf.constant(schedule.final_fraction, tf.float64), progress)
+    if isinstance(schedule, Multistep):
         milestones = tf.constant(schedule.milestones, tf.float64) * total
         passed = tf.reduce_sum(tf.cast(step >= milestones, tf.float64))
         return tf.pow(tf.constant(schedule.factor, tf.float64), passed)

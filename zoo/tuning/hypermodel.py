@@ -11,7 +11,8 @@ import keras_tuner
 
 from zoo.builders import build
 from zoo.errors import ZooError, check_seed
-from zoo.preset.loading import Preset, Search, load_preset
+from zoo.preset.loading import load_preset
+from zoo.preset.preset import Preset, Search
 from zoo.preset.renamed import rename_keys
 from zoo.training.model import TrainingModel
 

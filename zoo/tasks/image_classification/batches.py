@@ -79,8 +79,8 @@ class ImageTransform:
         """
         settings = self.settings
         opened = open_image(image, self.size, self.deep_scale)
-        if settings.crop == "resized":
-            crop = random_crop(opened, self.size, settings.crop_area, uniforms)
+        if settings.crop.name == "resized":
+            crop = random_crop(opened, self.size, settings.crop.smallest_area, uniforms)
         else:
             crop = center_crop(opened, self.size, settings.center_fraction)
         if not settings.randaugment_ops:
@@ -91,7 +91,7 @@ class ImageTransform:
     def keeps(self, pixels: np.ndarray, training: bool) -> bool:
         """Whether the crops of images `(images, height, width, 3)` are the images themselves."""
         size = self.size if training else self.evaluation_size
-        random = self.settings.crop == "resized" or self.settings.randaugment_ops > 0
+        random = self.settings.crop.name == "resized" or self.settings.randaugment_ops > 0
         same = self.settings.center_fraction == 1.0 and pixels.shape[1:3] == (size, size)
         return same and not (training and random)
 
@@ -249,9 +249,9 @@ class _Reader:
         """Return shifted and flipped images, labels and key."""
         settings = self.transform.settings
         if self.seed is not None:
-            if settings.crop == "pad" and settings.crop_padding:
-                fill = None if settings.padding == "reflect" else self.transform.fill
-                images = shift(images, settings.crop_padding, fill, piece.uniforms[:, :2])
+            if settings.crop.name == "pad" and settings.crop.padding:
+                fill = None if settings.crop.fill == "reflect" else self.transform.fill
+                images = shift(images, settings.crop.padding, fill, piece.uniforms[:, :2])
             if piece.flips.any():
                 images = flip_left_right(images, piece.flips)
         return images, self.images.labels[piece.positions], piece.key

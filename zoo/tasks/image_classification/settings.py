@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from zoo.preset.block import Architecture, Balance, DataBlock, Fraction, Positive
-from zoo.preset.recipe import Recipe as Recipe
+from zoo.preset.block import Architecture, Balance, Block, DataBlock, Fraction, Positive
+from zoo.preset.recipe import SGD, Average, CrossEntropy, Loss, Optimizer, Score
+from zoo.preset.recipe import Recipe as CommonRecipe
 from zoo.preset.task_info import CLASSIFICATION_METRICS, TaskInfo
 
 Pixel = Annotated[float, Field(ge=0.0, le=255.0)]
@@ -68,27 +69,27 @@ class ResNetArchitecture(Architecture):
     model = "resnet"
     task = "image-classification"
 
-    image_size: Annotated[int, Field(ge=8, le=1024)]
-    num_classes: Annotated[int, Field(ge=2)]
-    pixel_mean: Colour
-    pixel_std: Annotated[Colour, AfterValidator(_above_zero)]
-    depth: Literal[8, 9, 18, 20, 32, 34, 44, 50, 56, 101, 110, 152]
-    filters: Annotated[tuple[Positive, ...], Field(min_length=3, max_length=4)] | None
-    variant: Literal["b", "c", "d"]
-    stem: Literal["auto", "imagenet", "cifar", "whitening"]
-    shortcut: Literal["projection", "padding"]
-    norm: Literal["batch", "group", "layer", "none"]
-    norm_momentum: Fraction
-    norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)]
-    activation: Literal["relu", "prelu", "swish", "gelu"]
-    zero_gamma: bool
-    squeeze_excitation: Annotated[float, Field(ge=0.0, le=1.0)]
-    stochastic_depth: Fraction
-    dropout: Fraction
-    pooling: Literal["average", "max"]
-    head_std: Annotated[float, Field(ge=0.0, le=1.0)]
-    logit_scale: Annotated[float, Field(gt=0.0, le=10.0)]
-    flip_average: bool
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 128
+    num_classes: Annotated[int, Field(ge=2)] = 10
+    pixel_mean: Colour = (123.675, 116.28, 103.53)
+    pixel_std: Annotated[Colour, AfterValidator(_above_zero)] = (58.395, 57.12, 57.375)
+    depth: Literal[8, 9, 18, 20, 32, 34, 44, 50, 56, 101, 110, 152] = 18
+    filters: Annotated[tuple[Positive, ...], Field(min_length=3, max_length=4)] | None = None
+    variant: Literal["b", "c", "d"] = "d"
+    stem: Literal["auto", "imagenet", "cifar", "whitening"] = "auto"
+    shortcut: Literal["projection", "padding"] = "projection"
+    norm: Literal["batch", "group", "layer", "none"] = "batch"
+    norm_momentum: Fraction = 0.9
+    norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-5
+    activation: Literal["relu", "prelu", "swish", "gelu"] = "relu"
+    zero_gamma: bool = True
+    squeeze_excitation: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    stochastic_depth: Fraction = 0.0
+    dropout: Fraction = 0.0
+    pooling: Literal["average", "max"] = "average"
+    head_std: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
+    logit_scale: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
+    flip_average: bool = False
 
     def rough_weights(self) -> int:
         """Return the weights of as many 3 x 3 convolutions as layers, all of the widest."""
@@ -97,6 +98,39 @@ class ResNetArchitecture(Architecture):
     def largest_part(self, data: Any) -> str:
         """Return size and number of the images of a step."""
         return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
+
+
+class CropCenter(Block):
+    """Training sees the center of an image, as scoring does."""
+
+    name: Literal["center"] = "center"
+
+
+class CropPadded(Block):
+    """A random crop of the padded center (He 2015).
+
+    Args:
+        padding: pixels added on each side before the crop.
+        fill: what they are: `reflect` the image, or the `mean` colour.
+    """
+
+    name: Literal["pad"] = "pad"
+    padding: Annotated[int, Field(ge=0, le=64)] = 4
+    fill: Literal["reflect", "mean"] = "mean"
+
+
+class CropResized(Block):
+    """A random part of any shape, resized (Szegedy 2014).
+
+    Args:
+        smallest_area: smallest share of the image's area that is taken, in (0, 1].
+    """
+
+    name: Literal["resized"] = "resized"
+    smallest_area: Annotated[float, Field(gt=0.0, le=1.0)] = 0.35
+
+
+Crop = Annotated[CropCenter | CropPadded | CropResized, Field(discriminator="name")]
 
 
 class ImageData(DataBlock):
@@ -110,11 +144,8 @@ class ImageData(DataBlock):
         validation_fraction: share of the training part set aside when no validation part is given.
         evaluation_size: height and width at which images are scored, in pixels; null is
             `architecture.image_size` (Touvron 2019: training may see smaller ones).
-        crop: what training sees of an image: its `center`, as scoring does; a random `pad`ded
-            crop of it (He 2015); or a random part of any shape, `resized` (Szegedy 2014).
-        crop_padding: pixels added on each side before the random crop of `pad`.
-        padding: what those pixels are: `reflect` the image, or the `mean` colour.
-        crop_area: smallest share of the area that `resized` takes, in (0, 1].
+        crop: what training sees of an image: its `center`, a random crop of it `pad`ded, or a
+            random part `resized`.
         center_fraction: share of the shorter side that the center crop takes, in (0, 1].
         flip: whether training mirrors images left to right: `none`, `random`, or `alternating`
             (every image in every second epoch, Jordan 2024).
@@ -128,22 +159,19 @@ class ImageData(DataBlock):
         balance: as for texts: `none`, `oversample`, `batches` or `class-weights`.
     """
 
-    batch_size: Positive
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
-    evaluation_size: Annotated[int, Field(ge=8, le=1024)] | None
-    crop: Literal["center", "pad", "resized"]
-    crop_padding: Annotated[int, Field(ge=0, le=64)]
-    padding: Literal["reflect", "mean"]
-    crop_area: Annotated[float, Field(gt=0.0, le=1.0)]
-    center_fraction: Annotated[float, Field(gt=0.0, le=1.0)]
-    flip: Literal["none", "random", "alternating"]
-    color_jitter: Annotated[float, Field(ge=0.0, le=1.0)]
-    randaugment_ops: Annotated[int, Field(ge=0, le=8)]
-    randaugment_magnitude: Annotated[float, Field(ge=0.0, le=1.0)]
-    erasing: Annotated[float, Field(ge=0.0, le=1.0)]
-    mixup: Annotated[float, Field(ge=0.0, le=10.0)]
-    cutmix: Annotated[float, Field(ge=0.0, le=1.0)]
-    balance: Balance
+    batch_size: Positive = 64
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    evaluation_size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    crop: Crop = CropResized()
+    center_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.875
+    flip: Literal["none", "random", "alternating"] = "random"
+    color_jitter: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
+    randaugment_ops: Annotated[int, Field(ge=0, le=8)] = 0
+    randaugment_magnitude: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    erasing: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    mixup: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    cutmix: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    balance: Balance = "none"
 
     def rough_step(self, architecture: Any) -> int:
         """Return the pixels of a batch."""
@@ -164,7 +192,20 @@ class ImageData(DataBlock):
         return self
 
 
+class ImageRecipe(CommonRecipe):
+    """How to train an image classifier."""
+
+    task = "image-classification"
+
+    epochs: Positive = 30
+    optimizer: Optimizer = SGD(learning_rate=0.025, momentum=0.9, nesterov=True, weight_decay=5e-3)
+    loss: Loss = CrossEntropy(label_smoothing=0.1)
+    ema: Average = 0.99
+    monitor: Score = "accuracy"
+
+
 Data = ImageData
+Recipe = ImageRecipe
 INFO = TaskInfo(
     noun="classifier",
     default_model="resnet",

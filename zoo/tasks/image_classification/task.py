@@ -14,7 +14,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.models.receptive_field import receptive_fields
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.image_classification.baseline import fit_image_baseline
 from zoo.tasks.image_classification.data import ImageDataset, bundled_images, load_images

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from zoo.preset.block import Architecture, DataBlock, Fraction, Positive
+from zoo.preset.recipe import Adam, Clip, Optimizer
 from zoo.preset.recipe import Recipe as CommonRecipe
 from zoo.preset.task_info import TaskInfo
 
@@ -55,24 +56,24 @@ class LSTMLMArchitecture(Architecture):
     model = "lstm_lm"
     task = "language-modeling"
 
-    vocabulary_size: Annotated[int, Field(ge=4)]
-    embedding_dim: Positive
-    num_layers: Annotated[int, Field(ge=1, le=16)]
-    hidden_dim: Annotated[int, Field(ge=1, le=10_000)]
-    tied: bool
-    projection_l2: Annotated[float, Field(ge=0.0, lt=0.1)] | None
-    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)]
-    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None
-    forget_bias: Annotated[float, Field(ge=-5.0, le=5.0)]
-    embedding_dropout: Fraction
-    input_dropout: Fraction
-    hidden_dropout: Fraction
-    output_dropout: Fraction
-    weight_dropout: Fraction
-    locked_dropout: bool
-    dropout_scale: Annotated[float, Field(ge=0.0, le=10.0)]
-    activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
-    temporal_activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)]
+    vocabulary_size: Annotated[int, Field(ge=4)] = 10_000
+    embedding_dim: Positive = 400
+    num_layers: Annotated[int, Field(ge=1, le=16)] = 1
+    hidden_dim: Annotated[int, Field(ge=1, le=10_000)] = 650
+    tied: bool = True
+    projection_l2: Annotated[float, Field(ge=0.0, lt=0.1)] | None = 1e-4
+    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    forget_bias: Annotated[float, Field(ge=-5.0, le=5.0)] = 1.0
+    embedding_dropout: Fraction = 0.0
+    input_dropout: Fraction = 0.35
+    hidden_dropout: Fraction = 0.35
+    output_dropout: Fraction = 0.45
+    weight_dropout: Fraction = 0.15
+    locked_dropout: bool = True
+    dropout_scale: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    temporal_activation_penalty: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
 
     def rough_weights(self) -> int:
         """Return the weights of the table and of the LSTMs."""
@@ -109,12 +110,12 @@ class CorpusData(DataBlock):
             file is given.
     """
 
-    tokenizer: Literal["sentencepiece", "words", "characters"]
-    lowercase: bool
-    window: Annotated[int, Field(ge=2, le=4096)]
-    random_window: bool
-    batch_size: Positive
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    tokenizer: Literal["sentencepiece", "words", "characters"] = "words"
+    lowercase: bool = False
+    window: Annotated[int, Field(ge=2, le=4096)] = 35
+    random_window: bool = False
+    batch_size: Positive = 64
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
 
     def rough_step(self, architecture: Any) -> int:
         """Return the tokens of a batch times their window."""
@@ -125,25 +126,19 @@ class LanguageRecipe(CommonRecipe):
     """How to train a language model.
 
     Args:
-        nonmono: weights are averaged (plain mean, validated and kept in their place) from the epoch
-            on whose validation loss is not below the best of all but the last so many (NT-ASGD,
-            Merity 2017); null for never.
         allow_unclipped: whether training without `global_clipnorm` is meant: a recurrent network
             that is not clipped ends in NaN sooner or later (A02), so it has to be said twice.
         prior_bias: whether the bias of the logits starts at the log of each token's share of the
             training text, or at 0.
     """
 
-    monitor: Literal["loss"] = "loss"
-    nonmono: Positive | None
-    allow_unclipped: bool
-    prior_bias: bool = False
+    task = "language-modeling"
 
-    @model_validator(mode="after")
-    def _one_average(self) -> LanguageRecipe:
-        if self.ema is not None and self.nonmono is not None:
-            raise ValueError("ema and nonmono are two averages of the weights; one must be null")
-        return self
+    optimizer: Optimizer = Adam(learning_rate=5e-3, beta_2=0.99)
+    global_clipnorm: Clip = 1.0
+    monitor: Literal["loss"] = "loss"
+    allow_unclipped: bool = False
+    prior_bias: bool = False
 
     @model_validator(mode="after")
     def _clipped(self) -> LanguageRecipe:

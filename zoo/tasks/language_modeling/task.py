@@ -10,7 +10,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.tasks.inspection import Inspection
 from zoo.tasks.language_modeling.baseline import fit_bigrams, log_shares
 from zoo.tasks.language_modeling.data import Corpus, bundled_corpus, load_corpus

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from zoo.preset.block import Activation, Architecture, Balance, DataBlock, Fraction, Positive
-from zoo.preset.recipe import Recipe as Recipe
+from zoo.preset.recipe import Average, LazyAdamW, Optimizer, Score
+from zoo.preset.recipe import Recipe as CommonRecipe
 from zoo.preset.task_info import CLASSIFICATION_METRICS, TaskInfo
 
+KernelSizes = Annotated[tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(min_length=1)]
 Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
 
 
@@ -37,14 +39,14 @@ class TextArchitecture(Architecture):
 
     task = "text-classification"
 
-    vocabulary_size: Annotated[int, Field(ge=3)]
-    num_classes: Annotated[int, Field(ge=2)]
-    embedding_dim: Positive
-    embedding: Literal["non-static", "static", "multichannel"]
-    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)]
-    embedding_dropout: Fraction
-    word_dropout: Fraction
-    dropout: Fraction
+    vocabulary_size: Annotated[int, Field(ge=3)] = 8_000
+    num_classes: Annotated[int, Field(ge=2)] = 2
+    embedding_dim: Positive = 128
+    embedding: Literal["non-static", "static", "multichannel"] = "non-static"
+    embedding_range: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05
+    embedding_dropout: Fraction = 0.3
+    word_dropout: Fraction = 0.1
+    dropout: Fraction = 0.5
 
     def rough_weights(self) -> int:
         """Return the weights of the tables and of recurrent layers."""
@@ -92,16 +94,16 @@ class TextCNNArchitecture(TextArchitecture):
 
     model = "textcnn"
 
-    kernel_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(min_length=1)]
-    filters: Positive
-    activation: Activation
-    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None
-    max_norm: Annotated[float, Field(gt=0.0)] | None
-    ngram_sizes: Ngrams
-    ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)]
-    ngram_dropout: Fraction
-    ngram_share: Annotated[float, Field(ge=0.0, le=1.0)]
-    path_dropout: Annotated[float, Field(ge=0.0, lt=0.5)]
+    kernel_sizes: KernelSizes = (3, 4, 5)
+    filters: Positive = 128
+    activation: Activation = "relu"
+    kernel_range: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    max_norm: Annotated[float, Field(gt=0.0)] | None = None
+    ngram_sizes: Ngrams = (1, 2)
+    ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)] = 262_144
+    ngram_dropout: Fraction = 0.3
+    ngram_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.667
+    path_dropout: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.3
 
     _ngrams = model_validator(mode="after")(_ngrams_have_buckets)
 
@@ -130,10 +132,10 @@ class RCNNArchitecture(TextArchitecture):
 
     model = "rcnn"
 
-    cell: Literal["simple", "lstm", "gru"]
-    context_dim: Positive
-    hidden_dim: Positive
-    activation: Activation
+    cell: Literal["simple", "lstm", "gru"] = "lstm"
+    context_dim: Positive = 128
+    hidden_dim: Positive = 128
+    activation: Activation = "tanh"
 
 
 class TextRNNArchitecture(TextArchitecture):
@@ -154,10 +156,10 @@ class TextRNNArchitecture(TextArchitecture):
 
     model = "textrnn"
 
-    num_layers: Annotated[int, Field(ge=1, le=8)]
-    hidden_dim: Positive
-    pooling: Literal["max", "last", "attention"]
-    head_dim: Annotated[int, Field(ge=0)]
+    num_layers: Annotated[int, Field(ge=1, le=8)] = 1
+    hidden_dim: Positive = 128
+    pooling: Literal["max", "last", "attention"] = "max"
+    head_dim: Annotated[int, Field(ge=0)] = 0
 
 
 class FastTextArchitecture(TextArchitecture):
@@ -178,9 +180,9 @@ class FastTextArchitecture(TextArchitecture):
 
     model = "fasttext"
 
-    ngram_sizes: Ngrams
-    ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)]
-    hidden_dim: Annotated[int, Field(ge=0)]
+    ngram_sizes: Ngrams = (2,)
+    ngram_buckets: Annotated[int, Field(ge=0, le=50_000_000)] = 262_144
+    hidden_dim: Annotated[int, Field(ge=0)] = 0
 
     _ngrams = model_validator(mode="after")(_ngrams_have_buckets)
 
@@ -201,16 +203,27 @@ class TextData(DataBlock):
 
     paths = ("vectors",)
 
-    tokenizer: Literal["sentencepiece", "words", "characters"]
-    lowercase: bool
-    max_length: Annotated[int, Field(ge=1, le=65_536)]
-    batch_size: Positive
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    tokenizer: Literal["sentencepiece", "words", "characters"] = "sentencepiece"
+    lowercase: bool = True
+    max_length: Annotated[int, Field(ge=1, le=65_536)] = 256
+    batch_size: Positive = 64
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     balance: Balance = "none"
     vectors: str | None = None
 
 
+class TextRecipe(CommonRecipe):
+    """How to train a text classifier."""
+
+    task = "text-classification"
+
+    optimizer: Optimizer = LazyAdamW()
+    ema: Average = 0.995
+    monitor: Score = "accuracy"
+
+
 Data = TextData
+Recipe = TextRecipe
 INFO = TaskInfo(
     noun="classifier",
     default_model="textcnn",

@@ -10,7 +10,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.preset.loading import Preset
+from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.inspection import Inspection
 from zoo.tasks.prepared import Prepared

@@ -1,0 +1,113 @@
+"""Why presets' values are what they are: reasons by key and value, each written once.
+
+A reason stands in the preset that it speaks of, in its model's `presets/<model>/why.yaml`, or in
+`presets/why.yaml`, which all models share; they are looked up in this order.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from zoo.errors import ZooError
+from zoo.plain_yaml import parse_value, read_yaml
+from zoo.preset.block import Block, presets_root
+from zoo.preset.schema_errors import readable
+
+ANY = object()  # in the place of a value: the reason holds whatever it is
+
+
+class Why(Block):
+    """The reason of a value.
+
+    Args:
+        sources: ids of sources.yaml or advice.yaml.
+        note: what of them holds here.
+        presets: names of the presets whose reason it is, where others with the value have another.
+    """
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    note: str = ""
+    presets: tuple[str, ...] = ()
+
+
+def reasons_for(model: str, preset: str, values: Mapping[str, Any]) -> dict[str, Why]:
+    """Return the written reasons of values, by key; a value without one is left out.
+
+    Args:
+        model: name of the family.
+        preset: name of the preset that the values are of, or were changed from.
+        values: dotted key to value.
+    """
+    root = presets_root()
+    tables = read_reasons(root / model / "why.yaml"), read_reasons(root / "why.yaml")
+    reasons = {}
+    for key, value in values.items():
+        candidates = [
+            why
+            for table in tables
+            for own in (_hashable(value), ANY)
+            for why in table.get((key, own), ())
+            if not why.presets or preset in why.presets
+        ]
+        # A reason of some presets comes before those of all, and a model's before the common one.
+        candidates.sort(key=lambda why: not why.presets)
+        if candidates:
+            reasons[key] = candidates[0]
+    return reasons
+
+
+def split_keys(keys: str) -> list[str]:
+    """Return the keys of an entry, such as `recipe.optimizer.beta_1, beta_2` of one block."""
+    first, *others = str(keys).split(", ")
+    block = first.rpartition(".")[0]
+    return [first, *(key if "." in key else f"{block}.{key}" for key in others)]
+
+
+@functools.cache
+def read_reasons(path: Path) -> dict[tuple[str, Any], list[Why]]:
+    """Return the reasons of a why.yaml by key and value; none where there is no such file.
+
+    Keys, or values, that share a reason stand before it together, with commas.
+
+    Raises:
+        ZooError: the file cannot be read, or an entry is no reason.
+    """
+    reasons: dict[tuple[str, Any], list[Why]] = {}
+    for keys, by_value in (read_yaml(path) if path.is_file() else {}).items():
+        entries = {ANY: by_value} if "sources" in by_value else by_value
+        for written, entry in entries.items():
+            for reason in entry if isinstance(entry, list) else [entry]:
+                try:
+                    why = Why.model_validate({key: _tuple(part) for key, part in reason.items()})
+                except ValidationError as error:
+                    said = readable(error, Why)
+                    raise ZooError(f"{path}: {keys}: {written}: {said}") from error
+                for key in split_keys(keys):
+                    for value in _values(written):
+                        reasons.setdefault((key, value), []).append(why)
+    return reasons
+
+
+def _values(written: Any) -> list[Any]:
+    """Return the values that the key of an entry names: lists, and several, are text in YAML."""
+    if written is ANY:
+        return [ANY]
+    if isinstance(written, str) and written.startswith("["):
+        return [_hashable(parse_value(written))]
+    if isinstance(written, str) and ", " in written:
+        return [_hashable(parse_value(value)) for value in written.split(", ")]
+    return [_hashable(written)]
+
+
+def _hashable(value: Any) -> Any:
+    """Return a value as the key of a table, where 1 is not true."""
+    return type(value) is bool, _tuple(value)
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
