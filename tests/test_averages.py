@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.builders import build
+from zoo.preset.loading import load_preset
 from zoo.training.averages import EVERY, Averages
 
 
@@ -69,3 +71,19 @@ def test_restart_begins_anew_even_when_swapped() -> None:
     held = variable.numpy()
     averages.swap()
     np.testing.assert_array_equal(variable.numpy(), held)
+
+
+def test_moving_statistics_are_averaged_with_the_weights():
+    """Weights that do not move, and inputs that do: the statistics are all there is to average."""
+    changes = {"recipe.ema": 0.9, "recipe.optimizer.learning_rate": 1e-12, "data.batch_size": 16}
+    model = build(load_preset("resnet", "debug", changes))
+    x = np.concatenate([np.zeros((400, 16, 16, 3)), np.full((16, 16, 16, 3), 255.0)])
+    norm = model.get_layer("stem_norm")
+    history = []
+    keep = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: history.append(norm.moving_mean.numpy())
+    )
+    model.fit(x, np.zeros(416, "int32"), epochs=1, shuffle=False, callbacks=[keep], verbose=0)
+    averaged, last = norm.moving_mean.numpy(), history[-1]
+    moved = np.abs(last - history[-2]).argmax()
+    assert abs(averaged - last)[moved] > 0.1 * abs(history[-2] - last)[moved]

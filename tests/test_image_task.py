@@ -1,9 +1,8 @@
-"""Classifiers of images from files to predictions; and the recipes they are trained with."""
+"""Image classifiers from files to predictions: runs, scores, resuming, the saved model."""
 
 import json
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,15 +13,11 @@ from typer.testing import CliRunner
 
 import zoo
 from zoo import ZooError
-from zoo.builders import build
 from zoo.cli import app
 from zoo.layers.kernels import BatchNorm
-from zoo.preset.loading import load_preset
 from zoo.runs.resolve import resolve
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.checkpoints.files import CheckpointFiles
-from zoo.training.losses import Accuracy, ClassificationLoss
-from zoo.training.optimizers import Lamb, MomentumSGD
 
 
 @pytest.fixture(scope="module")
@@ -201,110 +196,6 @@ def test_blends_train(tmp_path):
     changes = QUICK | {"data.mixup": 0.2, "data.cutmix": 1.0, "recipe.epochs": 2}
     run = zoo.train("resnet", data, set=changes, out=tmp_path / "run", verbose=False)
     assert math.isfinite(run.metrics["validation"]["loss"])
-
-
-def test_moving_statistics_are_averaged_with_the_weights():
-    """Weights that do not move, and inputs that do: the statistics are all there is to average."""
-    changes = {"recipe.ema": 0.9, "recipe.optimizer.learning_rate": 1e-12, "data.batch_size": 16}
-    model = build(load_preset("resnet", "debug", changes))
-    x = np.concatenate([np.zeros((400, 16, 16, 3)), np.full((16, 16, 16, 3), 255.0)])
-    norm = model.get_layer("stem_norm")
-    history = []
-    keep = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: history.append(norm.moving_mean.numpy())
-    )
-    model.fit(x, np.zeros(416, "int32"), epochs=1, shuffle=False, callbacks=[keep], verbose=0)
-    averaged, last = norm.moving_mean.numpy(), history[-1]
-    moved = np.abs(last - history[-2]).argmax()
-    assert abs(averaged - last)[moved] > 0.1 * abs(history[-2] - last)[moved]
-
-
-# --- recipes
-
-
-def variable(*values):
-    return keras.Variable(np.array(values, "float32"))
-
-
-def stepped(optimizer, gradients, rates):
-    weights = variable(1.0, -2.0)
-    optimizer.build([weights])
-    for gradient, rate in zip(gradients, rates, strict=True):
-        optimizer.learning_rate = rate
-        optimizer.apply([tf.constant([gradient, gradient])], [weights])
-    return weights.numpy()
-
-
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_the_velocity_does_not_hold_the_rate(nesterov):
-    gradients, rates = [1.0, -0.5, 2.0], [0.1, 0.01, 0.02]
-    weight, velocity = 1.0, 0.0
-    for gradient, rate in zip(gradients, rates, strict=True):  # Goyal's equation 10, by hand
-        velocity = 0.9 * velocity + gradient
-        weight -= rate * (gradient + 0.9 * velocity if nesterov else velocity)
-    ours = stepped(MomentumSGD(0.1, momentum=0.9, nesterov=nesterov), gradients, rates)
-    np.testing.assert_allclose(ours, [weight, weight - 3.0], rtol=1e-6)
-    keras_own = stepped(
-        keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov), gradients, rates
-    )
-    assert abs(keras_own[0] - weight) > 0.05
-    constant = [0.1] * 3
-    np.testing.assert_allclose(
-        stepped(MomentumSGD(0.1, momentum=0.9, nesterov=nesterov), gradients, constant),
-        stepped(keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov), gradients, constant),
-        rtol=1e-6,
-    )
-
-
-def test_a_coupled_decay_converted_shrinks_weights_as_in_the_papers():
-    rate, momentum, coupled, steps = 0.1, 0.9, 1e-4, 3000
-    weight, velocity = 1.0, 0.0
-    for _ in range(steps):  # PyTorch's update without a gradient, by hand
-        velocity = momentum * velocity + coupled * weight
-        weight -= rate * velocity
-    decay = coupled / (1 - momentum)
-    assert decay == pytest.approx(1e-3)
-    ours = stepped(
-        MomentumSGD(rate, momentum=momentum, weight_decay=decay), [0.0] * steps, [rate] * steps
-    )
-    assert weight == pytest.approx((1 - rate * decay) ** steps, rel=2e-3)
-    np.testing.assert_allclose(ours, [weight, -2 * weight], rtol=2e-3)
-    naive = (1 - rate * coupled) ** steps  # the number taken over as it is
-    assert naive > 1.25 * weight
-
-
-def test_lamb_has_its_decay_inside_the_trust_ratio():
-    gradients, decay, rate = [0.5, 1.0], 0.02, 0.01
-    weights, first, second = np.array([1.0, -2.0]), 0.0, 0.0
-    for step, gradient in enumerate(gradients, 1):  # algorithm 2, by hand
-        first = 0.9 * first + 0.1 * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        direction = (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-6)
-        update = direction + decay * weights
-        weights = weights - rate * np.linalg.norm(weights) / np.linalg.norm(update) * update
-    optimizer = Lamb(rate, weight_decay=decay, epsilon=1e-6)
-    np.testing.assert_allclose(stepped(optimizer, gradients, [rate] * 2), weights, rtol=1e-5)
-
-
-def test_losses_of_blends_and_of_yes_or_no():
-    logits = tf.constant([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]])
-    shares = tf.constant([[0.7, 0.3, 0.0], [0.0, 0.0, 1.0]])
-    logs = logits.numpy() - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    expected = -(shares.numpy() * logs).sum(axis=1)
-    np.testing.assert_allclose(ClassificationLoss().call(shares, logits), expected, rtol=1e-5)
-    smooth = 0.9 * shares.numpy() + 0.1 / 3
-    loss = ClassificationLoss(label_smoothing=0.1).call(shares, logits)
-    np.testing.assert_allclose(loss, -(smooth * logs).sum(axis=1), rtol=1e-5)
-    yes, probability = shares.numpy(), 1 / (1 + np.exp(-logits.numpy()))
-    binary = -(yes * np.log(probability) + (1 - yes) * np.log(1 - probability)).mean(axis=1)
-    np.testing.assert_allclose(
-        ClassificationLoss(binary=True).call(shares, logits), binary, rtol=1e-5
-    )
-    labels = ClassificationLoss(binary=True).call(tf.constant([0, 2]), logits)
-    np.testing.assert_allclose(labels[1], binary[1], rtol=1e-5)
-    metric = Accuracy()
-    metric.update_state(shares, logits)
-    assert float(metric.result()) == 1.0
 
 
 def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):

@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score
 
 from zoo.preset.recipe import CrossEntropy, Focal, Loss
 from zoo.scores import scores
-from zoo.training.losses import MacroF1, make_loss
+from zoo.training.losses import Accuracy, ClassificationLoss, MacroF1, make_loss
 
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(0, 3, (12, 4)).astype("float32")
@@ -90,3 +90,24 @@ def test_macro_f1_over_batches_equals_scores_and_scikit_learn() -> None:
 def test_configs_build_the_same_again(thing) -> None:
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(thing))
     assert again.get_config() == thing.get_config()
+
+
+def test_losses_of_blends_and_of_yes_or_no():
+    logits = tf.constant([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]])
+    shares = tf.constant([[0.7, 0.3, 0.0], [0.0, 0.0, 1.0]])
+    logs = logits.numpy() - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -(shares.numpy() * logs).sum(axis=1)
+    np.testing.assert_allclose(ClassificationLoss().call(shares, logits), expected, rtol=1e-5)
+    smooth = 0.9 * shares.numpy() + 0.1 / 3
+    loss = ClassificationLoss(label_smoothing=0.1).call(shares, logits)
+    np.testing.assert_allclose(loss, -(smooth * logs).sum(axis=1), rtol=1e-5)
+    yes, probability = shares.numpy(), 1 / (1 + np.exp(-logits.numpy()))
+    binary = -(yes * np.log(probability) + (1 - yes) * np.log(1 - probability)).mean(axis=1)
+    np.testing.assert_allclose(
+        ClassificationLoss(binary=True).call(shares, logits), binary, rtol=1e-5
+    )
+    labels = ClassificationLoss(binary=True).call(tf.constant([0, 2]), logits)
+    np.testing.assert_allclose(labels[1], binary[1], rtol=1e-5)
+    metric = Accuracy()
+    metric.update_state(shares, logits)
+    assert float(metric.result()) == 1.0

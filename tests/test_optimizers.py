@@ -12,6 +12,7 @@ from zoo.preset.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
 from zoo.training.kernels.sparse import sparse_matmul
 from zoo.training.optimizers import (
+    Lamb,
     LazyAdamW,
     MomentumSGD,
     embedding_tables,
@@ -291,3 +292,65 @@ def test_ngram_weights_are_told_from_word_vectors() -> None:
     model = keras.Model(tokens, keras.layers.Add()(x))
     assert [each.shape for each in embedding_tables(model)] == [(5, 2), (7, 2)]
     assert [each.shape for each in embedding_tables(model, NgramWeights)] == [(7, 2)]
+
+
+def weights_after(optimizer, gradients, rates):
+    weights = keras.Variable(np.array([1.0, -2.0], "float32"))
+    optimizer.build([weights])
+    for gradient, rate in zip(gradients, rates, strict=True):
+        optimizer.learning_rate = rate
+        optimizer.apply([tf.constant([gradient, gradient])], [weights])
+    return weights.numpy()
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_velocity_does_not_hold_the_rate(nesterov):
+    gradients, rates = [1.0, -0.5, 2.0], [0.1, 0.01, 0.02]
+    weight, velocity = 1.0, 0.0
+    for gradient, rate in zip(gradients, rates, strict=True):  # Goyal's equation 10, by hand
+        velocity = 0.9 * velocity + gradient
+        weight -= rate * (gradient + 0.9 * velocity if nesterov else velocity)
+    ours = weights_after(MomentumSGD(0.1, momentum=0.9, nesterov=nesterov), gradients, rates)
+    np.testing.assert_allclose(ours, [weight, weight - 3.0], rtol=1e-6)
+    keras_weights = weights_after(
+        keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov), gradients, rates
+    )
+    assert abs(keras_weights[0] - weight) > 0.05
+    constant = [0.1] * 3
+    np.testing.assert_allclose(
+        weights_after(MomentumSGD(0.1, momentum=0.9, nesterov=nesterov), gradients, constant),
+        weights_after(
+            keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov), gradients, constant
+        ),
+        rtol=1e-6,
+    )
+
+
+def test_a_coupled_decay_converted_shrinks_weights_as_in_the_papers():
+    rate, momentum, coupled, steps = 0.1, 0.9, 1e-4, 3000
+    weight, velocity = 1.0, 0.0
+    for _ in range(steps):  # PyTorch's update without a gradient, by hand
+        velocity = momentum * velocity + coupled * weight
+        weight -= rate * velocity
+    decay = coupled / (1 - momentum)
+    assert decay == pytest.approx(1e-3)
+    ours = weights_after(
+        MomentumSGD(rate, momentum=momentum, weight_decay=decay), [0.0] * steps, [rate] * steps
+    )
+    assert weight == pytest.approx((1 - rate * decay) ** steps, rel=2e-3)
+    np.testing.assert_allclose(ours, [weight, -2 * weight], rtol=2e-3)
+    naive = (1 - rate * coupled) ** steps  # the number taken over as it is
+    assert naive > 1.25 * weight
+
+
+def test_lamb_has_its_decay_inside_the_trust_ratio():
+    gradients, decay, rate = [0.5, 1.0], 0.02, 0.01
+    weights, first, second = np.array([1.0, -2.0]), 0.0, 0.0
+    for step, gradient in enumerate(gradients, 1):  # algorithm 2, by hand
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        direction = (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-6)
+        update = direction + decay * weights
+        weights = weights - rate * np.linalg.norm(weights) / np.linalg.norm(update) * update
+    optimizer = Lamb(rate, weight_decay=decay, epsilon=1e-6)
+    np.testing.assert_allclose(weights_after(optimizer, gradients, [rate] * 2), weights, rtol=1e-5)
