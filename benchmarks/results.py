@@ -37,6 +37,14 @@ def save(name: str, entry: dict[str, Any], command: str) -> None:
     print(f"{name}: {entry['id']}: {_short(entry)}", flush=True)
 
 
+def groups(*names: str) -> list[list[dict[str, Any]]]:
+    """Return the entries of some benchmarks, those of one preset on one set together."""
+    by_preset: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in [entry for name in names for entry in load(name)]:
+        by_preset.setdefault((entry["preset"], entry["data"]), []).append(entry)
+    return [entries for _, entries in sorted(by_preset.items())]
+
+
 def _installed(package: str) -> bool:
     try:
         importlib.metadata.version(package)

@@ -1,0 +1,232 @@
+"""The README's tables, each as data: headings, and what stands below each for a row of results."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmarks.published import PUBLISHED
+from benchmarks.results import groups, load
+from benchmarks.state import state
+
+Entry = dict[str, Any]
+Entries = list[Entry]  # of one preset on one set, one a seed
+Columns = Mapping[str, Callable[[Any], str]]
+
+
+def table(columns: Columns, rows: Iterable[Any]) -> str:
+    """Return a Markdown table.
+
+    Args:
+        columns: the text of a cell from a row, by heading.
+        rows: what the cells are of, or a tuple of the cells themselves; those that lack are empty.
+    """
+    lines: list[Sequence[str]] = [list(columns)]
+    for row in rows:
+        cells = row if isinstance(row, tuple) else [cell(row) for cell in columns.values()]
+        lines.append([*cells, *[""] * (len(columns) - len(cells))])
+    written = ["|" + "".join(f" {cell} |" if cell else " |" for cell in line) for line in lines]
+    return "\n".join([written[0], "|" + "---|" * len(columns), *written[1:]]) + "\n"
+
+
+def value(key: str, digits: int = 0) -> Callable[[Entry], str]:
+    """Return a cell: a number of an entry, or a text."""
+
+    def cell(entry: Entry) -> str:
+        return entry[key] if isinstance(entry[key], str) else f"{entry[key]:.{digits}f}"
+
+    return cell
+
+
+def first(key: str) -> Callable[[Entries], str]:
+    """Return a cell: what is the same for all seeds."""
+    return lambda entries: str(entries[0][key])
+
+
+def mean(key: str, digits: int = 1, factor: float = 1.0) -> Callable[[Entries], str]:
+    """Return a cell: the mean over the seeds."""
+    return lambda entries: f"{factor * _mean(entries, key):.{digits}f}"
+
+
+def score(metric: str, factor: float = 100.0) -> Callable[[Entries], str]:
+    """Return a cell: mean and deviation over the seeds; one seed has no deviation."""
+
+    def cell(entries: Entries) -> str:
+        scores = [factor * entry[metric] for entry in entries]
+        if len(scores) == 1:
+            return f"{scores[0]:.1f} (1 seed)"
+        deviation = statistics.stdev(scores)
+        return f"{statistics.mean(scores):.1f} ± {deviation:.1f} ({len(scores)} seeds)"
+
+    return cell
+
+
+def published(factor: float = 100.0) -> Callable[[Entries], str]:
+    """Return a cell: what the source of the preset reports."""
+
+    def cell(entries: Entries) -> str:
+        reported = PUBLISHED.get((entries[0]["preset"], entries[0]["data"]))
+        return "-" if reported is None else f"{factor * reported:.1f}"
+
+    return cell
+
+
+def with_bfloat16(form: str, plain: str, half: str) -> Callable[[Entry], str]:
+    """Return a cell: a figure, and in brackets the one of bfloat16."""
+    return lambda entry: f"{entry[plain]:{form}} ({entry[half]:{form}})"
+
+
+QUALITY: Columns = {
+    "data": first("data"),
+    "textcnn, mean ± std": score("accuracy"),
+    "linear model, same run": mean("linear", factor=100),
+    "floor": lambda entries: f"{100 * entries[0]['floor']:.1f}",
+    "minutes": mean("minutes"),
+    "measured at": state,
+}
+FIDELITY: Columns = {
+    "preset": first("preset"),
+    "data": first("data"),
+    "mean ± std": score("accuracy"),
+    "published": published(),
+    "linear model, same run": mean("linear", factor=100),
+    "measured at": state,
+}
+SPEED: Columns = {
+    "shape": value("id"),
+    "zoo, ms a step": value("zoo_milliseconds", 1),
+    "plain Keras": value("keras_milliseconds", 1),
+    "PyTorch": value("pytorch_milliseconds", 1),
+    "times plain Keras": value("faster_than_keras", 2),
+    "times PyTorch": value("faster_than_pytorch", 2),
+}
+PERPLEXITY: Columns = {
+    "preset": first("preset"),
+    "data": first("data"),
+    "test perplexity ± std": score("perplexity", 1.0),
+    "published": published(1.0),
+    "bigrams": lambda entries: f"{entries[0]['bigrams']:.1f}",
+    "minutes": mean("minutes", 0),
+    "measured at": state,
+}
+LANGUAGE_SPEED: Columns = {
+    "layers x units": value("id"),
+    "zoo, ms a step": value("zoo_milliseconds"),
+    "in bfloat16": value("zoo_bfloat16_milliseconds"),
+    "plain Keras": value("keras_milliseconds"),
+    "PyTorch": value("pytorch_milliseconds"),
+    "times plain Keras (bfloat16)": with_bfloat16(
+        ".2f", "zoo_faster_than_keras", "zoo_bfloat16_faster_than_keras"
+    ),
+    "times PyTorch (bfloat16)": with_bfloat16(
+        ".2f", "zoo_faster_than_pytorch", "zoo_bfloat16_faster_than_pytorch"
+    ),
+    "share of the matrix rate": lambda entry: f"{100 * entry['share_of_matrix_rate']:.0f} %",
+}
+IMAGES: Columns = {
+    "preset": first("preset"),
+    "data": first("data"),
+    "test accuracy ± std": score("accuracy"),
+    "published": published(),
+    "linear model": mean("linear", factor=100),
+    "epochs": first("epochs"),
+    "minutes of training": mean("training_minutes", 0),
+    "measured at": state,
+}
+IMAGE_SPEED: Columns = {
+    "network": value("id"),
+    "zoo, images/s (bfloat16)": with_bfloat16(".0f", "zoo_per_second", "zoo_bfloat16_per_second"),
+    "plain Keras": with_bfloat16(".0f", "keras_per_second", "keras_bfloat16_per_second"),
+    "PyTorch, best of two layouts": with_bfloat16(
+        ".0f", "pytorch_per_second", "pytorch_bfloat16_per_second"
+    ),
+    "times plain Keras (bfloat16)": with_bfloat16(
+        ".2f", "zoo_faster_than_keras", "zoo_bfloat16_faster_than_keras"
+    ),
+    "times PyTorch (bfloat16)": with_bfloat16(
+        ".2f", "zoo_faster_than_pytorch", "zoo_bfloat16_faster_than_pytorch"
+    ),
+}
+FIGURES = dict.fromkeys(("what", "measured"), str)  # rows are written out
+
+
+def tables() -> dict[str, str]:
+    """Return every table of the README by its name there."""
+    texts = groups("quality", "fidelity")
+    quality = [group for group in texts if group[0]["preset"] == "textcnn/default"]
+    quality = [group for group in quality if "floor" in group[0]]
+    fidelity = [group for group in texts if group[0]["preset"] != "textcnn/default"]
+    return {
+        "quality": table(QUALITY, [*quality, *_mean_of_sets(quality)]),
+        "fidelity": table(FIDELITY, fidelity),
+        "speed": table(SPEED, load("speed")),
+        "startup": table(FIGURES, _waiting_and_memory()),
+        "perplexity": table(PERPLEXITY, groups("perplexity")),
+        "language_speed": table(LANGUAGE_SPEED, load("language_speed")),
+        "images": table(IMAGES, groups("images")),
+        "image_speed": table(IMAGE_SPEED, map(_image_speed, load("image_speed"))),
+        "scale": table(FIGURES, _scale()),
+    }
+
+
+def _mean(entries: Entries, key: str) -> float:
+    return statistics.mean(entry[key] for entry in entries)
+
+
+def _mean_of_sets(quality: list[Entries]) -> Iterator[tuple[str, ...]]:
+    if quality:
+        sets = [[_mean(group, key) for group in quality] for key in ("accuracy", "linear", "floor")]
+        ours, linear, floor = (f"{100 * statistics.mean(scores):.1f}" for scores in sets)
+        yield f"**mean of {len(quality)} sets**", f"**{ours}**", linear, floor
+
+
+def _waiting_and_memory() -> Iterator[tuple[str, str]]:
+    for entry in load("startup"):
+        yield entry["id"], f"{entry['seconds']:.2f} s"
+    for entry in load("memory"):
+        if "ratio" in entry:
+            yield "peak memory, 2,000,000 rows / 200,000 rows", f"{entry['ratio']:.3f}"
+        else:
+            yield f"peak memory, {entry['id']}", f"{entry['peak_megabytes']:.0f} MB"
+    for entry in load("language_memory"):
+        ratio = "ratio" in entry
+        peak = f"{entry['ratio']:.2f}" if ratio else f"{entry['peak_megabytes']:.0f} MB"
+        yield f"peak memory, language model, {entry['id']}", peak
+
+
+def _image_speed(entry: Entry) -> Entry | tuple[str, str]:
+    if "times_training" in entry:
+        times = f"({entry['times_training']:.1f} times the training)"
+        return entry["id"], f"{entry['per_second']:,.0f} {times}"
+    layouts = entry["pytorch_first_per_second"], entry["pytorch_last_per_second"]
+    return {**entry, "pytorch_per_second": max(layouts)}
+
+
+def _scale() -> Iterator[tuple[str, str]]:
+    """Yield what several workers, the training model and checkpoints cost."""
+    for entry in load("distribution"):
+        what = entry["id"].split(", ", 1)[1]
+        if "largest_difference" in entry:
+            yield (
+                f"largest difference of a score, two workers / one process, {what}",
+                f"{entry['largest_difference']:.2g}",
+            )
+        else:
+            yield (
+                f"examples/s of two workers with a core each / one process with two cores, {what}",
+                f"{entry['times_one_process']:.2f}",
+            )
+    for entry in load("overhead"):
+        if "times_keras" in entry:
+            what, ratio = f"plain Keras, {entry['id']}", entry["times_keras"]
+        else:
+            what = "the same without `recipe.deterministic`"
+            ratio = entry["times_not_deterministic"]
+        yield f"step on one device / {what}", f"{ratio:.2f}"
+    for entry in load("resume"):
+        if "kills" in entry:
+            what = f"runs that end bit-equal after {entry['kills']} `kill -9`"
+            yield what, f"{entry['runs_bit_equal']} of {entry['runs']}"
+        else:
+            yield "share of a training spent on checkpoints", f"{entry['share']:.1%}"
