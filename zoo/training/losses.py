@@ -14,13 +14,15 @@ from zoo.preset.recipe import Focal, Loss
 class ClassificationLoss(keras.losses.Loss):
     """Cross-entropy, focal or binary loss, with label smoothing, of each example.
 
-    Keras takes the mean.
+    Keras takes the mean of the batch.
 
     Args:
         focal: whether easy examples weigh `(1 - p) ** gamma`, p being the true class's probability.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1).
         gamma: exponent of the focal weight.
         binary: whether each class is a yes or no of its own, averaged over the classes.
+        name: as for `keras.losses.Loss`.
+        **kwargs: as for `keras.losses.Loss`.
 
     Source: Lin 2017, https://arxiv.org/abs/1708.02002 (focal; alpha is 1, class weights are the
         data's balance); Szegedy 2016, https://arxiv.org/abs/1512.00567 (label smoothing); Wightman
@@ -43,9 +45,11 @@ class ClassificationLoss(keras.losses.Loss):
         self.binary = binary
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
-        """Return the loss `(batch,)` of labels and logits `(batch, classes)`.
+        """Return the float32 loss of each example, `(batch,)`.
 
-        Labels are integers `(batch,)`, or shares of the classes `(batch, classes)`.
+        Args:
+            y_true: integers `(batch,)`, or shares of the classes `(batch, classes)`.
+            y_pred: logits `(batch, classes)`.
         """
         logits = tf.cast(y_pred, tf.float32)
         if self.binary:
@@ -105,7 +109,13 @@ class Accuracy(keras.metrics.SparseCategoricalAccuracy):
     """Share of examples whose largest logit is that of their label, or of a blend's largest."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch."""
+        """Count a batch.
+
+        Args:
+            y_true: integers `(batch,)`, or shares of the classes `(batch, classes)`.
+            y_pred: logits `(batch, classes)`.
+            sample_weight: what each example counts, `(batch,)`; None is 1.
+        """
         super().update_state(classes_of(y_true), y_pred, sample_weight)
 
 
@@ -117,6 +127,8 @@ class MacroF1(keras.metrics.Metric):
 
     Args:
         num_classes: number of classes.
+        name: key in the logs.
+        **kwargs: as for `keras.metrics.Metric`.
     """
 
     def __init__(self, num_classes: int, name: str = "macro_f1", **kwargs: Any):
@@ -127,7 +139,13 @@ class MacroF1(keras.metrics.Metric):
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch of labels `(batch,)` and logits `(batch, classes)`."""
+        """Count a batch.
+
+        Args:
+            y_true: integers `(batch,)`, or shares of the classes `(batch, classes)`.
+            y_pred: logits `(batch, classes)`.
+            sample_weight: not used.
+        """
         labels = classes_of(y_true)
         predicted = tf.argmax(y_pred, axis=1, output_type=tf.int32)
         counts = tf.math.confusion_matrix(labels, predicted, self.num_classes, dtype=tf.float32)

@@ -38,10 +38,18 @@ from zoo.training.strategy_model import StrategyModel
 class TrainingModel(RecipeModel, StrategyModel):
     """A functional model with a recipe; use it as any `keras.Model`.
 
-    Beside what `keras.Model` does, a step sums the gradients of repeated token ids before anything
-    is squared, clips by the global norm, and takes the weights into their moving average. `fit`
-    trains for the recipe's epochs on its schedule, validates the averaged weights, and leaves the
-    best ones in the model.
+    Beside what `keras.Model` does, a step sums the gradients of repeated ids before anything is
+    squared, clips by the global norm, and takes the weights into their moving average. `fit` trains
+    for the recipe's epochs on its schedule, validates the averaged weights, and leaves the best
+    ones in the model.
+
+    Any structure of inputs, outputs, targets and sample weights will do. On several replicas and in
+    micro-batches a step is that of the undivided batch where each loss is a mean over the rows.
+
+    Attributes:
+        averages: the moving average of the weights, once `fit` has begun; None for none.
+        best_epoch: the epoch whose weights are in the model, from 1; None before the first ended.
+        findings: what `fit` noticed.
     """
 
     averages: Averages | None = None
@@ -116,9 +124,14 @@ class TrainingModel(RecipeModel, StrategyModel):
         return gradients, batches.join_rows(outputs)
 
     def _part_gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], Any, tf.Tensor]:
-        """Return gradients of a part of a batch, its outputs, and what it counts in the mean.
+        """Return gradients of a part of a batch, its outputs, and its number of rows.
 
-        The gradients are those of the mean loss; where there are other parts, of the sum.
+        Of the mean loss over these rows; where the batch has other parts, of the sum.
+
+        Args:
+            x: inputs.
+            y: targets.
+            weights: sample weights, or None.
         """
         with tf.GradientTape() as tape:
             outputs, loss, rows = self._forward(x, y, weights, training=True)
@@ -169,7 +182,7 @@ class TrainingModel(RecipeModel, StrategyModel):
 
     @property
     def carried_variables(self) -> list[Any]:
-        """What one step hands to the next beside the weights, such as states; nothing."""
+        """Variables that one step hands to the next beside the weights; none here."""
         return []
 
     @functools.cached_property
@@ -195,8 +208,9 @@ class TrainingModel(RecipeModel, StrategyModel):
         """Train with the recipe; arguments as in `keras.Model.fit`.
 
         Args:
-            x: token ids `(rows, time)`, or a `tf.data.Dataset` of batches.
-            y: labels `(rows,)`; None for a dataset.
+            x: an array `(rows, ...)` or a nest of them, or a dataset of batches: `tf.data.Dataset`,
+                `tf.distribute.DistributedDataset` or `keras.utils.PyDataset`.
+            y: targets, an array `(rows, ...)` or a nest of them; None for a dataset.
             batch_size: rows a step; the preset's unless given. None for a dataset.
             epochs: passes over the data; the recipe's unless given.
             verbose: as in Keras.
@@ -252,7 +266,7 @@ class TrainingModel(RecipeModel, StrategyModel):
         return history
 
     def _begin(self, total_steps: int) -> None:
-        """Start schedule, average and clock of a training."""
+        """Start schedule, average and clock of a `fit`."""
         self.name_variables()  # the model may have been compiled anew
         if self.schedule is not None:
             self.schedule.begin(int(np.asarray(self.optimizer.iterations)), total_steps)

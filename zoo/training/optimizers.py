@@ -64,7 +64,13 @@ class LazyAdamW(keras.optimizers.AdamW):
     # `_var_key` (identity of a variable), `_use_weight_decay`, `_apply_weight_decay`.
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update the rows of an `IndexedSlices` gradient, or a whole variable."""
+        """Update the rows of an `IndexedSlices` gradient, or all of a variable.
+
+        Args:
+            gradient: without repeated rows.
+            variable: what is updated in place.
+            learning_rate: a scalar.
+        """
         # Keras hands the bare tf.Variable of a model's variable to its optimizers.
         table = variable.value if isinstance(variable, keras.Variable) else variable
         key, rate = self._var_key(variable), tf.cast(learning_rate, table.dtype)
@@ -126,7 +132,13 @@ class MomentumSGD(keras.optimizers.SGD):
     # `_get_variable_index` is Keras 3.15.1's index of a variable among the slots.
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update a variable, which Keras has decayed before."""
+        """Update a variable, which Keras has decayed before.
+
+        Args:
+            gradient: dense, or Keras' own step is taken.
+            variable: what is updated in place.
+            learning_rate: a scalar.
+        """
         if not self.momentum or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
@@ -157,7 +169,13 @@ class Lamb(keras.optimizers.Lamb):
     # `_momentums` and `_velocities` are Keras 3.15.1's slots, `_use_weight_decay` its exemptions.
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update a variable."""
+        """Update a variable.
+
+        Args:
+            gradient: dense or `IndexedSlices`.
+            variable: what is updated in place.
+            learning_rate: a scalar.
+        """
         weights = variable.value if isinstance(variable, keras.Variable) else variable
         index = self._get_variable_index(variable)
         first, second = self._momentums[index].value, self._velocities[index].value

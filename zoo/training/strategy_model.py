@@ -26,7 +26,8 @@ from zoo.training.statistics import Totals
 class StrategyModel(keras.Model):
     """A functional model that runs under every `tf.distribute` strategy.
 
-    Batches and outputs are nests of tensors `(rows, ...)`.
+    Inputs, targets, sample weights and outputs are each a nest of tensors `(rows, ...)`: one, or
+    tuples, lists and dicts of them.
     """
 
     train_function: Any
@@ -126,9 +127,18 @@ class StrategyModel(keras.Model):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **kwargs: Any
     ) -> Any:
-        """Return the outputs of every row, in order; arguments as in `keras.Model.predict`.
+        """Return the outputs of every row, in order, as `keras.Model.predict` does.
 
         Several workers share the batches, and each gets the outputs of all rows.
+
+        Args:
+            x: nest of arrays `(rows, ...)`, or a `tf.data.Dataset` of batches.
+            batch_size: rows of a batch of arrays; None is Keras' 32.
+            verbose: as in Keras; several workers show nothing.
+            **kwargs: as in Keras; of several workers `steps` alone.
+
+        Returns:
+            A nest of arrays `(rows, ...)`, as the model's outputs are.
         """
         if workers(self.distribute_strategy) == 1:
             return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
