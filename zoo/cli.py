@@ -31,7 +31,7 @@ from zoo.options import (
     one_or_all,
 )
 from zoo.preset.loading import explain as explain_preset
-from zoo.preset.loading import load_preset, summaries
+from zoo.preset.loading import is_preset_file, load_named, shipped_text, summaries
 from zoo.process import standard_input
 from zoo.quiet import load_tensorflow
 
@@ -234,8 +234,7 @@ def data(
     from zoo.tasks.task import load_task, recognised_task
 
     source = one_or_all(path)
-    model, _, name = (preset or recognised_task(source).info.default_model).partition("/")
-    chosen = load_preset(model, name or "default")
+    chosen = load_named(preset or recognised_task(source).info.default_model)
     request = Request(source, text=text, label=label, drop_missing=drop_missing)
     sheet = _sheet(Path(path[0])) if image_sheet else None
     seen = load_task(chosen.task).inspect(request, chosen, sheet)
@@ -249,16 +248,19 @@ def data(
 
 @app.command(epilog=examples("presets"))
 def presets(
-    name: Annotated[str | None, typer.Argument(help="MODEL or MODEL/PRESET.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="MODEL, MODEL/PRESET or a preset file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the presets, or show one."""
-    model, _, preset = (name or "").partition("/")
-    if preset:
-        chosen = load_preset(model, preset)
-        print(json.dumps(chosen.document(), indent=2) if as_json else chosen.to_yaml(), end="")
+    if name and ("/" in name or is_preset_file(name)):
+        chosen = load_named(name)
+        text = chosen.to_yaml() if is_preset_file(name) else shipped_text(chosen)
+        print(json.dumps(chosen.document(), indent=2) if as_json else text, end="")
+        display.remarks(chosen.notices)
         return
-    heads = summaries(model or None)
+    heads = summaries(name)
     if as_json:
         _print_json([display.summary_document(head) for head in heads])
     else:
@@ -274,16 +276,13 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say why a preset's values are what they are."""
-    if Path(name).suffix in (".yaml", ".yml"):
-        chosen = load_preset(None, name)
-    else:
-        model, _, preset = name.partition("/")
-        chosen = load_preset(model, preset or "default")
+    chosen = load_named(name)
     explanations = explain_preset(chosen, key)
     if as_json:
         _print_json([display.explanation_document(entry) for entry in explanations])
     else:
         display.explanations(chosen, explanations)
+    display.remarks(chosen.notices)
 
 
 @app.command(epilog=examples("advice"))

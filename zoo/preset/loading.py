@@ -91,7 +91,7 @@ def load_preset(
         ZooError: no such model, preset, file or key, or a value that is not accepted.
     """
     path = Path(preset)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if is_preset_file(path):
         loaded = validated(read_yaml(path), str(preset), str(path))
         if model is not None and loaded.model != model:
             raise ZooError(
@@ -108,6 +108,28 @@ def load_preset(
         raise ZooError(f"{error} The path of a preset file (*.yaml) works too.")
     loaded = validated(read_yaml(path), str(preset), f"presets/{model}/{preset}.yaml")
     return loaded.override(changes or {})
+
+
+def load_named(name: str) -> Preset:
+    """Return the preset that a command names: MODEL, MODEL/PRESET or a preset file.
+
+    Raises:
+        ZooError: as `load_preset`.
+    """
+    if is_preset_file(name):
+        return load_preset(None, name)
+    model, _, preset = name.partition("/")
+    return load_preset(model, preset or "default")
+
+
+def is_preset_file(name: str | Path) -> bool:
+    """Whether a name is the path of a file, and not that of a preset."""
+    return Path(name).suffix in (".yaml", ".yml") or Path(name).is_file()
+
+
+def shipped_text(preset: Preset) -> str:
+    """Return the file of a preset that comes with the package, as it is to be copied."""
+    return (presets_root() / preset.model / f"{preset.name}.yaml").read_text(encoding="utf-8")
 
 
 def recipe_from(document: Mapping[str, Any]) -> Recipe:
