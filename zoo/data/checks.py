@@ -12,7 +12,7 @@ from zoo.data.csvfile import DOUBLED
 from zoo.data.paths import IMAGES, UNREAD_IMAGES
 from zoo.data.rows import Rows
 from zoo.data.store import NAMED_ROWS, Store
-from zoo.finding import Finding, Level
+from zoo.finding import Finding, Level, first_few
 
 PROBED = 100  # texts that are looked at
 LONGEST_PATH = 300  # characters
@@ -40,9 +40,8 @@ def suspect_rows(rows: Rows) -> list[Finding]:
     findings = []
     for fault, numbers in rows.suspect.items():
         words, hint = SUSPECT[fault]
-        more = f" and {len(numbers) - NAMED_ROWS:,} more" if len(numbers) > NAMED_ROWS else ""
-        shown = ", ".join(map(str, numbers[:NAMED_ROWS]))
-        what = f"{words.format(**_plural(len(numbers)))}: {rows.file}: row {shown}{more}."
+        shown = first_few(numbers, len(numbers))
+        what = f"{words.format(**_plural(len(numbers)))}: {rows.file}: row {shown}."
         findings.append(Finding("warning", what, {"count": len(numbers)}, hint))
     return findings + list(rows.findings)
 

@@ -12,7 +12,7 @@ from zoo.data.labels import looks_like
 from zoo.data.rows import BATCH_ROWS
 from zoo.data.store import EMPTY_HASH, MISSING, Split, Store
 from zoo.errors import ZooError, did_you_mean
-from zoo.finding import Finding
+from zoo.finding import Finding, counted
 
 NAMED_LABELS = 20
 FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to validate
@@ -36,7 +36,7 @@ def labelled_rows(
     missing = rows[store.labels[rows] == MISSING]
     if not len(missing):
         return rows
-    count = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
+    count = counted(len(missing), "row has", "rows have")
     if not drop_missing:
         raise ZooError(
             f"{count} no label: {store.describe(missing)}. Fill them, or pass drop_missing=True "

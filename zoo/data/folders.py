@@ -24,7 +24,7 @@ from zoo.data.paths import (
 )
 from zoo.data.rows import Rows
 from zoo.errors import ZooError
-from zoo.finding import Finding, Level
+from zoo.finding import Finding, Level, counted
 
 NAMED = 5  # files or folders that a message names
 LOOKED_AT = 10_000  # files, to say what a folder holds
@@ -142,7 +142,7 @@ def what_it_holds(path: Path) -> str:
         )
     if not files:
         return "is empty"
-    return f"holds {_count(len(files))}, none of {', '.join(TEXTS)}{_endings(files)}"
+    return f"holds {counted(len(files), 'file')}, none of {', '.join(TEXTS)}{_endings(files)}"
 
 
 def _nothing_to_read(folder: Contents, classes: list[Contents], labelled: bool) -> str:
@@ -166,7 +166,7 @@ def _nothing_to_read(folder: Contents, classes: list[Contents], labelled: bool) 
         if not labelled:
             advice = "Name the files: each line of a .txt file is a text."
         return (
-            f"{path}: holds {accepted}, but {_count(len(folder.texts))} of text "
+            f"{path}: holds {accepted}, but {counted(len(folder.texts), 'file')} of text "
             f"({quoted(readable(Path(text.name)) for text in folder.texts[:NAMED])}). {advice}"
         )
     held = what_it_holds(path)
@@ -222,7 +222,7 @@ def _unread_files(
         read = set(texts[inner.path])
         unread += [file for file in inner.files if file not in read]
     if unread:
-        what = f"{folder.path}: {_count(len(unread))} passed over{_endings(unread)}."
+        what = f"{folder.path}: {counted(len(unread), 'file')} passed over{_endings(unread)}."
         level: Level = "warning" if folder.texts else "info"
         hint = f"Texts are files of {', '.join(TEXTS)} in class folders."
         findings.append(Finding(level, what, {"count": len(unread)}, hint))
@@ -266,10 +266,6 @@ def _endings(files: list[Path]) -> str:
     counts = Counter(file.suffix.lower() or "without an ending" for file in files)
     shown = ", ".join(f"{count:,} {ending}" for ending, count in counts.most_common(NAMED))
     return f": {shown}" if shown else ""
-
-
-def _count(files: int) -> str:
-    return "1 file" if files == 1 else f"{files:,} files"
 
 
 def _hidden(path: Path) -> bool:

@@ -20,7 +20,7 @@ from zoo.data.columns import are_real_numbers, quoted
 from zoo.data.parts import part_of
 from zoo.data.store import Store
 from zoo.errors import ZooError
-from zoo.finding import Finding
+from zoo.finding import Finding, counted
 
 NAMED = 5  # groups, classes or labels that a message names
 WHOLE = re.compile(r"[+-]?\d+\.0+")  # as pandas writes integers beside missing values
@@ -243,7 +243,7 @@ def rare_classes(counts: Mapping[Any, int], batch_size: int) -> list[Finding]:
         return []
     rarest = sorted(rare.items(), key=lambda entry: entry[1])[:NAMED]
     shown = ", ".join(f"{name} ({count:,})" for name, count in rarest)
-    subject = "1 class has" if len(rare) == 1 else f"{len(rare):,} classes have"
+    subject = counted(len(rare), "class has", "classes have")
     return [
         Finding(
             "warning",

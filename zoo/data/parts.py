@@ -20,7 +20,7 @@ import numpy as np
 from zoo.data.columns import quoted
 from zoo.data.paths import readable
 from zoo.errors import ZooError
-from zoo.finding import Finding
+from zoo.finding import Finding, first_few
 
 if TYPE_CHECKING:
     from zoo.data.store import Store
@@ -210,9 +210,8 @@ def scored_part(where: str, part: str, parts: Iterable[str]) -> Finding:
 def _listed(parts: dict[str, list[Path]]) -> str:
     words = []
     for part, paths in parts.items():
-        names = ", ".join(readable(Path(path.name)) for path in paths[:NAMED])
-        more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
-        words.append(f"{part} {names}{more}")
+        names = first_few((readable(Path(path.name)) for path in paths), len(paths))
+        words.append(f"{part} {names}")
     return "; ".join(words)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from zoo.errors import ZooError
+from zoo.finding import first_few
 
 LONGEST_SHOWN = 200  # characters of a path that is none
 NAMED = 5  # files that a message names
@@ -167,12 +168,11 @@ def check_names(paths: Iterable[Path]) -> None:
     """
     bad = [readable(path) for path in paths if readable(path) != str(path)]
     if bad:
-        more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
         fault = "its name is not UTF-8. Rename it."
         if len(bad) > 1:
             fault = "their names are not UTF-8. Rename them."
-        names = ", ".join(f"'{name}'" for name in bad[:NAMED])
-        raise ZooError(f"{names}{more}: {fault}")
+        names = first_few((f"'{name}'" for name in bad), len(bad))
+        raise ZooError(f"{names}: {fault}")
 
 
 def exists(path: Path) -> bool:

@@ -18,7 +18,7 @@ from zoo.data.parts import MOST_VALUES, rows_of_parts
 from zoo.data.rows import Rows, replace_surrogates
 from zoo.data.spool import Spool
 from zoo.errors import ZooError
-from zoo.finding import Finding
+from zoo.finding import Finding, first_few
 
 MISSING = -1
 NAMED_ROWS = 5
@@ -176,11 +176,10 @@ class Store:
     def describe(self, rows: Any) -> str:
         """Return words for rows: `reviews.csv: rows 17, 203 and 3 more`."""
         origins = [self.origin(int(row)) for row in rows[:NAMED_ROWS]]
-        more = f" and {len(rows) - NAMED_ROWS:,} more" if len(rows) > NAMED_ROWS else ""
+        if len({file for file, _ in origins}) > 1:
+            return first_few((f"{file}: row {number}" for file, number in origins), len(rows))
         word = "row" if len(rows) == 1 else "rows"
-        if len({file for file, _ in origins}) == 1:
-            return f"{origins[0][0]}: {word} {', '.join(str(n) for _, n in origins)}{more}"
-        return f"{', '.join(f'{file}: row {number}' for file, number in origins)}{more}"
+        return f"{origins[0][0]}: {word} {first_few((n for _, n in origins), len(rows))}"
 
     @functools.cached_property
     def parts(self) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from zoo.data.checks import PROBED, SUSPECT, columns_read, on_rows, paths_in, ro
 from zoo.data.columns import Columns, quoted
 from zoo.data.labels import absent_classes, looks_like, rare_classes, unlabelled_classes
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
-from zoo.finding import Finding
+from zoo.finding import Finding, counted
 from zoo.tasks.text_classification.settings import TextData
 from zoo.text.graph_tokenizer import GraphTokenizer
 from zoo.text.spacing import long_words
@@ -123,13 +123,13 @@ def label_order(store: Store) -> list[Finding]:
     """Return a finding when the rows stand in class order."""
     labels = store.labels[store.labels != MISSING]
     changes = int(np.count_nonzero(labels[1:] != labels[:-1]))
-    times = "1 change" if changes == 1 else f"{changes} changes"
     if len(labels) < FEW_ROWS or changes >= 2 * len(store.names):
         return []
     return [
         Finding(
             "info",
-            f"the rows stand in class order ({times} of label in {len(store):,} rows).",
+            f"the rows stand in class order ({counted(changes, 'change')} of label in "
+            f"{len(store):,} rows).",
             {"changes": changes, "rows": len(store)},
             "They are shuffled before they are split and in every epoch (A123).",
         )
@@ -177,12 +177,12 @@ def uncovered_characters(counts: Mapping[str, int], texts: int, tokens: str) -> 
     most = dict(sorted(counts.items(), key=lambda entry: -entry[1])[:NAMED_ROWS])
     shown = ", ".join(f"{c!r} ({n:,})" for c, n in most.items())
     times = sum(counts.values())
-    subject = "1 character is" if len(counts) == 1 else f"{len(counts):,} characters are"
+    subject = counted(len(counts), "character is", "characters are")
     return [
         Finding(
             "info",
-            f"{subject} not covered by the {tokens} tokenizer ({times:,} "
-            f"time{'' if times == 1 else 's'} in {texts:,} texts): {shown}.",
+            f"{subject} not covered by the {tokens} tokenizer ({counted(times, 'time')} in "
+            f"{texts:,} texts): {shown}.",
             {"characters": len(counts), "count": times, "most": most},
             f"{'It is' if len(counts) == 1 else 'They are'} read as the unknown token.",
         )
