@@ -28,7 +28,7 @@ def labelled_rows(
         store: where the rows are.
         rows: positions there.
         drop_missing: leave out rows without a label instead of refusing them.
-        findings: on what is left out is added to it.
+        findings: findings on what is left out are appended to it.
 
     Raises:
         ZooError: rows have no label, and `drop_missing` is not set.

@@ -1,4 +1,4 @@
-"""CSV and TSV through pyarrow, in blocks; every fault is told with its row."""
+"""CSV and TSV through pyarrow, in blocks; errors name the row."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _head(path: Path, opened: Opener, delimiter: str) -> tuple[list[str], list[l
 
 
 def _first_rows(start: bytes, delimiter: str) -> tuple[list[list[str]], bool]:
-    """Return the rows in the beginning of a file, and whether a field is too long to go on."""
+    """Return the rows in the beginning of a file, and whether a field is too long to read on."""
     text = io.StringIO(start.decode("utf-8-sig", errors="replace"), newline=None)
     rows: list[list[str]] = []
     try:

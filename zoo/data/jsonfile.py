@@ -1,4 +1,4 @@
-"""JSON lines, streamed; every fault is told with its row."""
+"""JSON lines, streamed; errors name the row."""
 
 from __future__ import annotations
 

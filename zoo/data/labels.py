@@ -149,7 +149,7 @@ def whole_labels(store: Store, findings: list[Finding], classes: Sequence[Any] =
 
     Args:
         store: whose labels they are.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
         classes: of a run; labels that it knows as they are stay.
     """
     known = {str(name) for name in classes}

@@ -134,7 +134,7 @@ def part_sources(
         validation: validation data, or None.
         test: test data, or None.
         paths_of: from a source to its files and folders.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
 
     Raises:
         ZooError: it cannot be told what is to be learned from; the message has the command.
@@ -170,7 +170,7 @@ def scored_source(source: Any, paths_of: PathsOf, findings: list[Finding]) -> An
     Args:
         source: labelled data, or files and folders of several parts.
         paths_of: from a source to its files and folders.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
 
     Raises:
         ZooError: it cannot be told which part a file is.
@@ -296,7 +296,7 @@ def given_parts(
 
     Args:
         stores: `train`, and of the other parts those that data are given for.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
         others: parts that data are given for which are no stores.
 
     Raises:
@@ -325,7 +325,7 @@ def rows_of_part(store: Store, accepted: Sequence[str], findings: list[Finding])
     Args:
         store: where the rows are.
         accepted: names of parts; of a table of one part that one is taken, whatever its name.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
 
     Returns:
         Positions in the store, int32.

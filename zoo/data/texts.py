@@ -42,7 +42,7 @@ def text_batches(
             that speaks Arrow, a Hugging Face dataset or a `tf.data.Dataset`; the `Path` of a file
             (see `read_texts`); or an open binary stream of lines.
         request: which columns of a table.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
 
     Raises:
         ZooError: a value is no text, or the source cannot be read.
@@ -71,7 +71,7 @@ def read_texts(
         source: file (of `zoo.data.paths.TABLES`, or lines of text, compressed or not), folder, or
             open binary stream of lines; `-` is standard input.
         request: which columns of a table.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
 
     Raises:
         ZooError: the file is missing or unreadable, or has no such column.

@@ -209,7 +209,7 @@ def load_labelled_images(
         request: see `sources.find.find_images`; `text` is the column of paths of a table.
         classes: the labels of the run.
         trained: the columns of the run, read where none are named.
-        findings: on the images is added to it.
+        findings: findings on the images are appended to it.
 
     Returns:
         The images; close their `split`.

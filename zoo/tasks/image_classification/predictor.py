@@ -106,7 +106,7 @@ class ImageClassifier:
             data: see `sources.inputs.named_images`.
             text: path column of tables; None finds it by name.
             trained: the columns of the run, read where none are named.
-            findings: on the columns that are read is added to it.
+            findings: findings on the columns that are read are appended to it.
             keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read.
 
         Raises:

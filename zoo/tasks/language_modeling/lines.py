@@ -59,7 +59,7 @@ def store_tables(
     Args:
         sources: of `train`, and of the other parts that data are given for.
         request: which columns of a table.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
         stack: closes what is kept on disk.
 
     Raises:
@@ -83,7 +83,7 @@ def store_scored_table(
     Args:
         source: the corpus.
         request: which columns of a table.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
         stack: closes what is kept on disk.
     """
     store = _stored(source, request, stack)

@@ -191,7 +191,7 @@ class TrainedLanguageModel:
             temperature: what logits are divided by; 0 takes the most probable token.
             top_k: only so many of the most probable tokens are drawn from; None is all.
             seed: the same seed gives the same text.
-            findings: what there is to say of the prompt is added to it.
+            findings: findings on the prompt are appended to it.
 
         Raises:
             ZooError: a value is out of range.

@@ -75,7 +75,7 @@ def batches(
             numbers = tf.random.experimental.stateless_shuffle(numbers, key[:2])
         numbers = numbers[key[2] :]
 
-        # Every batch is cut into a piece for each replica; those of the replicas here are kept.
+        # Every batch is cut into a piece for each replica; those of `replica_ids` are kept.
         pieces = tf.reshape(
             numbers[:, None] * replicas + tf.constant(list(replica_ids), tf.int64), [-1]
         )

@@ -204,7 +204,7 @@ def load_split(
         request: the data; what is accepted says `zoo.data.tables.read_rows`.
         classes: the labels of the run.
         trained: the columns of the run, read where none are named.
-        findings: on what is read is added to it.
+        findings: findings on what is read are appended to it.
 
     Raises:
         ZooError: the data cannot be read, or hold a label that is not among the classes.

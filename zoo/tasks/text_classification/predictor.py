@@ -111,7 +111,7 @@ class TextClassifier:
             data: see `zoo.data.texts.text_batches`, as of the next three.
             text: text column of a table.
             trained: the columns of the run, read where none are named.
-            findings: on what is read is added to it.
+            findings: findings on what is read are appended to it.
             keep_going: has no effect: no text is broken by itself.
         """
         del keep_going

@@ -237,7 +237,7 @@ def _class_rows(
         classes: the class folders.
         loose: images beside them.
         training: whether an empty one is an error.
-        findings: on other files is added to it.
+        findings: findings on other files are appended to it.
     """
     check_names(classes)
     others: Counter[str] = Counter()

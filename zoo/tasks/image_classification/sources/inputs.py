@@ -58,7 +58,7 @@ def named_images(
             in memory. Floats have one scale in the whole list.
         path: path column of tables; None finds it by name.
         trained: columns that a run was trained with, read where none are named.
-        findings: on the columns that are read is added to it.
+        findings: findings on the columns that are read are appended to it.
 
     Raises:
         ZooError: something else is given, a table cannot be read, or arrays are no images.
