@@ -1,14 +1,19 @@
 """Old names of keys are read, and say their new name."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from conftest import sentences
+from resume_parts import Killed, assert_equal_runs, kill_at, train, write_always
 
 import zoo
 from zoo import ZooError
 from zoo.layers import LSTMStack
+from zoo.plain_yaml import yaml_text
 from zoo.preset.loading import load_preset, recipe_from
 from zoo.preset.renamed import RENAMED
+from zoo.training.checkpoints import callback
 from zoo.training.schedules import RecipeSchedule
 
 OF_LANGUAGE = {old: new for old, new in RENAMED.items() if not old.startswith("data.")}
@@ -94,6 +99,42 @@ def test_old_names_of_a_crop_in_set() -> None:
     assert (crop.name, crop.padding, crop.fill) == ("pad", 2, "reflect")
     whole = {"data.crop": {"name": "pad", "padding": 2, "fill": "reflect"}}
     assert zoo.load_preset("resnet", "default", whole).data.crop == crop
+
+
+def write_as_before(run: Path) -> None:
+    """Write a run's preset.yaml as it was written until 2026-11-27."""
+    document = load_preset(None, run / "preset.yaml").document()
+    every = {"final_fraction": 0.01, "milestones": [0.5, 0.75], "factor": 0.5, "patience_epochs": 1}
+    recipe = document["recipe"]
+    recipe["schedule"] = every | recipe["schedule"]
+    recipe["loss"]["gamma"] = 2.0
+    recipe["best"] = recipe.pop("monitor")
+    del recipe["nonmono"]
+    (run / "preset.yaml").write_text(yaml_text(document | {"measured": []}))
+
+
+def test_a_run_of_before_is_loaded_scored_and_predicts(trained, tmp_path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.path, run)
+    write_as_before(run)
+    loaded = zoo.load_run(run)
+    assert loaded.preset.values() == trained.preset.values()
+    assert "recipe.best is called recipe.monitor now." in [n.what for n in loaded.preset.notices]
+    texts, labels = map(list, zip(*sentences(20, seed=5), strict=True))
+    assert loaded.evaluate((texts, labels)) == trained.evaluate((texts, labels))
+    assert loaded.predict(texts) == trained.predict(texts)
+
+
+def test_a_run_of_before_is_resumed(reviews, tmp_path, monkeypatch) -> None:
+    train(reviews, tmp_path / "a", resume=True)
+    with monkeypatch.context() as patch:
+        write_always(patch)
+        kill_at(patch, callback.Checkpoints, "on_train_batch_end", 30)
+        with pytest.raises(Killed):
+            train(reviews, tmp_path / "b", resume=True)
+    write_as_before(tmp_path / "b")
+    train(reviews, tmp_path / "b", resume=True)
+    assert_equal_runs(tmp_path / "a", tmp_path / "b")
 
 
 def test_models_saved_with_flat_blocks_are_loaded() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from zoo.errors import ZooError, did_you_mean
-from zoo.plain_yaml import read_yaml
+from zoo.plain_yaml import read_sections, read_yaml
 from zoo.preset.block import Block, presets_root
 from zoo.preset.loading import names
-from zoo.preset.override import values_of
-from zoo.preset.reasons import reasons_for, split_keys
+from zoo.preset.override import BLOCKS, leaves
+from zoo.preset.reasons import read_reasons, reasons_for, split_keys
 
 
 class Advice(Block):
@@ -104,21 +105,38 @@ def entry(id: str) -> Advice | Source:
 def citing(id: str) -> dict[str, list[str]]:
     """Return the keys whose reason names an advice or a source, each with its presets."""
     root, word = presets_root(), re.compile(rf"\b{re.escape(id)}\b")
+    common = _keys_citing(root / "why.yaml", id)
     cited: dict[str, list[str]] = {}
     for name in names():
         model, _, preset = name.partition("/")
-        files = [root / f"{name}.yaml", root / model / "why.yaml", root / "why.yaml"]
-        if not any(path.is_file() and word.search(path.read_text("utf-8")) for path in files):
-            continue  # only files that name it are parsed
-        document = read_yaml(files[0])
-        values = values_of(document)  # a shipped preset leaves no value out
-        sources = {key: why.sources for key, why in reasons_for(model, preset, values).items()}
-        for keys, why in document.get("why", {}).items():
-            sources |= dict.fromkeys(split_keys(keys), why["sources"])
-        for key in values:
+        path = root / f"{name}.yaml"
+        keys = common | _keys_citing(root / model / "why.yaml", id)
+        # Only the sections of these keys are parsed; a shipped preset leaves no value out.
+        sections = tuple(sorted({f"{key.split('.')[0]}:" for key in keys}))
+        own_reasons = path.read_text(encoding="utf-8").partition("\nwhy:")[2]
+        if word.search(own_reasons) or any(key.split(".")[-1] in own_reasons for key in keys):
+            sections = (*sections, "why:")
+        if not sections:
+            continue
+        document = read_sections(path, sections)
+        values = dict(leaves({block: document.get(block, {}) for block in BLOCKS}))
+        own = {
+            key: entry["sources"]
+            for entries, entry in document.get("why", {}).items()
+            for key in split_keys(entries)
+        }
+        found = reasons_for(model, preset, {key: values[key] for key in keys & set(values)})
+        sources = {key: why.sources for key, why in found.items()} | own
+        for key in values | own:
             if id in sources.get(key, ()):
                 cited.setdefault(key, []).append(name)
     return cited
+
+
+def _keys_citing(path: Path, id: str) -> set[str]:
+    """Return the keys that a why.yaml gives an id for as a reason."""
+    reasons = read_reasons(path).items()
+    return {key for (key, _), whys in reasons if any(id in why.sources for why in whys)}
 
 
 def readable(entry: Advice | Source) -> list[str]:
