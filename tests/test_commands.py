@@ -1,6 +1,7 @@
 """Every task, every command: what a person types works, or is refused in words, for all of them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,10 @@ def test_evaluate(task: str, runs, zoo_command) -> None:
     scores = json.loads(zoo_command("evaluate", runs / "runs" / task, source, "--json").stdout)
     assert set(info.metrics) <= set(scores["metrics"])
     shown = zoo_command("evaluate", runs / "runs" / task, source, code=0).stdout
-    assert f"{info.unit}" in shown and info.primary_metric in shown
+    assert f" {info.unit}" in shown
+    for metric, form in info.metrics.items():
+        number = rf"{metric} \d+\.\d\d %" if form.endswith("%") else rf"{metric} \d+\.\d\d"
+        assert re.search(number, " ".join(shown.split())), shown
 
 
 @pytest.mark.parametrize("task", TASKS)

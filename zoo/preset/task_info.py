@@ -40,7 +40,7 @@ class TaskInfo:
         if value is None:
             return "-"
         form = self.metrics[metric]
-        return f"{100 * value:{form[:-1]}} %" if form.endswith("%") else f"{value:{form}}"
+        return f"{100 * value:{form[:-1]}f} %" if form.endswith("%") else f"{value:{form}}"
 
 
 CLASSIFICATION_METRICS = {"loss": ".4f", "accuracy": ".2%", "macro_f1": ".2%", "weighted_f1": ".2%"}

@@ -91,8 +91,8 @@ class ImageClassification:
         """Set the whitening of the first layer, if there is one, and report receptive fields."""
         for layer in model.layers:
             if layer.name == "whitening":
-                layer.adapt(_normalised(data, seed))
-        return [_fields(model, data.image_size)]
+                layer.adapt(_normalised_images(data, seed))
+        return [_receptive_field_finding(model, data.image_size)]
 
     def evaluate_and_save(
         self,
@@ -124,7 +124,7 @@ class ImageClassification:
 TASK = ImageClassification()
 
 
-def _normalised(data: ImageDataset, seed: int) -> np.ndarray:
+def _normalised_images(data: ImageDataset, seed: int) -> np.ndarray:
     """Return training images as the first layer sees them, float32."""
     positions = np.arange(len(data.train))
     if len(positions) > WHITENED:
@@ -135,16 +135,16 @@ def _normalised(data: ImageDataset, seed: int) -> np.ndarray:
     return (images.astype(np.float32) - mean) / std
 
 
-def _fields(model: TrainingModel, image_size: int) -> Finding:
-    """Say what a feature sees at the end of each stage, beside the image (A136)."""
-    found = receptive_fields(model)
-    said = ", ".join(f"{each.name} {each.field} (stride {each.stride})" for each in found)
-    what = f"receptive fields in pixels, of images of {image_size}: {said}."
-    evidence = {each.name: {"field": each.field, "stride": each.stride} for each in found}
-    if found[-1].field < image_size:
+def _receptive_field_finding(model: TrainingModel, image_size: int) -> Finding:
+    """Return how much of an image a feature sees at the end of each stage (A136)."""
+    stages = receptive_fields(model)
+    listed = ", ".join(f"{stage.name} {stage.field} (stride {stage.stride})" for stage in stages)
+    what = f"receptive fields in pixels, of images of {image_size}: {listed}."
+    evidence = {stage.name: {"field": stage.field, "stride": stage.stride} for stage in stages}
+    if stages[-1].field < image_size:
         hint = "No feature sees a whole image: take a deeper network or smaller images."
         return Finding("warning", what, evidence, hint)
-    if found[-1].stride > image_size:
+    if stages[-1].stride > image_size:
         hint = "The last stage has one feature an image: take a smaller stem or larger images."
         return Finding("warning", what, evidence, hint)
     return Finding("info", what, evidence, "")

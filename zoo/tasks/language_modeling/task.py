@@ -71,7 +71,7 @@ class LanguageModeling:
 
     def check_preset(self, preset: Preset) -> list[Finding]:
         """Warn of tied weights that start large (A03), and of a rate too high for length (A40)."""
-        return [*_tied(preset), *_long(preset)]
+        return [*_check_tied(preset), *_check_rate(preset)]
 
     def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
         """Return the model that trains, with its state carried over windows."""
@@ -143,7 +143,7 @@ class LanguageModeling:
 TASK = LanguageModeling()
 
 
-def _tied(preset: Preset) -> list[Finding]:
+def _check_tied(preset: Preset) -> list[Finding]:
     architecture, recipe = preset.architecture, preset.recipe
     large = architecture.embedding_range > LARGEST_START
     if not architecture.tied or not (large or recipe.global_clipnorm is None):
@@ -157,7 +157,7 @@ def _tied(preset: Preset) -> list[Finding]:
     return [Finding("warning", what, evidence, advice)]
 
 
-def _long(preset: Preset) -> list[Finding]:
+def _check_rate(preset: Preset) -> list[Finding]:
     optimizer = preset.recipe.optimizer
     most = MOST.get("adam" if "adam" in optimizer.name else optimizer.name)
     length = preset.architecture.num_layers * preset.data.window
