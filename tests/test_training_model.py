@@ -350,6 +350,8 @@ def test_private_names_of_keras_are_still_there() -> None:
     """What TrainingModel takes from Keras 3.15.1 beside its public methods."""
     model = compiled()
     assert model._loss_tracker.name == "loss"
+    assert model._outputs_struct is model.output
+    assert callable(model._autoconvert_optionals) and callable(model._maybe_symbolic_build)
     assert model.optimizer._learning_rate is model.schedule
     model.make_train_function()
     assert callable(model.train_function)

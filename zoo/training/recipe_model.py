@@ -21,35 +21,35 @@ class RecipeModel(keras.Model):
     Attributes:
         recipe: how `fit` trains; None as Keras does.
         batch_size: the preset's.
-        KEPT: names of the attributes that are saved with the model.
+        SAVED: names of the attributes that are saved with the model.
     """
 
     recipe: Recipe | None = None
     batch_size: int | None = None
-    KEPT: tuple[str, ...] = ("recipe", "batch_size")
+    SAVED: tuple[str, ...] = ("recipe", "batch_size")
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras' config with the recipe in it."""
-        return {**super().get_config(), **self._kept()}
+        return {**super().get_config(), **self._saved_values()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RecipeModel:
         """Build the model of a config again."""
         config = dict(config)
-        kept = {name: config.pop(name, None) for name in cls.KEPT}
+        values = {name: config.pop(name, None) for name in cls.SAVED}
         model: RecipeModel = super().from_config(config, custom_objects)
-        model._take(kept)
+        model._set_values(values)
         return model
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return how the model was compiled, with the recipe."""
         config: dict[str, Any] | None = super().get_compile_config()
-        return {**config, "kept": self._kept()} if config else config
+        return {**config, "kept": self._saved_values()} if config else config
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile a loaded or cloned model as it was."""
         config = dict(config)
-        self._take(config.pop("kept", {}))
+        self._set_values(config.pop("kept", {}))
         super().compile_from_config(config)
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
@@ -65,14 +65,14 @@ class RecipeModel(keras.Model):
             )
         super().save(filepath, *args, **kwargs)
 
-    def _kept(self) -> dict[str, Any]:
-        found = {name: getattr(self, name) for name in self.KEPT}
-        recipe = found["recipe"]
+    def _saved_values(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in self.SAVED}
+        recipe = values["recipe"]
         if recipe is not None:
-            found["recipe"] = {"task": recipe.task, **recipe.model_dump(mode="json")}
-        return found
+            values["recipe"] = {"task": recipe.task, **recipe.model_dump(mode="json")}
+        return values
 
-    def _take(self, kept: Mapping[str, Any]) -> None:
-        for name, value in kept.items():
-            own = recipe_from(value) if name == "recipe" and value is not None else value
-            setattr(self, name, own)
+    def _set_values(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            recipe = name == "recipe" and value is not None
+            setattr(self, name, recipe_from(value) if recipe else value)

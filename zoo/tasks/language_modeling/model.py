@@ -41,7 +41,7 @@ class LanguageModel(TrainingModel):
     """
 
     window: int | None = None
-    KEPT = (*TrainingModel.KEPT, "window")
+    SAVED = (*TrainingModel.SAVED, "window")
 
     @functools.cached_property
     def windowed(self) -> keras.Model:
