@@ -173,6 +173,14 @@ def test_the_command_that_resumes_holds_from_everywhere(rows, tmp_path, monkeypa
     assert f"`{command}` resumes from its last checkpoint." in str(error.value)
 
 
+def test_checkpoints_of_code_that_prepared_otherwise_are_refused(rows, copied) -> None:
+    shutil.rmtree(copied / "checkpoints" / "prepared")
+    path = copied / "environment.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"code": "0123"}))
+    with pytest.raises(ZooError, match="the code of zoo was '0123' and is"):
+        train(rows, copied, resume=True)
+
+
 def test_other_data_are_refused(rows, copied, tmp_path) -> None:
     other = write_csv(tmp_path / "other.csv", sentences(201))
     with pytest.raises(ZooError, match="fingerprint of the data was .* and is "):

@@ -136,7 +136,7 @@ def run_job(job: Job, resume: bool) -> Run:
     with contextlib.ExitStack() as stack:
         with raise_on_all(job.strategy):
             prepared = load_prepared(job.folder / PREPARED) if resume else None
-            if prepared is not None:
+            if resume and (prepared is not None or can_resume(job.folder)):
                 check_same(job.folder, job.preset, job.request.to_dict(), job.environment)
             tokenizer = prepared.tokenizer if prepared else None
             data: Data = job.task.load(job.request, job.preset, tokenizer)
