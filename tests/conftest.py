@@ -81,7 +81,7 @@ QUICK = {
 
 def importing(test_file: str) -> dict[str, str]:
     """Return the environment of a process that imports a test file, and what tests share."""
-    folders = [Path(test_file).parent, ROOT / "tests", ROOT]
+    folders = [Path(test_file).parent, ROOT / "tests" / "helpers", ROOT / "tests", ROOT]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 

@@ -19,7 +19,7 @@ FILES = sorted(
     if path.name not in ("CHANGELOG.md", Path(__file__).name)
 )
 # Keys of presets written before are read under their old names.
-OLD_KEYS = ("zoo/preset/", "zoo/layers/lstm.py", "tests/preset/", "tests/test_renamed.py")
+OLD_KEYS = ("zoo/preset/", "zoo/layers/lstm.py", "tests/preset/")
 OLD_KEY_WORDS = ("allow_unclipped", "temporal_activation_penalty", "recipe.monitor")
 BANNED = {
     r"(?<!\")[Pp]ictures?\b(?!\")": "image",  # in quotes a user's word, for a column

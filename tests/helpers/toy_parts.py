@@ -10,7 +10,7 @@ import zoo.models
 from zoo.preset.block import presets_root
 from zoo.preset.schemas import TASKS
 
-TOY = Path(__file__).with_name("toy")
+TOY = Path(__file__).parents[1] / "toy"
 
 
 def add_presets(monkeypatch: pytest.MonkeyPatch, folder: Path, source: Path) -> None:

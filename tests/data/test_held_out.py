@@ -11,10 +11,10 @@ import shutil
 import numpy as np
 import pytest
 from conftest import QUICK, sentences, write_csv
+from corpus_parts import QUICK as QUICK_CORPUS
 from image_parts import QUICK as QUICK_IMAGES
 from image_parts import pixels
 from PIL import Image
-from test_language_models import QUICK as QUICK_CORPUS
 
 import zoo
 from zoo.preset.loading import load_preset

@@ -10,6 +10,7 @@ import pandas
 import pytest
 import tensorflow as tf
 from conftest import sentences, write_csv
+from corpus_parts import QUICK
 
 import zoo
 from zoo import ZooError
@@ -21,16 +22,6 @@ from zoo.tasks.request import Request
 from zoo.tasks.task import load_task
 from zoo.text.corpus_tokenizer import load_corpus_tokenizer
 
-QUICK = {
-    "recipe.dtype_policy": "float32",
-    "architecture.hidden_dim": 16,
-    "architecture.embedding_dim": 16,
-    "architecture.num_layers": 1,
-    "data.batch_size": 8,
-    "data.window": 10,
-    "recipe.epochs": 3,
-    "recipe.optimizer.learning_rate": 0.02,
-}
 LINES = [text for text, _ in sentences(1200)]
 
 

@@ -18,7 +18,7 @@ from zoo.training.schedules import RecipeSchedule
 
 OF_LANGUAGE = {old: new for old, new in RENAMED.items() if not old.startswith("data.")}
 # `resnet/default` as it was until 2026-11-27, with the values of every schedule, loss and crop.
-FLAT = Path(__file__).parent / "cases" / "resnet-flat.yaml"
+FLAT = Path(__file__).with_name("resnet-flat.yaml")
 
 
 @pytest.fixture

@@ -233,7 +233,7 @@ def test_keras_alone_fails_on_a_first_batch_that_does_not_divide(two) -> None:
 @pytest.mark.slow
 def test_two_workers_train_as_one(tmp_path: Path) -> None:
     """Of `zoo train`, test_launch shows it each time."""
-    code = ROOT / "tests" / "worker_program.py"
+    code = ROOT / "tests" / "helpers" / "worker_program.py"
     command = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--", sys.executable]
     command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in CASES)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
