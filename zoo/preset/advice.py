@@ -125,8 +125,8 @@ def citing(id: str) -> dict[str, list[str]]:
             for entries, entry in document.get("why", {}).items()
             for key in split_keys(entries)
         }
-        found = reasons_for(model, preset, {key: values[key] for key in keys & set(values)})
-        sources = {key: why.sources for key, why in found.items()} | own
+        written = reasons_for(model, preset, {key: values[key] for key in keys & set(values)})
+        sources = {key: why.sources for key, why in written.items()} | own
         for key in values | own:
             if id in sources.get(key, ()):
                 cited.setdefault(key, []).append(name)
@@ -147,10 +147,10 @@ def readable(entry: Advice | Source) -> list[str]:
         lines = [f"{entry.id}: {entry.advice}", *(f"  {line}" for line in _origins(entry))]
         lines += [f"  carried by {line}" for line in carriers(entry) if line != "not yet"]
         lines += ["  not carried by anything yet"] * (entry.carried_by == "not yet")
-    found = citing(entry.id)
-    if found:
+    users = citing(entry.id)
+    if users:
         lines.append("  presets that give it as a reason:")
-    return lines + [f"    {key}: {', '.join(presets)}" for key, presets in found.items()]
+    return lines + [f"    {key}: {', '.join(presets)}" for key, presets in users.items()]
 
 
 def cited(id: str) -> str:
@@ -170,15 +170,15 @@ def carriers(entry: Advice) -> list[str]:
     """Return what carries a piece of advice, a line each."""
     if entry.carried_by == "not yet":
         return ["not yet"]
-    return [f"{kind}: {where}" for each in entry.carried_by for kind, where in each.items()]
+    return [f"{kind}: {where}" for carrier in entry.carried_by for kind, where in carrier.items()]
 
 
 def _line(source: Source) -> str:
     year = f" ({source.year})" if source.year else ""
-    found = f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
+    line = f"{source.authors}{year}: {source.title}" + (f", {source.url}" if source.url else "")
     if source.script and source.results:
-        found += f" ({source.script}, {source.results})"
-    return found if source.recorded else f"{found} (no record of these runs was kept)"
+        line += f" ({source.script}, {source.results})"
+    return line if source.recorded else f"{line} (no record of these runs was kept)"
 
 
 def _origins(entry: Advice) -> list[str]:
@@ -189,14 +189,14 @@ def _origins(entry: Advice) -> list[str]:
 
 
 def _entries(name: str, entries: Any, schema: type[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     for number, entry in enumerate(entries, start=1):
         try:
             plain = {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
             parsed = schema.model_validate(plain)
         except ValidationError as error:
             raise ZooError(f"{name}: entry {number}: {' '.join(str(error).split())}") from error
-        if parsed.id in found:
+        if parsed.id in table:
             raise ZooError(f"{name}: '{parsed.id}' stands in it twice.")
-        found[parsed.id] = parsed
-    return found
+        table[parsed.id] = parsed
+    return table

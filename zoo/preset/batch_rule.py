@@ -42,13 +42,13 @@ def follow_batch(
     rule = "in proportion" if linear else "by the square root"
     note = f"{rate:g} at batch {old}, scaled {rule} to batch {new}"
     source = "goyal2017" if linear else "malladi2022"
-    found: dict[str, tuple[float, dict[str, Any]]] = {
+    followed: dict[str, tuple[float, dict[str, Any]]] = {
         RATE: (scaled, {"sources": ["D7", source], "note": note})
     }
     if linear and new > old and WARMUP not in changes and before[WARMUP] < SHARE:
         note = f"a rate for {new / old:g} times the batch is reached in a twentieth of the steps"
-        found[WARMUP] = (SHARE, {"sources": ["D7", "D8", source], "note": note})
-    return found
+        followed[WARMUP] = (SHARE, {"sources": ["D7", "D8", source], "note": note})
+    return followed
 
 
 def norm_for_batch(values: Mapping[str, Any], replicas: int) -> list[Finding]:
@@ -58,15 +58,15 @@ def norm_for_batch(values: Mapping[str, Any], replicas: int) -> list[Finding]:
         values: dotted key to value of a preset.
         replicas: devices that share a batch.
     """
-    here = values[BATCH] / replicas / values["recipe.micro_batches"]
-    if values.get(NORM) != "batch" or here >= FEWEST:
+    examples = values[BATCH] / replicas / values["recipe.micro_batches"]
+    if values.get(NORM) != "batch" or examples >= FEWEST:
         return []
     what = (
-        f"{NORM} batch -> group: batch norm would see {here:g} examples at a time, and wants "
+        f"{NORM} batch -> group: batch norm would see {examples:g} examples at a time, and wants "
         f"{FEWEST} (A132)."
     )
     hint = f"Set {BATCH} higher, or {NORM} to choose another."
-    return [Finding("warning", what, {"examples": here, "fewest": FEWEST}, hint)]
+    return [Finding("warning", what, {"examples": examples, "fewest": FEWEST}, hint)]
 
 
 def batch_finding(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Finding]:
@@ -80,8 +80,8 @@ def batch_finding(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[F
     if old == new:
         return []
     moved = [key for key in (RATE, WARMUP) if before[key] != after[key]]
-    said = ", ".join(f"{key} {before[key]:g} -> {after[key]:g}" for key in moved)
-    what = f"{BATCH} {old} -> {new}: {said or f'{RATE} stays {after[RATE]:g}'}."
+    scaled = ", ".join(f"{key} {before[key]:g} -> {after[key]:g}" for key in moved)
+    what = f"{BATCH} {old} -> {new}: {scaled or f'{RATE} stays {after[RATE]:g}'}."
     evidence = {BATCH: [old, new]} | {key: [before[key], after[key]] for key in moved}
     if new / old > FURTHEST:
         what = f"{what} The batch is more than {FURTHEST} times the preset's."

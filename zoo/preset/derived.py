@@ -75,27 +75,27 @@ def findings_on(
     if switched and before[BATCH] != after[BATCH]:
         # The batch rule moved nothing: the rate is the usual one of the optimizer, of no batch.
         before = {**before, RATE: after[RATE]}
-        found = []
+        findings = []
     else:
-        found = batch_finding(before, after)
+        findings = batch_finding(before, after)
     for key in after:
         if key.endswith(".name") and before[key] != after[key]:
-            found += _variant(key, before, after, changes)
+            findings += _variant(key, before, after, changes)
     if STEPS not in changes and before.get(STEPS, 0) != after.get(STEPS, 0):
         what = (
             f"{EPOCHS} {after[EPOCHS]} was set, so {STEPS} {before[STEPS]:,} -> {after[STEPS]}: "
             "few data get no more epochs than that."
         )
         hint = f"Set {STEPS} as well to give small data sets a least number of steps."
-        found.append(Finding("info", what, {STEPS: [before[STEPS], after[STEPS]]}, hint))
+        findings.append(Finding("info", what, {STEPS: [before[STEPS], after[STEPS]]}, hint))
     if BUCKETS not in changes and before.get(BUCKETS) != after.get(BUCKETS):
         what = (
             f"{BUCKETS} {before[BUCKETS]:,} -> {after[BUCKETS]:,}: with {after[CLASSES]:,} classes "
             f"the table would have {before[BUCKETS] * after[CLASSES]:,} weights."
         )
         evidence = {BUCKETS: [before[BUCKETS], after[BUCKETS]], CLASSES: after[CLASSES]}
-        found.append(Finding("info", what, evidence, f"Set {BUCKETS} to choose another."))
-    return found
+        findings.append(Finding("info", what, evidence, f"Set {BUCKETS} to choose another."))
+    return findings
 
 
 def more_epochs(recipe: Recipe, epochs: int, steps: int) -> list[Finding]:

@@ -32,14 +32,14 @@ def names(model: str | None = None) -> list[str]:
     """Return `model/preset` of every preset that comes with the package, `default` first."""
     root, known = presets_root(), architectures()
     models = [model] if model else list(known)
-    found: list[str] = []
+    paths: list[str] = []
     for folder in models:
         if folder not in known:
             raise unknown("model", folder, known)
         stems = sorted({path.stem for path in (root / folder).glob("*.yaml")} - {*BESIDE})
         stems.sort(key=lambda stem: stem != "default")
-        found += [f"{folder}/{stem}" for stem in stems]
-    return found
+        paths += [f"{folder}/{stem}" for stem in stems]
+    return paths
 
 
 def presets(model: str | None = None) -> list[Preset]:
@@ -48,8 +48,8 @@ def presets(model: str | None = None) -> list[Preset]:
     Raises:
         ZooError: the model does not exist.
     """
-    found = (name.split("/") for name in names(model))
-    return [load_preset(each, preset) for each, preset in found]
+    split_names = (name.split("/") for name in names(model))
+    return [load_preset(family, preset) for family, preset in split_names]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +68,13 @@ def summaries(model: str | None = None) -> list[Summary]:
     Raises:
         ZooError: the model does not exist.
     """
-    found = []
+    heads = []
     for name in names(model):
         path = presets_root() / f"{name}.yaml"
         head = read_sections(path, ("model:", "summary:"))
         scores = read_scores(head["model"]).get(path.stem, ())
-        found.append(Summary(path.stem, head["model"], head["summary"], scores))
-    return found
+        heads.append(Summary(path.stem, head["model"], head["summary"], scores))
+    return heads
 
 
 def load_preset(

@@ -28,13 +28,13 @@ USUAL_RATES = {
 
 def leaves(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return every value of nested mappings under its dotted key."""
-    found: list[tuple[str, Any]] = []
+    values: list[tuple[str, Any]] = []
     for key, value in document.items():
         if isinstance(value, dict):
-            found += leaves(value, f"{prefix}{key}.")
+            values += leaves(value, f"{prefix}{key}.")
         else:
-            found.append((f"{prefix}{key}", value))
-    return found
+            values.append((f"{prefix}{key}", value))
+    return values
 
 
 def values_of(document: Mapping[str, Any]) -> dict[str, Any]:

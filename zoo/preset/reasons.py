@@ -85,8 +85,8 @@ def read_reasons(path: Path) -> dict[tuple[str, Any], list[Why]]:
                 try:
                     why = Why.model_validate({key: _tuple(part) for key, part in reason.items()})
                 except ValidationError as error:
-                    said = readable(error, Why)
-                    raise ZooError(f"{path}: {keys}: {written}: {said}") from error
+                    problems = readable(error, Why)
+                    raise ZooError(f"{path}: {keys}: {written}: {problems}") from error
                 for key in split_keys(keys):
                     for value in _values(written):
                         reasons.setdefault((key, value), []).append(why)

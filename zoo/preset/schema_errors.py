@@ -78,7 +78,9 @@ def _walk(schema: type[BaseModel], location: tuple[Any, ...]) -> tuple[Any, list
             fields = {field.alias or name: field for name, field in block.model_fields.items()}
             block = fields[part].annotation if part in fields else None
         else:  # a mapping or a tuple: the type of its values
-            arguments = [each for each in typing.get_args(block) if each is not Ellipsis]
+            arguments = [
+                argument for argument in typing.get_args(block) if argument is not Ellipsis
+            ]
             block = arguments[-1] if arguments else None
     return (block if hasattr(block, "model_fields") else None), place
 
@@ -88,7 +90,7 @@ def _members(annotation: Any) -> list[Any]:
     if origin is typing.Annotated:
         return _members(typing.get_args(annotation)[0])
     if origin in (typing.Union, types.UnionType):
-        return [each for each in typing.get_args(annotation) if hasattr(each, "model_fields")]
+        return [member for member in typing.get_args(annotation) if hasattr(member, "model_fields")]
     return []
 
 

@@ -104,7 +104,7 @@ def unread(values: Mapping[str, Any], keys: Iterable[str]) -> list[Finding]:
         values: dotted key to value, of the preset as it is used.
         keys: that were set.
     """
-    found = []
+    findings = []
     for key in keys:
         by, accepted = READ_WITH.get(key, (key, ()))
         if by == key or by not in values:
@@ -112,7 +112,7 @@ def unread(values: Mapping[str, Any], keys: Iterable[str]) -> list[Finding]:
         if values[by] in accepted or (not accepted and values[by]):
             continue
         what = f"{key} was set, and is not read: {by} is {values[by]}."
-        words = ", ".join(str(each) for each in accepted) or "more than 0"
+        words = ", ".join(map(str, accepted)) or "more than 0"
         hint = f"It counts where {by} is {words}."
-        found.append(Finding("warning", what, {key: values.get(key), by: values[by]}, hint))
-    return found
+        findings.append(Finding("warning", what, {key: values.get(key), by: values[by]}, hint))
+    return findings
