@@ -129,7 +129,7 @@ def test_a_run_of_before_is_resumed(reviews, tmp_path, monkeypatch) -> None:
     train(reviews, tmp_path / "a", resume=True)
     with monkeypatch.context() as patch:
         write_always(patch)
-        kill_at(patch, callback.Checkpoints, "on_train_batch_end", 30)
+        kill_at(patch, callback.Checkpoints, "on_train_batch_end", 10)
         with pytest.raises(Killed):
             train(reviews, tmp_path / "b", resume=True)
     write_as_before(tmp_path / "b")

@@ -1,5 +1,6 @@
 """Several inputs, several outputs, targets and sample weights by name: the same step in parts."""
 
+import functools
 import signal
 from typing import Any
 
@@ -88,10 +89,15 @@ def trained(strategy: tf.distribute.Strategy = ONE, **changes: Any) -> tuple[Any
     return model.get_weights(), history.history, model.predict(X, batch_size=BATCH, verbose=0)
 
 
+@functools.cache
+def trained_whole() -> tuple[Any, Any, Any]:
+    return trained()
+
+
 @pytest.mark.parametrize("parts", ["micro-batches", "replicas", "both"])
 def test_parts_train_as_one_batch(parts: str) -> None:
     strategy = ONE if parts == "micro-batches" else strategy_for("cpu:0,1")
-    weights, history, outputs = trained()
+    weights, history, outputs = trained_whole()
     pieces = {} if parts == "replicas" else {"recipe.micro_batches": 2}
     other_weights, other_history, other_outputs = trained(strategy, **pieces)
     for one, other in zip(weights, other_weights, strict=True):
@@ -106,7 +112,7 @@ def test_parts_train_as_one_batch(parts: str) -> None:
 
 
 def test_the_losses_of_outputs_add_up() -> None:
-    history = trained()[1]
+    history = trained_whole()[1]
     total = np.add(history["val_label_loss"], 0.5 * np.array(history["val_box_loss"]))
     np.testing.assert_allclose(history["val_loss"], total, rtol=1e-5)
 

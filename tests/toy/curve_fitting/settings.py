@@ -43,6 +43,8 @@ class CurveData(DataBlock):
 class CurveRecipe(AnyRecipe):
     """How a curve is fitted."""
 
+    task = "curve-fitting"
+
     monitor: Literal["loss"] = "loss"
 
 
