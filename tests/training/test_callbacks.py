@@ -1,6 +1,7 @@
 """What the recipe does around the steps, on models that really train."""
 
 import ctypes
+import functools
 import resource
 import sys
 from pathlib import Path
@@ -47,10 +48,21 @@ class Scripted(keras.callbacks.Callback):
         logs.update({name: values[epoch] for name, values in self.scores.items()})
 
 
-def fitted(callbacks, epochs=4, **changes):
-    """Train with these callbacks in the place of the recipe's own."""
-    model = compiled(**changes)
+@functools.cache
+def untrained():
+    """Return a model without callbacks of its own, whose graph is made once, and its variables."""
+    model = compiled()
     model.recipe = None
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    return model, [(variable, variable.numpy()) for variable in variables]
+
+
+def fitted(callbacks, epochs=4):
+    """Train with these callbacks in the place of the recipe's own."""
+    model, variables = untrained()
+    for variable, value in variables:
+        variable.assign(value)
     notes = Weights()
     model.fit(
         X, Y, batch_size=16, epochs=epochs, verbose=0, validation_data=(X, Y),
