@@ -229,4 +229,4 @@ def _scale() -> Iterator[tuple[str, str]]:
             what = f"runs that end bit-equal after {entry['kills']} `kill -9`"
             yield what, f"{entry['runs_bit_equal']} of {entry['runs']}"
         else:
-            yield "share of a training spent on checkpoints", f"{entry['share']:.1%}"
+            yield "share of a run spent on checkpoints", f"{entry['share']:.1%}"

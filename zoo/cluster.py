@@ -25,7 +25,7 @@ SLURM_TASKS = "SLURM_STEP_NUM_TASKS"
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The workers of a training.
+    """The workers of a training run.
 
     Args:
         addresses: host:port of each, the chief first.

@@ -83,7 +83,7 @@ def train_document(run: Any) -> dict[str, Any]:
 
 
 def train_summary(run: Any) -> None:
-    """Print the end of a training: findings, scores beside the baseline's, and what to do next."""
+    """Print the end of a run: findings, scores beside the baseline's, and what to do next."""
     metrics = run.metrics
     out = console()
     findings_lines(run.findings[:-1])

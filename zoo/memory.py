@@ -1,4 +1,4 @@
-"""How much memory a training takes, told before any of it is taken."""
+"""How much memory a training run takes, told before any of it is taken."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_STEP = ("architecture.image_size", "data.window", "data.batch_size")
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-    """What a training needs.
+    """What a training run needs.
 
     Args:
         weights: number of weights.
@@ -93,11 +93,11 @@ def _left_in_container(group: Path) -> list[int]:
 
 
 def check_fits(preset: Preset, training: bool = True) -> list[Finding]:
-    """Return a finding where a training takes much of the free memory.
+    """Return a finding where a training run takes much of the free memory.
 
     Args:
         preset: with the sizes that the data decided.
-        training: whether all of a training counts, or the model alone, as it is built.
+        training: whether all of a training run counts, or the model alone, as it is built.
 
     Raises:
         ZooError: it takes more than is free.

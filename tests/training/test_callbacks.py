@@ -111,7 +111,7 @@ def test_smoothed_accuracy_is_the_mean_of_three_epochs() -> None:
     assert same(model.get_weights(), notes.ends[5])
 
 
-def test_the_last_scores_are_gone_on_with() -> None:
+def test_the_last_scores_are_continued() -> None:
     model = compiled(**{"recipe.monitor": "smoothed-accuracy"})
     kept = recipe_callbacks(model, model.recipe, validated=True)[0][0]
     for epoch, accuracy in enumerate((0.5, 0.9)):
@@ -130,7 +130,7 @@ def test_patience_begins_anew_with_a_lower_loss() -> None:
     assert model.best_epoch == 4
 
 
-def test_the_best_so_far_is_gone_on_with() -> None:
+def test_the_best_so_far_is_kept_on_resume() -> None:
     model = compiled()
     kept = KeepBest("val_accuracy")
     kept.set_model(model)

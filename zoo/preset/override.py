@@ -106,12 +106,12 @@ def change(
 
 def _assign(document: dict[str, Any], key: str, value: Any) -> None:
     *parents, leaf = str(key).split(".")
-    place: Any = document
+    block: Any = document
     for parent in parents:
-        place = place.get(parent) if isinstance(place, dict) else None
-    if not parents or parents[0] not in BLOCKS or not isinstance(place, dict) or leaf not in place:
+        block = block.get(parent) if isinstance(block, dict) else None
+    if not parents or parents[0] not in BLOCKS or not isinstance(block, dict) or leaf not in block:
         raise unknown("key", str(key), values_of(document))
-    place[leaf] = value
+    block[leaf] = value
 
 
 def _switch(

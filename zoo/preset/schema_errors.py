@@ -25,14 +25,14 @@ def readable(error: ValidationError, schema: type[BaseModel]) -> str:
     lines: list[str] = []
     places: set[str] = set()
     for problem in error.errors():
-        block, place = _walk(schema, problem["loc"])
+        block, keys = _walk(schema, problem["loc"])
         # A value that may be of several types is refused once for each: one line is enough.
-        if place and place[-1] in ("int", "float"):
-            place = place[:-1]
-        if ".".join(place) in places:
+        if keys and keys[-1] in ("int", "float"):
+            keys = keys[:-1]
+        if ".".join(keys) in places:
             continue
-        places.add(".".join(place))
-        where, what = ".".join(place[:-1]) or "top level", place[-1] if place else ""
+        places.add(".".join(keys))
+        where, what = ".".join(keys[:-1]) or "top level", keys[-1] if keys else ""
         if problem["type"] == "extra_forbidden":
             fields = {} if block is None else block.model_fields
             accepted = [field.alias or name for name, field in fields.items()]
@@ -46,11 +46,11 @@ def readable(error: ValidationError, schema: type[BaseModel]) -> str:
             received = str(problem["ctx"]["tag"])
             accepted = [name.strip("' ") for name in problem["ctx"]["expected_tags"].split(",")]
             lines.append(
-                f"{'.'.join(place)}.name: unknown '{received}'."
+                f"{'.'.join(keys)}.name: unknown '{received}'."
                 f"{did_you_mean(received, accepted)} Accepted: {', '.join(accepted)}."
             )
         elif problem["type"] == "union_tag_not_found":
-            lines.append(f"{'.'.join(place)}: 'name' is missing.")
+            lines.append(f"{'.'.join(keys)}: 'name' is missing.")
         else:
             value = problem.get("input")
             shown = "" if isinstance(value, dict | tuple) else f" Received: {value!r}."
@@ -58,20 +58,20 @@ def readable(error: ValidationError, schema: type[BaseModel]) -> str:
             for theirs, ours in WORDS.items():
                 message = message.replace(theirs, ours)
             message = re.sub(r" or instance of \w+", "", message)
-            lines.append(f"{'.'.join(place) or 'preset'}: {message}.{shown}")
+            lines.append(f"{'.'.join(keys) or 'preset'}: {message}.{shown}")
     return " ".join(lines)
 
 
 def _walk(schema: type[BaseModel], location: tuple[Any, ...]) -> tuple[Any, list[str]]:
     """Return the block that holds the last part of a location, and the location without tags."""
     block: Any = schema
-    place: list[str] = []
+    keys: list[str] = []
     for number, part in enumerate(location):
         members = _members(block)
         if members:  # a union: the location names the chosen member by its tag
             block = next((m for m in members if part in _tags(m)), None)
             continue
-        place.append(str(part))
+        keys.append(str(part))
         if number == len(location) - 1 or block is None:
             break
         if hasattr(block, "model_fields"):
@@ -82,7 +82,7 @@ def _walk(schema: type[BaseModel], location: tuple[Any, ...]) -> tuple[Any, list
                 argument for argument in typing.get_args(block) if argument is not Ellipsis
             ]
             block = arguments[-1] if arguments else None
-    return (block if hasattr(block, "model_fields") else None), place
+    return (block if hasattr(block, "model_fields") else None), keys
 
 
 def _members(annotation: Any) -> list[Any]:

@@ -232,7 +232,7 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     write_text(folder / "notes.yaml", notes(job.note, findings[-1]))
     write_json(folder / "metrics.json", metrics)
     if reason is None or failed:
-        # A training that failed would fail again from its last checkpoint.
+        # A run that failed would fail again from its last checkpoint.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if reason is not None:
         raise ZooError(

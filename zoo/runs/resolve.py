@@ -92,7 +92,7 @@ def with_facts(preset: Preset, fixed: Collection[str], values: Mapping[str, Any]
 def with_monitor(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Preset, list[Finding]]:
     """Return a preset whose epoch is picked by smoothed accuracy where one epoch's says little.
 
-    In 13 trainings on 500 rows, 50 of them validated, it picked weights that were better by .33
+    In 13 runs on 500 rows, 50 of them validated, it picked weights that were better by .33
     points of accuracy (± .17) than one epoch's accuracy did; the loss, by .20 (± .41)
     (`python -m benchmarks run selection`).
 

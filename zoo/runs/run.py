@@ -182,7 +182,7 @@ class Run:
         and perplexity a token. Of a table the columns are read that the run was trained with.
 
         Args:
-            data: what a training takes.
+            data: what `zoo.train` takes.
             text: another text column, or several separated by commas; of images that of paths.
             label: another label column.
             drop_missing: leave out rows without a label, and images that cannot be read, instead

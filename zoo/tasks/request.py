@@ -1,4 +1,4 @@
-"""What a training is asked for: its data and what is done with them."""
+"""What a training run is asked for: its data and what is done with them."""
 
 from __future__ import annotations
 

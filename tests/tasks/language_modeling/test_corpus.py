@@ -151,7 +151,7 @@ def test_lengths_of_windows_are_those_of_the_awd_lstm() -> None:
     assert long.std() == pytest.approx(5, abs=0.3)
 
 
-def test_replicas_share_the_streams_and_a_place_is_gone_on_from() -> None:
+def test_replicas_share_the_streams_and_reading_begins_at_a_cursor() -> None:
     ids = np.arange(1, 101, dtype=np.uint16)
     whole = list(windows(ids, rows=5, window=6, keep_remainder=False))
     parts = list(
@@ -161,9 +161,9 @@ def test_replicas_share_the_streams_and_a_place_is_gone_on_from() -> None:
     for number, (_, targets, _) in enumerate(whole):
         shared = [parts[2 * number + replica][1].numpy() for replica in range(2)]
         np.testing.assert_array_equal(np.concatenate(shared), targets)
-    place = EpochCursor()
-    place.set(0, 2)
-    later = list(windows(ids, rows=5, window=6, keep_remainder=False, cursor=place))
+    cursor = EpochCursor()
+    cursor.set(0, 2)
+    later = list(windows(ids, rows=5, window=6, keep_remainder=False, cursor=cursor))
     np.testing.assert_array_equal(later[0][1], whole[2][1])
     assert not later[0][0]["reset"].numpy().any()  # the state comes from the checkpoint
 

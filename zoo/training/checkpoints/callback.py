@@ -24,7 +24,7 @@ from zoo.training.interruption import Stop
 # spaces out, under 2 % of any training of half a minute.
 WAIT_TIMES = 100
 LEAST_SECONDS = 5.0
-# The first one comes early: a training that is killed in its first minute loses little.
+# The first one comes early: a run that is killed in its first minute loses little.
 FIRST_SECONDS = 2.0
 
 
