@@ -54,7 +54,14 @@ def presets(model: str | None = None) -> list[Preset]:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a list of presets shows of one."""
+    """What a list of presets shows of one.
+
+    Args:
+        name: of the preset.
+        model: whose preset it is.
+        summary: one sentence.
+        measured: scores of exactly its values.
+    """
 
     name: str
     model: str
@@ -156,7 +163,14 @@ def recipe_from(document: Mapping[str, Any]) -> Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """What a preset says about one key: its value, its reason, and the sources named."""
+    """What a preset says about one key: its value, its reason, and the sources named.
+
+    Args:
+        key: dotted, such as `recipe.epochs`.
+        value: the preset's.
+        why: the reason; None of a value that was set.
+        search: what a search may make of it; None where it is not searched.
+    """
 
     key: str
     value: Any

@@ -110,7 +110,16 @@ class Run:
     ) -> str:
         """Return a prompt with text of a language model behind it.
 
-        See `language_modeling.predictor.TrainedLanguageModel.generate`.
+        Args:
+            prompt: what the text begins with; may be empty.
+            length: tokens to draw.
+            temperature: what logits are divided by; 0 takes the most probable token.
+            top_k: only so many of the most probable tokens are drawn from; None is all.
+            seed: the same seed gives the same text.
+            findings: findings on the prompt are appended to it.
+
+        Raises:
+            ZooError: an argument is out of its range, or the run is no language model.
         """
         return self._model_that_can("generate").generate(
             prompt, length, temperature, top_k, seed, findings

@@ -34,7 +34,13 @@ class Classifier(Protocol):
         """Return float32 logits `(rows, classes)` of a part."""
 
     def write_mistakes(self, folder: Path, part: Any, logits: np.ndarray) -> int:
-        """Write the most confident mistakes into a folder; return the number of all."""
+        """Write the most confident mistakes into a folder; return the number of all.
+
+        Args:
+            folder: of the run.
+            part: the rows that were scored.
+            logits: `(rows, num_classes)`.
+        """
 
 
 def training_model(network: keras.Model, preset: Preset) -> TrainingModel:
@@ -113,7 +119,14 @@ def compare_with_linear(metrics: Mapping[str, Any], mistakes: str) -> Finding:
 def findings_on_epochs(
     data: Any, preset: Preset, history: Sequence[Mapping[str, Any]], best: int | None
 ) -> list[Finding]:
-    """Return a finding where few rows are validated; see `zoo.tasks.task.Task`."""
+    """Return a finding where few rows are validated.
+
+    Args:
+        data: that was trained on.
+        preset: the resolved one.
+        history: a mapping an epoch, as history.csv.
+        best: the epoch whose weights were kept, from 1; None without validation.
+    """
     rows = 0 if data.validation is None else len(data.validation)
     return few_validated(rows, history, preset.recipe.monitor, best)
 

@@ -120,7 +120,12 @@ class Task(Protocol):
         """Whether data are of this task as far as their names tell."""
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Any:
-        """Return the `Data` of a request; the tokenizer is learned unless it is given.
+        """Return the `Data` of a request.
+
+        Args:
+            request: the data, their columns, classes and seed.
+            preset: whose `data` block says how they are read.
+            tokenizer: of a run that is resumed; None to learn one, or where a task has none.
 
         Raises:
             ZooError: the data cannot be read, or an option is not for this task.
@@ -142,7 +147,11 @@ class Task(Protocol):
     def prepare_data(self, data: Any, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the baseline, if asked to; return what a run keeps to be resumed.
 
-        The data have no findings of level `error`: with those, no run begins.
+        Args:
+            data: without findings of level `error`: with those, no run begins.
+            preset: the resolved one.
+            seed: of the run.
+            baseline: whether one is fitted.
 
         Raises:
             ZooError: the data cannot be trained on.
@@ -166,12 +175,26 @@ class Task(Protocol):
     def initialise_weights(
         self, model: TrainingModel, preset: Preset, data: Any, seed: int
     ) -> list[Finding]:
-        """Set weights that do not start at random; return findings on them."""
+        """Set weights that do not start at random; return findings on them.
+
+        Args:
+            model: built, with random weights.
+            preset: the resolved one.
+            data: that the model trains on.
+            seed: of the run.
+        """
 
     def evaluate_and_save(
         self, model: TrainingModel, preset: Preset, data: Any, prepared: Prepared, folder: Path
     ) -> dict[str, Any]:
         """Save the trained model in a run's folder and score it.
+
+        Args:
+            model: with the weights of the best epoch.
+            preset: the resolved one.
+            data: that it was trained on.
+            prepared: what `prepare_data` returned.
+            folder: of the run.
 
         Returns:
             The keys `validation`, `test` and `baseline` of metrics.json.
