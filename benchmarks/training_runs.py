@@ -92,6 +92,7 @@ def peak_megabytes(
         if watch:
             watch(process)
         _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)  # else it counts as running
         output.seek(0)
         text = output.read()
     if status and not (watch and "interrupted in epoch" in text):

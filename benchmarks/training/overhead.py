@@ -80,7 +80,7 @@ def _timed(models: dict[str, Any], shape: str, rounds: int, steps: int) -> Timin
     y = generator.integers(0, 2, steps * batch).astype("int32")
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch).prefetch(2)
     epochs = {
-        name: functools.partial(model.fit, data, epochs=1, verbose=0)
+        name: functools.partial(model.fit, data, epochs=1, shuffle=False, verbose=0)
         for name, model in models.items()
     }
     return time_in_turn(epochs, rounds, steps=steps)

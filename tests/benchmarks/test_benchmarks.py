@@ -18,7 +18,6 @@ SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 SMALLEST = {
     "quality": {"data": "trec", "seeds": "0"},
     "ablation": {"data": "trec", "changes": "words"},
-    "selection": {"data": "trec", "seeds": "0", "rows": "100", "judged": "100"},
     "speed": {"rounds": "1", "steps": "2"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
     "image_speed": {"rounds": "1", "steps": "1", "networks": "resnet20", "inputs": "default"},
