@@ -39,7 +39,8 @@ def test_train_prints_one_json_document_on_stdout(reviews, tmp_path) -> None:
 
 def test_the_bundled_data_train(tmp_path) -> None:
     result = run("train", "fasttext", "--out", str(tmp_path / "run"), "--fraction", "0.05",
-                 "--set", "recipe.epochs=1", "--set", "recipe.min_steps=0")  # fmt: skip
+                 "--set", "recipe.epochs=1", "--set", "recipe.min_steps=0",
+                 "--set", "architecture.ngram_buckets=65536")  # fmt: skip
     assert result.exit_code == 0
     assert "the linear baseline" in result.stdout
     assert "zoo predict" in result.stdout

@@ -125,6 +125,7 @@ def test_a_run_of_before_is_loaded_scored_and_predicts(trained, tmp_path) -> Non
     assert loaded.predict(texts) == trained.predict(texts)
 
 
+@pytest.mark.slow
 def test_a_run_of_before_is_resumed(reviews, tmp_path, monkeypatch) -> None:
     train(reviews, tmp_path / "a", resume=True)
     with monkeypatch.context() as patch:

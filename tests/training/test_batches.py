@@ -45,7 +45,11 @@ def test_the_wait_for_a_batch_is_counted_before_it_is_used() -> None:
 @pytest.mark.parametrize(
     ("model", "optimizer", "pieces"),
     # The last batch has 5 rows: some of 8 pieces are empty.
-    [("textcnn", "lazy_adamw", 8), ("textrnn", "sgd", 3), ("fasttext", "adamw", 2)],
+    [
+        ("textcnn", "lazy_adamw", 8),
+        pytest.param("textrnn", "sgd", 3, marks=pytest.mark.slow),
+        ("fasttext", "adamw", 2),
+    ],
 )
 def test_micro_batches_take_the_same_steps(model: str, optimizer: str, pieces: int) -> None:
     x, y = rows()

@@ -94,7 +94,14 @@ def trained_whole() -> tuple[Any, Any, Any]:
     return trained()
 
 
-@pytest.mark.parametrize("parts", ["micro-batches", "replicas", "both"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param("micro-batches", marks=pytest.mark.slow),
+        pytest.param("replicas", marks=pytest.mark.slow),
+        "both",
+    ],
+)
 def test_parts_train_as_one_batch(parts: str) -> None:
     strategy = ONE if parts == "micro-batches" else strategy_for("cpu:0,1")
     weights, history, outputs = trained_whole()
