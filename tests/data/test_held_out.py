@@ -138,7 +138,9 @@ def test_images(tmp_path, monkeypatch) -> None:
         Request(str(whole), seed=3, fraction=0.5), settings=preset.data, image_size=24
     ) as data:
         parts = {"train": data.train, "validation": data.validation}
-        names = {name: part.names(range(len(part))) for name, part in parts.items()}
+        names = {
+            name: list(map(str, part.inputs(range(len(part))))) for name, part in parts.items()
+        }
     for name in names["train"]:
         target = tmp_path / "parts" / "train" / name.split("/")[-2]
         target.mkdir(parents=True, exist_ok=True)
