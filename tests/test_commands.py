@@ -71,6 +71,13 @@ def test_predict_and_generate(task: str, runs, zoo_command, tmp_path) -> None:
         assert "is a language model, no classifier. Use generate or score." in predicted.stderr
 
 
+def test_what_cannot_predict_says_so_before_it_reads(runs, zoo_command) -> None:
+    ended = zoo_command("predict", runs / "runs" / "language-modeling", code=1)
+    assert "is a language model, no classifier. Use generate or score." in ended.stderr
+    ended = zoo_command("predict", runs / "runs" / "image-classification", code=1)
+    assert "predict needs the paths of images" in ended.stderr
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_export(task: str, runs, zoo_command, tmp_path) -> None:
     said = zoo_command("export", runs / "runs" / task, tmp_path / "serving", code=0).stdout

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import display
-from zoo.errors import unknown
+from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.options import (
     EXIT_CODES,
@@ -32,6 +32,7 @@ from zoo.options import (
 )
 from zoo.preset.loading import explain as explain_preset
 from zoo.preset.loading import is_preset_file, load_named, shipped_text, summaries
+from zoo.preset.schemas import info_of
 from zoo.process import standard_input
 from zoo.quiet import load_tensorflow
 
@@ -175,6 +176,7 @@ def predict(
     from zoo.tasks.task import load_task
 
     loaded = load_run(run)
+    loaded.check_can("predict")
     inputs = load_task(loaded.task).inputs_to_predict(files or [], standard_input)
     findings: list[Finding] = []
     read = partial(loaded.iter_predictions, text=text, findings=findings, keep_going=True)
@@ -236,6 +238,8 @@ def data(
     source = one_or_all(path)
     chosen = load_named(preset or recognised_task(source).info.default_model)
     request = Request(source, text=text, label=label, drop_missing=drop_missing)
+    if image_sheet and not info_of(chosen.task).has_sheet:
+        raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
     sheet = _sheet(Path(path[0])) if image_sheet else None
     seen = load_task(chosen.task).inspect(request, chosen, sheet)
     if as_json:

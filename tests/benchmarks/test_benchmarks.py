@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
 
@@ -54,9 +55,11 @@ def test_names_of_the_package_exist(path: Path) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zoo"):
                 module = importlib.import_module(node.module)
-                for alias in node.names:
-                    if not hasattr(module, alias.name):
-                        importlib.import_module(f"{node.module}.{alias.name}")
+                modules = {
+                    info.name for info in pkgutil.iter_modules(getattr(module, "__path__", []))
+                }
+                for name in (alias.name for alias in node.names):
+                    assert hasattr(module, name) or name in modules, f"{node.module}.{name}"
 
 
 def test_ratios_are_medians_within_a_round() -> None:

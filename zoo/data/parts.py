@@ -19,7 +19,7 @@ import numpy as np
 
 from zoo.data.columns import quoted
 from zoo.data.paths import readable
-from zoo.errors import ZooError
+from zoo.errors import ZooError, unknown
 from zoo.finding import Finding, first_few
 
 if TYPE_CHECKING:
@@ -44,6 +44,22 @@ PARTS = ("train", "validation", "test")
 SCORED = ("test", "validation", "train")  # which of several parts is scored
 MOST_VALUES = 50  # of a column of parts; more are the numbers of folds, or something else
 NAMED = 3  # files of each part that a message names
+
+
+def existing_part(data: Any, part: str) -> Any:
+    """Return a part of a data set, an attribute of that name.
+
+    Args:
+        data: with the attributes `train`, `validation` and `test`; None is no part.
+        part: the name.
+
+    Raises:
+        ZooError: there is no such part; the message names those there are.
+    """
+    parts = {name: getattr(data, name) for name in PARTS if getattr(data, name) is not None}
+    if part not in parts:
+        raise unknown("part", part, parts)
+    return parts[part]
 
 
 def part_of(name: str) -> str:

@@ -22,6 +22,7 @@ class TaskInfo:
         verbs: what a run can do beside `export`, as methods of `zoo.Run`.
         next_command: what to try after training, with `{run}` for the folder.
         serves: what the `serve` of an export takes.
+        has_sheet: whether `zoo data --show` can write a sheet of what training sees.
     """
 
     noun: str
@@ -34,6 +35,7 @@ class TaskInfo:
     verbs: tuple[str, ...]
     next_command: str
     serves: str
+    has_sheet: bool = False
 
     def number(self, metric: str, value: float | None) -> str:
         """Return a score as it is shown; `-` for none."""

@@ -90,13 +90,20 @@ class Run:
         predictor: Predictor = load_task(self.task).load_predictor(self.path / "model")
         return predictor
 
-    def _model_that_can(self, verb: str) -> Any:
-        """Return the model; refuse a verb that its task does not have."""
-        info = info_of(self.task)
+    def check_can(self, verb: str) -> None:
+        """Refuse a verb that the run's task does not have, such as `predict`.
+
+        Raises:
+            ZooError: the message names those it has.
+        """
+        info = self.info
         if verb not in info.verbs:
             able = next(info_of(task) for task in TASKS if verb in info_of(task).verbs)
             verbs = " or ".join(info.verbs[:2])
             raise ZooError(f"{self.path}: is a {info.noun}, no {able.noun}. Use {verbs}.")
+
+    def _model_that_can(self, verb: str) -> Any:
+        self.check_can(verb)
         return self.model
 
     def generate(

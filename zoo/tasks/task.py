@@ -137,11 +137,11 @@ class Task(Protocol):
         Args:
             request: the data, their columns and seed.
             preset: whose lengths and sizes they are checked against.
-            sheet: file of a sheet of examples as training sees them, or None.
+            sheet: file of a sheet of examples as training sees them; None without one, and where
+                `info.has_sheet` is not set.
 
         Raises:
-            ZooError: the data cannot be trained on, an option is not for this task, or there is no
-                sheet of such data.
+            ZooError: the data cannot be trained on, or an option is not for this task.
         """
 
     def prepare_data(self, data: Any, preset: Preset, seed: int, baseline: bool) -> Prepared:

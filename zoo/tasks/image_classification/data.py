@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -32,10 +33,10 @@ from zoo.data.labels import (
     unlabelled_classes,
     whole_labels,
 )
-from zoo.data.parts import PARTS, SCORED, given_parts, rows_of_part, scored_part
+from zoo.data.parts import PARTS, SCORED, existing_part, given_parts, rows_of_part, scored_part
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
-from zoo.errors import ZooError, check_seed, unknown
+from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.tasks.image_classification import checks
 from zoo.tasks.image_classification.batches import ImageTransform, image_batches
@@ -107,9 +108,7 @@ class ImageDataset:
         Raises:
             ZooError: there is no such part.
         """
-        images = getattr(self, part) if part in PARTS else None
-        if images is None:
-            raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        images = existing_part(self, part)
         return image_batches(
             images,
             self.transform,
@@ -169,9 +168,9 @@ def load_images(request: Request, settings: ImageData, image_size: int) -> Image
     findings: list[Finding] = []
     stores: dict[str, Store] = {}
     parts: dict[str, ImageStats] = {}
-    try:
+    with contextlib.ExitStack() as opened:
         for name, part in sources.items():
-            stores[name] = Store(part.rows)
+            stores[name] = opened.enter_context(Store(part.rows))
             whole_labels(stores[name], findings)
             findings += part.findings + stores[name].findings
             findings += columns_read(part.where, stores[name].columns, kind="path")
@@ -189,11 +188,9 @@ def load_images(request: Request, settings: ImageData, image_size: int) -> Image
         findings += alike_labels(stores["train"], parts["train"].rows)
         _split(parts, settings, seed, fraction)
         enlarge = "architecture.image_size" in request.fixed
-        return _dataset(parts, settings, image_size, enlarge, seed, findings)
-    except BaseException:
-        for store in stores.values():
-            store.close()
-        raise
+        dataset = _dataset(parts, settings, image_size, enlarge, seed, findings)
+        opened.pop_all()  # the data set closes them
+    return dataset
 
 
 def load_labelled_images(
@@ -231,8 +228,8 @@ def load_labelled_images(
     part = sources[name]
     if len(sources) > 1:
         findings.append(scored_part(str(request.data), name, sources))
-    store = Store(part.rows)
-    try:
+    with contextlib.ExitStack() as opened:
+        store = opened.enter_context(Store(part.rows))
         whole_labels(store, findings, classes)
         rows = rows_of_part(store, SCORED, findings)
         rows = labelled_rows(store, rows, drop_missing, findings)
@@ -245,9 +242,7 @@ def load_labelled_images(
         if len(unknown_rows):
             error = checks.unknown_labels(stats, unknown_rows, labels, part.where, classes)
             raise ZooError(str(error))
-    except BaseException:
-        store.close()
-        raise
+        opened.pop_all()  # the split closes it
     return ImageSplit(split, part.pixels)
 
 

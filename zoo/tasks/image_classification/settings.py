@@ -217,4 +217,5 @@ INFO = TaskInfo(
     verbs=("predict", "evaluate"),
     next_command="predict {run} FILE",
     serves="takes the bytes of image files, its `classify` pixels in [0, 255]",
+    has_sheet=True,
 )

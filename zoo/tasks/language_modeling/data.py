@@ -13,8 +13,8 @@ import tensorflow as tf
 from zoo.data.checks import columns_read
 from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.epochs import EpochCursor
-from zoo.data.parts import PARTS, part_sources
-from zoo.errors import ZooError, unknown
+from zoo.data.parts import existing_part, part_sources
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.lines import (
@@ -94,9 +94,7 @@ class Corpus:
         Raises:
             ZooError: there is no such part.
         """
-        tokens = getattr(self, part) if part in PARTS else None
-        if tokens is None:
-            raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        tokens = existing_part(self, part)
         training = part == "train"
         return windows(
             tokens.ids,

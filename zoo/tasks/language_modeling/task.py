@@ -47,8 +47,6 @@ class LanguageModeling:
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at a corpus."""
-        if sheet is not None:
-            raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
         if request.label is not None or request.drop_missing:
             raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
         return inspect_corpus(request, preset.data, preset.architecture.vocabulary_size)

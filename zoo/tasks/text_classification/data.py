@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from pathlib import Path
@@ -29,6 +30,7 @@ from zoo.data.labels import (
 from zoo.data.parts import (
     PARTS,
     SCORED,
+    existing_part,
     given_parts,
     part_sources,
     rows_of_part,
@@ -37,7 +39,7 @@ from zoo.data.parts import (
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, table_paths
-from zoo.errors import ZooError, check_seed, unknown
+from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks
@@ -96,9 +98,7 @@ class Data:
         Raises:
             ZooError: there is no such part.
         """
-        split = getattr(self, part) if part in PARTS else None
-        if split is None:
-            raise unknown("part", part, [p for p in PARTS if getattr(self, p) is not None])
+        split = existing_part(self, part)
         training = part == "train"
         return batches(
             split,
@@ -156,12 +156,13 @@ def load_data(
     check_seed(seed)
     stores: dict[str, Store] = {}
     findings: list[Finding] = []
-    try:
+    with contextlib.ExitStack() as opened:
         sources = part_sources(
             request.data, request.validation, request.test, table_paths, findings
         )
         for name, data in sources.items():
-            stores[name] = Store(read_rows(data, ColumnRequest(request.text, request.label)))
+            source_rows = read_rows(data, ColumnRequest(request.text, request.label))
+            stores[name] = opened.enter_context(Store(source_rows))
         for name, store in stores.items():
             if not len(store):
                 raise ZooError(f"the data of the {name} part hold no rows.")
@@ -181,11 +182,9 @@ def load_data(
         findings += measurements(*parts["train"])
         _set_apart(parts, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
-        return _tokenized(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
-    except BaseException:
-        for store in stores.values():
-            store.close()
-        raise
+        whole = _tokenized(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
+        opened.pop_all()  # the data close them
+    return whole
 
 
 def load_split(
@@ -211,8 +210,9 @@ def load_split(
     """
     findings = [] if findings is None else findings
     source = scored_source(request.data, table_paths, findings)
-    store = Store(read_rows(source, ColumnRequest(request.text, request.label, trained=trained)))
-    try:
+    with contextlib.ExitStack() as opened:
+        column_request = ColumnRequest(request.text, request.label, trained=trained)
+        store = opened.enter_context(Store(read_rows(source, column_request)))
         whole_labels(store, findings, classes)
         rows = rows_of_part(store, SCORED, findings)
         rows = labelled_rows(store, rows, request.drop_missing, findings)
@@ -223,9 +223,7 @@ def load_split(
         if len(unknown_rows):
             finding = checks.unknown_labels(store, unknown_rows, labels, "the data", classes)
             raise ZooError(str(finding))
-    except BaseException:
-        store.close()
-        raise
+        opened.pop_all()  # the split closes it
     return split
 
 

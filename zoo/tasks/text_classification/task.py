@@ -47,8 +47,6 @@ class TextClassification:
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at labelled texts."""
-        if sheet is not None:
-            raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
         return inspect_texts(request, preset.data, preset.architecture.vocabulary_size)
 
     def prepare_data(self, data: Data, preset: Preset, seed: int, baseline: bool) -> Prepared:
