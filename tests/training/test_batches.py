@@ -23,6 +23,10 @@ def test_padding_ends_with_the_longest_text() -> None:
     np.testing.assert_array_equal(without_padding(ids[1:]), ids[1:, :1])
     np.testing.assert_array_equal(without_padding(ids[2:]), ids[2:, :1])
     np.testing.assert_array_equal(without_padding(ids[:, :2]), ids[:, :1])
+    # Segments of zeros stay as long as the ids that they belong to.
+    cut, segments = without_padding((ids, ids * 0))
+    np.testing.assert_array_equal(cut, ids[:, :3])
+    assert segments.shape == cut.shape
 
 
 def test_the_wait_for_a_batch_is_counted_before_it_is_used() -> None:

@@ -19,7 +19,7 @@ CLIPPED = {"recipe.global_clipnorm": 0.05, "recipe.optimizer.name": "lazy_adamw"
 @pytest.fixture
 def made() -> Callable[..., keras.Model]:
     def make(policy: str, **changes) -> keras.Model:
-        with dtype_policy(policy):
+        with dtype_policy(policy, sparse=True):
             return compiled(**changes)
 
     return make
@@ -83,11 +83,11 @@ def test_a_saved_model_goes_on(made, tmp_path) -> None:
 
 
 def test_a_cpu_gains_nothing() -> None:
-    assert best_policy() == "float32"  # the tests hide every GPU
-    assert chosen_policy("float32") == ("float32", [])
-    policy, (finding,) = chosen_policy("auto")
+    assert best_policy(sparse=True) == "float32"  # the tests hide every GPU
+    assert chosen_policy("float32", sparse=True) == ("float32", [])
+    policy, (finding,) = chosen_policy("auto", sparse=True)
     assert (policy, finding.level) == ("float32", "info")
-    policy, (finding,) = chosen_policy("mixed_float16")
+    policy, (finding,) = chosen_policy("mixed_float16", sparse=True)
     assert (policy, finding.level) == ("mixed_float16", "warning")
 
 

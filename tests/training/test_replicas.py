@@ -60,7 +60,6 @@ def test_two_devices_train_as_one(two, model, optimizer) -> None:
     assert_same(trained(ONE, model, optimizer), trained(two, model, optimizer))
 
 
-@pytest.mark.slow
 def test_three_devices_train_as_one() -> None:
     """They sum what is dense, where two send it along. This process has two devices."""
     code = (

@@ -97,7 +97,7 @@ def trained_whole() -> tuple[Any, Any, Any]:
 @pytest.mark.parametrize(
     "parts",
     [
-        pytest.param("micro-batches", marks=pytest.mark.slow),
+        "micro-batches",
         pytest.param("replicas", marks=pytest.mark.slow),
         "both",
     ],

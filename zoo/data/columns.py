@@ -128,7 +128,7 @@ def choose_columns(
     """
     header = _Header(where, names, summaries or {})
     request = header.with_trained(request)
-    inputs = header.asked_inputs(request.inputs)
+    inputs = header.asked_inputs(request)
     label = request.label if request.labelled else None
     if label is not None:
         label = header.exact_name(label)
@@ -245,13 +245,19 @@ class _Header:
             f"another with --{'label' if kind == 'label' else 'text'}."
         )
 
-    def asked_inputs(self, inputs: str | tuple[str, ...] | None) -> tuple[str, ...]:
-        """Return the input columns that are named; several are separated by commas."""
+    def asked_inputs(self, request: ColumnRequest) -> tuple[str, ...]:
+        """Return the input columns that are named; several of text are separated by commas."""
+        inputs = request.inputs
         if inputs is None:
             return ()
         if isinstance(inputs, str):
             several = tuple(name.strip() for name in inputs.split(","))
             inputs = (inputs,) if inputs in self.names else several
+        if request.kind == "path" and len(inputs) > 1:
+            raise ZooError(
+                f"{self.where}: images are read from one column. Received: {quoted(inputs)}. Name "
+                "one with --text."
+            )
         return tuple(map(self.exact_name, inputs))
 
     def exact_name(self, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, check_seed
 
 SOURCES = ("data", "validation", "test")
 
@@ -41,6 +41,11 @@ class Request:
     classes: tuple[str, ...] | None = None
     drop_missing: bool = False
     fixed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.fraction <= 1.0:
+            raise ZooError(f"`fraction` must be in (0, 1]. Received: {self.fraction}.")
+        check_seed(self.seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as JSON types; data in memory is named by its type only."""

@@ -6,6 +6,7 @@ stays None.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -78,10 +79,12 @@ def standalone(model: keras.Model, x: Any, y: Any, weights: Any) -> tuple[Any, A
         weights: sample weights, or None.
     """
     x, y, weights = never_empty((x, y, weights))
-    ids = all(tuple(tensor.shape[1:]) == (None,) for tensor in model.inputs)
+    ids = all(
+        tuple(tensor.shape[1:]) == (None,) and "int" in str(tensor.dtype) for tensor in model.inputs
+    )
     # What is returned for each id must stay as long as its targets.
     pooled = all(None not in tensor.shape[1:] for tensor in model.outputs)
-    return (map_tensors(without_padding, x) if ids and pooled else x), y, weights
+    return (without_padding(x) if ids and pooled else x), y, weights
 
 
 def never_empty(batch: Any) -> Any:
@@ -98,17 +101,23 @@ def never_empty(batch: Any) -> Any:
     return map_tensors(padded, batch)
 
 
-def without_padding(ids: tf.Tensor) -> tf.Tensor:
-    """Return ids `(rows, time)` up to the end of the longest row, or the first column.
+def without_padding(ids: Any) -> Any:
+    """Return ids `(rows, time)`, or a nest of them, up to the end of the longest row of all.
 
     The random numbers of a batch, as in dropout, depend on its shape: those of a part are the same
-    whether it was padded alone or with the others.
+    whether it was padded alone or with the others. Inputs of one length, such as ids and their
+    segments, stay so.
 
     Args:
         ids: with 0 after the last id of each row.
     """
-    columns = tf.where(tf.reduce_any(ids != 0, axis=0))
-    return ids[:, : tf.maximum(tf.reduce_max(columns) + 1, 1)]
+
+    def length(one: tf.Tensor) -> tf.Tensor:
+        return tf.maximum(tf.reduce_max(tf.where(tf.reduce_any(one != 0, axis=0))) + 1, 1)
+
+    lengths = [length(one) for one in tensors_of(ids)]
+    longest = functools.reduce(tf.maximum, lengths)
+    return map_tensors(lambda one: one[:, :longest], ids)
 
 
 def symbolic(data: Any) -> Any:

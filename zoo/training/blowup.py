@@ -118,7 +118,7 @@ class BlowUp(keras.callbacks.Callback):
         return True
 
     def _uniform_loss(self) -> float:
-        """Return the loss of uniform probabilities, of all outputs together."""
+        """Return the loss of uniform probabilities over each output, as of classifiers, in all."""
         return sum(math.log(max(int(out.shape[-1] or 1), 1)) for out in self.model.outputs)
 
     def _go_back(self, what: str, loss: float) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from zoo.finding import Finding
 
 
-def best_policy(sparse: bool = True) -> str:
+def best_policy(sparse: bool) -> str:
     """Return the dtype policy that the devices in use gain from.
 
     Tensor cores multiply float16 from compute capability 7.0 on and bfloat16 from 8.0 on; an older
@@ -44,7 +44,7 @@ def _cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def chosen_policy(asked: str, sparse: bool = True) -> tuple[str, list[Finding]]:
+def chosen_policy(asked: str, sparse: bool) -> tuple[str, list[Finding]]:
     """Return the dtype policy of a recipe for the devices in use, and what there is to say of it.
 
     Args:
@@ -62,7 +62,7 @@ def chosen_policy(asked: str, sparse: bool = True) -> tuple[str, list[Finding]]:
 
 
 @contextmanager
-def dtype_policy(name: str, sparse: bool = True) -> Iterator[None]:
+def dtype_policy(name: str, sparse: bool) -> Iterator[None]:
     """Build layers under a policy; `float32` leaves Keras' global policy as it is."""
     before = keras.config.dtype_policy()
     if name != "float32":

@@ -66,9 +66,13 @@ def count_by_rows(means: Sequence[Any], rows: tf.Tensor) -> Iterator[None]:
         rows: rows of the batch, a scalar; 0 is fine.
     """
     before = [(mean, tf.identity(mean.total), tf.identity(mean.count)) for mean in means]
+    # From zero: the difference of two large float32 totals would have lost the batch's digits.
+    for mean in means:
+        mean.total.assign(0.0)
+        mean.count.assign(0.0)
     yield
     for mean, total, count in before:
-        value = tf.math.divide_no_nan(mean.total - total, mean.count - count)
+        value = tf.math.divide_no_nan(mean.total, mean.count)
         counted = tf.cast(rows, value.dtype)
         mean.total.assign(total + counted * value)
         mean.count.assign(count + counted)

@@ -147,10 +147,26 @@ def test_what_no_decoder_sees(some, message) -> None:
     assert problem(some).startswith(message)
 
 
-def test_the_place_of_each_bad_file_is_named() -> None:
+def test_the_position_of_each_bad_file_is_named() -> None:
     good = FILES["png"]
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         read_images(tf.constant([good, b"", good, FILES["jpeg"][:-30]]), CenterCrop(8, 1.0))
     assert "images[1] is empty; images[3] is truncated" in str(caught.value)
     with pytest.raises(tf.errors.InvalidArgumentError, match="there are no images"):
         read_images(tf.constant([], tf.string), CenterCrop(8, 1.0))
+
+
+@pytest.mark.parametrize(("size", "fraction"), [(8, 1.0), (24, 0.875), (97, 1.0)])
+def test_the_crop_of_a_graph_is_that_of_training(size, fraction) -> None:
+    """Traced once for images of any size, as a server runs it."""
+    graph = tf.function(
+        lambda image: crop.center_crop(image, size, fraction),
+        input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)],
+    )
+    generator = np.random.default_rng(0)
+    for sides in ((1, 1), (1, 50), (24, 24), (33, 47), (97, 97), (255, 333), (777, 1001)):
+        image = generator.integers(0, 256, (*sides, 3), np.uint8)
+        expected = center_crop(Image.fromarray(image), size, fraction).astype(int)
+        difference = np.abs(graph(image).numpy().astype(int) - expected)
+        assert difference.max() <= MOST, sides
+        assert difference.mean() < 0.05, sides

@@ -64,7 +64,7 @@ def test_geometry_moves_pixels_about_the_middle_and_fills_what_comes_in():
         assert (other != turned).any()
 
 
-def test_each_image_of_a_batch_uniforms_its_own_and_the_same_again():
+def test_each_image_of_a_batch_has_operations_of_its_own_and_the_same_again():
     x = np.repeat(image()[None], 40, axis=0)
     x[:, 0, 0, 0] = np.arange(40)  # no two the same, or none could be set apart
     y = np.arange(40) % 2

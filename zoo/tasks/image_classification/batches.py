@@ -17,6 +17,7 @@ from zoo.errors import ZooError
 from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
 from zoo.tasks.image_classification.image import (
     DEEPEST,
+    UNREADABLE,
     CenterCrop,
     ImageInput,
     center_crop,
@@ -260,5 +261,5 @@ class _Reader:
 def _cropped(crop: Callable[..., np.ndarray], image: ImageInput, *uniforms: Any) -> np.ndarray:
     try:
         return crop(image, *uniforms)
-    except (OSError, ValueError, SyntaxError) as error:
+    except UNREADABLE as error:
         raise ZooError(f"{describe(image)}: cannot be read any more: {error}.") from error

@@ -36,7 +36,7 @@ from zoo.data.labels import (
 from zoo.data.parts import PARTS, SCORED, existing_part, given_parts, rows_of_part, scored_part
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
-from zoo.errors import ZooError, check_seed
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.image_classification import checks
 from zoo.tasks.image_classification.batches import ImageTransform, image_batches
@@ -155,9 +155,6 @@ def load_images(request: Request, settings: ImageData, image_size: int) -> Image
         ZooError: there is nothing to train on, or files cannot be read; the message names them.
     """
     seed, fraction, drop_missing = request.seed, request.fraction, request.drop_missing
-    if not 0.0 < fraction <= 1.0:
-        raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
-    check_seed(seed)
     find = functools.partial(
         find_images, path=request.text, label=request.label, drop_missing=drop_missing
     )

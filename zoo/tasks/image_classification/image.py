@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 # filter for a block of code is not safe among threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # of Pillow
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # no other decoder is ever tried
 ASPECTS = (3 / 4, 4 / 3)  # of random crops (Szegedy 2014)
 SHARP = 2.0  # times the size of the result, down to which a large image is first averaged
@@ -79,7 +80,7 @@ def check_image(image: AnyImage) -> ImageCheck:
             peak = int(np.asarray(opened).max()) if mode in DEEP else -1
     except Image.UnidentifiedImageError:
         return ImageCheck(problem="is not an image")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         return ImageCheck(problem=_reason(error))
     return ImageCheck(_digest(content), width, height, mode, orientation > 1, peak)
 
@@ -123,7 +124,7 @@ def open_image(image: AnyImage, least: int | None = None, deep_scale: int = DEEP
 
 
 def center_crop(image: Image.Image, size: int, fraction: float) -> np.ndarray:
-    """Return the middle square; `serving.crop.center_crop` returns the same pixels.
+    """Return the middle square; `serving.crop.center_crop` returns the same pixels with Pillow 13.
 
     Args:
         image: of mode `RGB`.

@@ -14,7 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from zoo import scores
 from zoo.data.columns import Columns
@@ -25,6 +24,7 @@ from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import (
     DEEPEST,
+    UNREADABLE,
     AnyImage,
     CenterCrop,
     ImageInput,
@@ -86,7 +86,7 @@ class ImageClassifier:
         """Return the center crop of an image, or why it cannot be read."""
         try:
             return self.center_crop(image)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except UNREADABLE as error:
             return check_image(image).problem or f"cannot be read ({error})"
 
     def predictions(

@@ -140,8 +140,6 @@ def load_corpus(
     """
     check_unlabelled(request)
     fraction = request.fraction
-    if not 0.0 < fraction <= 1.0:
-        raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
     findings: list[Finding] = []
     column_request = ColumnRequest(request.text, labelled=False)
     given = {"train": request.data, "validation": request.validation, "test": request.test}

@@ -110,11 +110,9 @@ class LanguageModel(TrainingModel):
         features, *states = self.windowed([tokens, *states], training=False)
         self._end_window(states, training=False)
         flat, targets, weights = _flat(features, y, weights)
-        table, bias = (
-            self.get_layer("embedding").output_embeddings,
-            self.get_layer("embedding").bias,
-        )
-        losses = token_losses(flat, table.value, bias.value, targets)
+        embedding = self.get_layer("embedding")
+        table, bias = embedding.output_embeddings.value, embedding.bias.value
+        losses = token_losses(flat, table, bias, targets)
         self._count(losses, weights)
         return self.get_metrics_result()
 

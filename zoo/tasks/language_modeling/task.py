@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 import keras
 
-from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
 from zoo.tasks.inspection import Inspection
@@ -47,8 +46,6 @@ class LanguageModeling:
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at a corpus."""
-        if request.label is not None or request.drop_missing:
-            raise ZooError("a corpus has no labels: leave out --label and --drop-missing.")
         return inspect_corpus(request, preset.data, preset.architecture.vocabulary_size)
 
     def prepare_data(self, data: Corpus, preset: Preset, seed: int, baseline: bool) -> Prepared:

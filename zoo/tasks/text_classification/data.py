@@ -39,7 +39,7 @@ from zoo.data.parts import (
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, table_paths
-from zoo.errors import ZooError, check_seed
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks
@@ -151,9 +151,6 @@ def load_data(
             among the findings, at level `error`.
     """
     seed, fraction = request.seed, request.fraction
-    if not 0.0 < fraction <= 1.0:
-        raise ZooError(f"`fraction` must be in (0, 1]. Received: {fraction}.")
-    check_seed(seed)
     stores: dict[str, Store] = {}
     findings: list[Finding] = []
     with contextlib.ExitStack() as opened:

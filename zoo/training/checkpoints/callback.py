@@ -116,8 +116,10 @@ class Checkpoints(keras.callbacks.Callback):
         if self._document is not None and self._document["epoch"] == epoch:
             self._batch = int(self._document["batch"])
             if self._batch:
-                metrics = self.model.metrics_variables
-                state.assign(metrics, self._document["metrics"])
+                try:
+                    state.assign(self.model.metrics_variables, self._document["metrics"])
+                except ZooError as error:
+                    raise self._damaged(str(error)) from error
         self._document = None
         self.cursor.set(epoch, self._batch)
 

@@ -1,4 +1,4 @@
-"""The center crop in a graph of TensorFlow, with the arithmetic of Pillow: the same pixels.
+"""The center crop in a graph of TensorFlow, with the arithmetic of Pillow 13: the same pixels.
 
 Source: `Resample.c` and `Reduce.c` of Pillow 13, https://github.com/python-pillow/Pillow.
 """
@@ -17,8 +17,8 @@ BITS = 22  # behind the point of a weight
 def center_crop(image: tf.Tensor, size: int, fraction: float) -> tf.Tensor:
     """Return the center crop of `image.center_crop`, in whole numbers.
 
-    The crop may begin and end within a pixel, and a large one is first averaged. No copy of the
-    whole image is made.
+    The crop may begin and end within a pixel, and a large one is first averaged. No float
+    copy of the whole image is made.
 
     Args:
         image: uint8 `(height, width, 3)`.
