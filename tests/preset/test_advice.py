@@ -60,8 +60,9 @@ def test_code_that_carries_advice_exists() -> None:
 
 
 def cited_by_presets() -> set[str]:
-    """Also by what an override brings: another batch, under either kind of optimizer."""
+    """Also by what an override brings: another batch or loss, either kind of optimizer."""
     found = presets()
+    found.append(found[0].override({"recipe.loss.name": "focal"}))
     for optimizer in ("adamw", "sgd"):
         switched = found[0].override({"recipe.optimizer.name": optimizer})
         found.append(switched.override({"data.batch_size": 7}))

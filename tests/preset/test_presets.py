@@ -49,15 +49,18 @@ def test_sources_exist(name: str) -> None:
         assert set(why.sources) <= known, key
 
 
-def written() -> list[tuple[str, str]]:
-    """Where each note stands, and the note: in presets, and in the files of models and of all."""
+def written() -> list[tuple[str, tuple[str, tuple[str, ...]]]]:
+    """Where each reason stands, its note and sources: in presets, and in files of models and all.
+
+    Works that say the same of different presets have an entry each, so that none is cited for more.
+    """
     root = presets_root()
     files = [root / "why.yaml", *root.glob("*/why.yaml")]
-    notes = [
-        (f"{path.parent.name}: {key[0]}", note)
+    reasons = [
+        (f"{path.parent.name}: {key[0]}", reason)
         for path in files
-        for key, note in {
-            (tuple(keys.split(", ")), reason["note"])
+        for key, reason in {
+            (tuple(keys.split(", ")), (reason["note"], tuple(sorted(reason["sources"]))))
             for keys, by_value in yaml.read_yaml(path).items()
             for entry in ([by_value] if "sources" in by_value else by_value.values())
             for reason in (entry if isinstance(entry, list) else [entry])
@@ -65,15 +68,18 @@ def written() -> list[tuple[str, str]]:
     ]
     for name in NAMES:
         why = yaml.read_yaml(root / f"{name}.yaml").get("why", {})
-        notes += [(f"{name}: {keys}", reason["note"]) for keys, reason in why.items()]
-    return notes
+        reasons += [
+            (f"{name}: {keys}", (reason["note"], tuple(sorted(reason["sources"]))))
+            for keys, reason in why.items()
+        ]
+    return reasons
 
 
 def test_no_reason_stands_twice() -> None:
-    places: dict[str, list[str]] = {}
-    for place, note in written():
-        places.setdefault(note, []).append(place)
-    assert {note: where for note, where in places.items() if len(where) > 1} == {}
+    places: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for place, reason in written():
+        places.setdefault(reason, []).append(place)
+    assert {reason: where for reason, where in places.items() if len(where) > 1} == {}
     assert len(places) > 400
 
 

@@ -117,7 +117,7 @@ def _assign(document: dict[str, Any], key: str, value: Any) -> None:
 def _switch(
     document: dict[str, Any], path: str, schemas: Mapping[str, Any], name: str
 ) -> dict[str, dict[str, Any]]:
-    """Make a block that of another variant; return the reason of its rate if it has one.
+    """Make a block that of another variant; return the reason of its rate, or of focal's gamma.
 
     What the two have in common is kept. Of optimizers only Adam, AdamW and lazy AdamW share what
     they have in common, the others the weight decay alone: an Adadelta at Adam's rate hardly moves,
@@ -137,6 +137,8 @@ def _switch(
         if part in defaults and (part == "weight_decay" or not unrelated)
     }
     document[section][key] = defaults | kept | {"name": name}
+    if name == "focal":
+        return {f"{path}.gamma": {"sources": ["lin2017"], "note": "2 does best in the paper"}}
     if not unrelated:
         return {}
     note = f"the usual rate of {name}; the preset's own was for {old}"
