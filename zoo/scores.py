@@ -5,12 +5,13 @@ scikit-learn's `log_loss` takes probabilities and clips them, so the loss is tak
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn import metrics
 
 MOST_SCORES = 20_000_000  # in double precision at a time, so that many classes fit into the memory
@@ -32,18 +33,8 @@ def scores(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         0.3133
     """
     labels, logits = np.asarray(labels, dtype=np.int64), np.asarray(logits)
-    losses = np.empty(len(labels))
-    for rows in _blocks(*logits.shape):
-        log_probabilities = log_softmax(logits[rows].astype(np.float64), axis=1)
-        losses[rows] = -np.take_along_axis(log_probabilities, labels[rows, None], axis=1)[:, 0]
     predicted = logits.argmax(axis=1)
-    with _any_number_of_classes():
-        return {
-            "loss": float(losses.mean()),
-            "accuracy": float(metrics.accuracy_score(labels, predicted)),
-            "macro_f1": float(metrics.f1_score(labels, predicted, average="macro")),
-            "weighted_f1": float(metrics.f1_score(labels, predicted, average="weighted")),
-        }
+    return _scores(labels, predicted, logits, _per_class(labels, predicted))
 
 
 def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[str, Any]:
@@ -61,19 +52,18 @@ def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[s
         The keys of `scores`; `examples`; `classes`, label to `precision`, `recall`, `f1` and
         `support`; and `confusion_matrix`, counts `(classes, classes)`: row = true class.
     """
-    labels = np.asarray(labels, dtype=np.int64)
-    predicted = np.asarray(logits).argmax(axis=1)
+    labels, logits = np.asarray(labels, dtype=np.int64), np.asarray(logits)
+    predicted = logits.argmax(axis=1)
     ids = np.arange(len(classes))
-    with _any_number_of_classes():
-        per_class = metrics.precision_recall_fscore_support(
-            labels, predicted, labels=ids, zero_division=0
-        )
-        matrix = None
-        if len(classes) <= MOST_CONFUSED:
+    per_class = _per_class(labels, predicted, ids)
+    matrix = None
+    if len(classes) <= MOST_CONFUSED:
+        with _any_number_of_classes():
             matrix = metrics.confusion_matrix(labels, predicted, labels=ids).tolist()
+    occurring = np.union1d(labels, predicted)
     columns = (values.tolist() for values in per_class)
     return {
-        **scores(labels, logits),
+        **_scores(labels, predicted, logits, [values[occurring] for values in per_class]),
         "examples": len(labels),
         "classes": {
             str(label): {"precision": precision, "recall": recall, "f1": f1, "support": support}
@@ -81,6 +71,41 @@ def report(labels: np.ndarray, logits: np.ndarray, classes: list[Any]) -> dict[s
         },
         "confusion_matrix": matrix,
     }
+
+
+def _per_class(
+    labels: np.ndarray, predicted: np.ndarray, ids: np.ndarray | None = None
+) -> Sequence[np.ndarray]:
+    """Return precision, recall, F1 and support of each class; of those that occur without `ids`."""
+    with _any_number_of_classes():
+        return metrics.precision_recall_fscore_support(
+            labels, predicted, labels=ids, zero_division=0
+        )
+
+
+def _scores(
+    labels: np.ndarray, predicted: np.ndarray, logits: np.ndarray, per_class: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Return the `scores` from `_per_class` of the classes that occur."""
+    losses = np.empty(len(labels))
+    for rows in _blocks(*logits.shape):
+        block = _shifted(logits[rows])
+        right = np.take_along_axis(block, labels[rows, None], axis=1)[:, 0]
+        losses[rows] = np.log(np.exp(block, out=block).sum(axis=1)) - right
+    _, _, f1, support = per_class
+    return {
+        "loss": float(losses.mean()),
+        "accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "macro_f1": float(f1.mean()),
+        "weighted_f1": float(np.average(f1, weights=support)),
+    }
+
+
+def _shifted(logits: np.ndarray) -> np.ndarray:
+    """Return a copy of logits in double precision, less the greatest of each row."""
+    block = logits.astype(np.float64)
+    block -= block.max(axis=1, keepdims=True)
+    return block
 
 
 def _blocks(rows: int, classes: int) -> Iterator[slice]:
@@ -130,7 +155,8 @@ def mistakes(labels: np.ndarray, logits: np.ndarray, most: int) -> tuple[list[Mi
     wrong = np.flatnonzero(predicted != labels)
     confidence = np.empty(len(wrong))
     for rows in _blocks(len(wrong), logits.shape[1]):
-        confidence[rows] = softmax(logits[wrong[rows]].astype(np.float64), axis=1).max(axis=1)
+        block = _shifted(logits[wrong[rows]])
+        confidence[rows] = 1 / np.exp(block, out=block).sum(axis=1)
     order = np.argsort(-confidence, kind="stable")[:most]
     worst = [
         Mistake(int(row), int(labels[row]), int(predicted[row]), float(share))
@@ -139,6 +165,9 @@ def mistakes(labels: np.ndarray, logits: np.ndarray, most: int) -> tuple[list[Mi
     return worst, len(wrong)
 
 
-def _any_number_of_classes() -> warnings.catch_warnings:
+@contextlib.contextmanager
+def _any_number_of_classes() -> Iterator[None]:
     """Keep scikit-learn from taking few rows of many classes for a regression, in a warning."""
-    return warnings.catch_warnings(action="ignore", category=UserWarning)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        yield
