@@ -1,14 +1,15 @@
-"""Which rows are used and which class each has, from the labels of a store."""
+"""Which rows of a store are used: those of a part, with a label, of some classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo.data.columns import quoted
 from zoo.data.labels import looks_like
+from zoo.data.parts import PARTS, scored_part
 from zoo.data.rows import BATCH_ROWS
 from zoo.data.store import EMPTY_HASH, MISSING, Split, Store
 from zoo.errors import ZooError, did_you_mean
@@ -17,6 +18,82 @@ from zoo.finding import Finding, counted
 NAMED_LABELS = 20
 FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to validate
 INT64 = 2**63
+
+
+def given_parts(
+    stores: Mapping[str, Store], findings: list[Finding], others: Collection[str] = ()
+) -> dict[str, tuple[Store, np.ndarray]]:
+    """Return store and rows of each part: of its own data, or as a column of the table says.
+
+    Rows that a column holds out of training stay out, also where other data are given for them.
+
+    Args:
+        stores: `train`, and of the other parts those that data are given for.
+        findings: findings on what is read are appended to it.
+        others: parts that data are given for which are no stores.
+
+    Raises:
+        ZooError: the column leaves nothing to train on, or says several parts of data that were
+            given for another one.
+    """
+    given: dict[str, tuple[Store, np.ndarray]] = {}
+    for name, store in stores.items():
+        if name != "train" or not store.parts:
+            given[name] = (store, rows_of_part(store, (name,), findings))
+            continue
+        if "train" not in store.parts:
+            raise ZooError(
+                f"{_part_column(store)} says {quoted(store.parts)}: no row is for training. Give "
+                "the training rows, or rename the column to leave it unread."
+            )
+        unused = [part for part in store.parts if part != "train" and part in (*stores, *others)]
+        findings.append(_parts_finding(store, unused))
+        given |= {part: (store, rows) for part, rows in store.parts.items() if part not in unused}
+    return {part: given[part] for part in PARTS if part in given}
+
+
+def rows_of_part(store: Store, accepted: Sequence[str], findings: list[Finding]) -> np.ndarray:
+    """Return the rows of the first part that is there, or all where no column says parts.
+
+    Args:
+        store: where the rows are.
+        accepted: names of parts; of a table of one part that one is taken, whatever its name.
+        findings: findings on what is read are appended to it.
+
+    Returns:
+        Positions in the store, int32.
+
+    Raises:
+        ZooError: there are several parts, and none of those that are accepted.
+    """
+    parts = store.parts
+    if len(parts) < 2:
+        return next(iter(parts.values()), np.arange(len(store), dtype=np.int32))
+    part = next((part for part in accepted if part in parts), None)
+    if part is None:
+        raise ZooError(
+            f"{_part_column(store)} says {quoted(parts)}, but the table is given as the "
+            f"{accepted[0]} data. Give its rows as a table of their own."
+        )
+    findings.append(scored_part(_part_column(store), part, parts))
+    return parts[part]
+
+
+def _part_column(store: Store) -> str:
+    return f"{store.file}: column '{store.columns.part if store.columns else None}'"
+
+
+def _parts_finding(store: Store, unused: Sequence[str]) -> Finding:
+    counts = {part: len(rows) for part, rows in store.parts.items()}
+    shown = [
+        f"{part} {count:,}{' (not used: others are given)' if part in unused else ''}"
+        for part, count in counts.items()
+    ]
+    left = len(store) - sum(counts.values())
+    if left:
+        shown.append(f"without labels {left:,} (not used)")
+    what = f"{_part_column(store)} gives the parts, in rows: {', '.join(shown)}."
+    return Finding("info", what, {"parts": counts})
 
 
 def labelled_rows(

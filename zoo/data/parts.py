@@ -2,7 +2,7 @@
 
 Words such as `train` and `dev` in a name say its part (`part_of`). Files and folders whose names do
 are the parts of a source (`part_sources`); of a table a column such as `split` may hold the part of
-each row (`rows_of_parts`, `given_parts`).
+each row (`rows_of_parts`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import dataclasses
 import os
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from zoo.data.columns import quoted
 from zoo.data.paths import readable
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding, first_few
-
-if TYPE_CHECKING:
-    from zoo.data.store import Store
 
 # Words of names that people give to parts. `evaluation` is validation to some and test to others,
 # and what is `unlabelled` has no classes: both are held out, and neither is ever learned from.
@@ -46,20 +43,29 @@ MOST_VALUES = 50  # of a column of parts; more are the numbers of folds, or some
 NAMED = 3  # files of each part that a message names
 
 
-def existing_part(data: Any, part: str) -> Any:
-    """Return a part of a data set, an attribute of that name.
+def parts_of(data: Any) -> dict[str, Any]:
+    """Return the parts of a data set, its attributes `train`, `validation` and `test`, by name.
+
+    None is no part.
+    """
+    parts = {name: getattr(data, name) for name in PARTS}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def existing_part(data: Any, name: str) -> Any:
+    """Return a part of a data set.
 
     Args:
-        data: with the attributes `train`, `validation` and `test`; None is no part.
-        part: the name.
+        data: see `parts_of`.
+        name: of the part.
 
     Raises:
         ZooError: there is no such part; the message names those there are.
     """
-    parts = {name: getattr(data, name) for name in PARTS if getattr(data, name) is not None}
-    if part not in parts:
-        raise unknown("part", part, parts)
-    return parts[part]
+    parts = parts_of(data)
+    if name not in parts:
+        raise unknown("part", name, parts)
+    return parts[name]
 
 
 def part_of(name: str) -> str:
@@ -301,79 +307,3 @@ def rows_of_parts(
     part_of_row = np.array(kinds)[codes]
     rows_of = {part: np.flatnonzero(part_of_row == part).astype(np.int32) for part in PARTS}
     return {part: rows for part, rows in rows_of.items() if len(rows)}
-
-
-def given_parts(
-    stores: Mapping[str, Store], findings: list[Finding], others: Collection[str] = ()
-) -> dict[str, tuple[Store, np.ndarray]]:
-    """Return store and rows of each part: of its own data, or as a column of the table says.
-
-    Rows that a column holds out of training stay out, also where other data are given for them.
-
-    Args:
-        stores: `train`, and of the other parts those that data are given for.
-        findings: findings on what is read are appended to it.
-        others: parts that data are given for which are no stores.
-
-    Raises:
-        ZooError: the column leaves nothing to train on, or says several parts of data that were
-            given for another one.
-    """
-    given: dict[str, tuple[Store, np.ndarray]] = {}
-    for name, store in stores.items():
-        if name != "train" or not store.parts:
-            given[name] = (store, rows_of_part(store, (name,), findings))
-            continue
-        if "train" not in store.parts:
-            raise ZooError(
-                f"{_part_column(store)} says {quoted(store.parts)}: no row is for training. Give "
-                "the training rows, or rename the column to leave it unread."
-            )
-        unused = [part for part in store.parts if part != "train" and part in (*stores, *others)]
-        findings.append(_parts_finding(store, unused))
-        given |= {part: (store, rows) for part, rows in store.parts.items() if part not in unused}
-    return {part: given[part] for part in PARTS if part in given}
-
-
-def rows_of_part(store: Store, accepted: Sequence[str], findings: list[Finding]) -> np.ndarray:
-    """Return the rows of the first part that is there, or all where no column says parts.
-
-    Args:
-        store: where the rows are.
-        accepted: names of parts; of a table of one part that one is taken, whatever its name.
-        findings: findings on what is read are appended to it.
-
-    Returns:
-        Positions in the store, int32.
-
-    Raises:
-        ZooError: there are several parts, and none of those that are accepted.
-    """
-    parts = store.parts
-    if len(parts) < 2:
-        return next(iter(parts.values()), np.arange(len(store), dtype=np.int32))
-    part = next((part for part in accepted if part in parts), None)
-    if part is None:
-        raise ZooError(
-            f"{_part_column(store)} says {quoted(parts)}, but the table is given as the "
-            f"{accepted[0]} data. Give its rows as a table of their own."
-        )
-    findings.append(scored_part(_part_column(store), part, parts))
-    return parts[part]
-
-
-def _part_column(store: Store) -> str:
-    return f"{store.file}: column '{store.columns.part if store.columns else None}'"
-
-
-def _parts_finding(store: Store, unused: Sequence[str]) -> Finding:
-    counts = {part: len(rows) for part, rows in store.parts.items()}
-    shown = [
-        f"{part} {count:,}{' (not used: others are given)' if part in unused else ''}"
-        for part, count in counts.items()
-    ]
-    left = len(store) - sum(counts.values())
-    if left:
-        shown.append(f"without labels {left:,} (not used)")
-    what = f"{_part_column(store)} gives the parts, in rows: {', '.join(shown)}."
-    return Finding("info", what, {"parts": counts})

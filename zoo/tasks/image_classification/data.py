@@ -19,8 +19,10 @@ from zoo.data.classes import (
     check_classes,
     class_order,
     classified,
+    given_parts,
     labelled_rows,
     rows_of_classes,
+    rows_of_part,
 )
 from zoo.data.columns import Columns, quoted
 from zoo.data.epochs import EpochCursor
@@ -33,7 +35,7 @@ from zoo.data.labels import (
     unlabelled_classes,
     whole_labels,
 )
-from zoo.data.parts import PARTS, SCORED, existing_part, given_parts, rows_of_part, scored_part
+from zoo.data.parts import PARTS, SCORED, existing_part, parts_of, scored_part
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError
@@ -126,9 +128,8 @@ class ImageDataset:
 
     def close(self) -> None:
         """Remove the temporary files of the rows."""
-        for images in (self.train, self.validation, self.test):
-            if images is not None:
-                images.split.store.close()
+        for images in parts_of(self).values():
+            images.close()
 
     def __enter__(self) -> ImageDataset:
         return self
@@ -206,7 +207,7 @@ def load_labelled_images(
         findings: findings on the images are appended to it.
 
     Returns:
-        The images; close their `split`.
+        The images; `close` them.
 
     Raises:
         ZooError: they cannot be read, or hold a label that is not among the classes.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.parts import PARTS
+from zoo.data.parts import parts_of
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sheet import training_sheet
@@ -36,7 +36,7 @@ def inspect_images(
     with load_images(request, settings, image_size) as data:
         if sheet is not None:
             training_sheet(data, sheet)
-        parts = {name: getattr(data, name) for name in PARTS if getattr(data, name) is not None}
+        parts = parts_of(data)
         labels = np.concatenate([part.labels for part in parts.values()])
         summary: dict[str, Any] = {
             "rows": sum(map(len, parts.values())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.data.parts import PARTS
+from zoo.data.parts import parts_of
 from zoo.tasks.inspection import Inspection, Line, Table
 from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.language_modeling.settings import CorpusData
@@ -35,7 +35,7 @@ def inspect_corpus(request: Request, settings: CorpusData, vocabulary_size: int)
         ZooError: the corpus cannot be read or trained on.
     """
     corpus = load_corpus(request, settings, vocabulary_size)
-    parts = {name: getattr(corpus, name) for name in PARTS if getattr(corpus, name) is not None}
+    parts = parts_of(corpus)
     lines = {
         name: sum(int((block == END).sum()) for block in blocks(part.ids))
         for name, part in parts.items()

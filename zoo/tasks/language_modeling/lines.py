@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from zoo.data.classes import given_parts, rows_of_part
 from zoo.data.columns import UNLABELLED, ColumnRequest, Columns
-from zoo.data.parts import SCORED, SourcePaths, given_parts, rows_of_part
+from zoo.data.parts import SCORED, SourcePaths
 from zoo.data.paths import COMPRESSIONS, TABLES, TEXTS, open_file, plain_ending, table_kind
 from zoo.data.store import Store
 from zoo.data.tables import expand, is_table, read_rows

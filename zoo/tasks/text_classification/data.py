@@ -16,8 +16,10 @@ from zoo.data.classes import (
     check_trainable,
     class_order,
     classified,
+    given_parts,
     labelled_rows,
     rows_of_classes,
+    rows_of_part,
 )
 from zoo.data.columns import ColumnRequest, Columns, regression_hint
 from zoo.data.epochs import EpochCursor
@@ -31,9 +33,8 @@ from zoo.data.parts import (
     PARTS,
     SCORED,
     existing_part,
-    given_parts,
     part_sources,
-    rows_of_part,
+    parts_of,
     scored_source,
 )
 from zoo.data.split import sample_rows, split_rows
@@ -68,7 +69,7 @@ class Data:
     """
 
     train: TokenizedSplit
-    validation: TokenizedSplit | None
+    validation: TokenizedSplit
     test: TokenizedSplit | None
     classes: list[Any]
     tokenizer: GraphTokenizer
@@ -118,9 +119,8 @@ class Data:
 
     def close(self) -> None:
         """Remove the temporary files of the rows and their ids."""
-        for split in (self.train, self.validation, self.test):
-            if split is not None:
-                split.close()
+        for split in parts_of(self).values():
+            split.close()
 
     def __enter__(self) -> Data:
         return self

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.parts import parts_of
 from zoo.tasks.inspection import Inspection, Line, Table, class_counts, classes_shown
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.checks import probe
@@ -39,8 +40,7 @@ def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) ->
 
 
 def _summary(data: Data, seed: int) -> dict[str, Any]:
-    parts = [part for part in (data.train, data.validation, data.test) if part is not None]
-    labels = [part.labels for part in parts if part.store is data.train.store]
+    labels = [part.labels for part in parts_of(data).values() if part.store is data.train.store]
     lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
     positions = probe(data.train, seed)[:SAMPLES]
     return {

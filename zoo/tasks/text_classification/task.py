@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 import keras
 
-from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
@@ -51,10 +50,6 @@ class TextClassification:
 
     def prepare_data(self, data: Data, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the linear model."""
-        if data.validation is None:
-            raise ZooError(
-                "no validation part: give --validation, or a validation_fraction above 0."
-            )
         scores: dict[str, Any] = {}
         if baseline:
             linear = fit_baseline(

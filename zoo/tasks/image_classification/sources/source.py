@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class ImageSource:
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
 
-def image_inputs(store: Store, rows: np.ndarray, pixels: Pixels | None) -> list[ImageInput]:
+def image_inputs(store: Store, rows: np.ndarray, pixels: Pixels | None) -> Sequence[ImageInput]:
     """Return the images of some rows, in their order.
 
     Args:
@@ -46,7 +46,7 @@ def image_inputs(store: Store, rows: np.ndarray, pixels: Pixels | None) -> list[
     if pixels is not None:
         return [pixels[row] for row in rows]
     contents = store.raw_inputs(rows)
-    return list(contents) if store.binary else [Path(path.decode("utf-8")) for path in contents]
+    return contents if store.binary else [Path(path.decode("utf-8")) for path in contents]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,11 @@ class ImageSplit:
         """Class ids, int32."""
         return self.split.labels
 
-    def inputs(self, positions: Any) -> list[ImageInput]:
+    def close(self) -> None:
+        """Remove the rows from the disk."""
+        self.split.close()
+
+    def inputs(self, positions: Any) -> Sequence[ImageInput]:
         """Return the images at positions of the split, in their order."""
         rows = self.split.rows[np.asarray(positions, np.int64)]
         return image_inputs(self.split.store, rows, self.pixels)
