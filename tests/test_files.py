@@ -36,6 +36,19 @@ def test_a_full_disk_is_a_zoo_error_and_leaves_what_was_there(small_disk) -> Non
     assert list(small_disk.iterdir()) == [path]
 
 
+def test_a_disk_that_fills_within_leaves_the_old_file(tmp_path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with (
+        pytest.raises(ZooError, match=r"cannot be written: .*No space left on device"),
+        written_beside(path),
+        open("/dev/full", "w", encoding="utf-8") as full,  # noqa: PTH123
+    ):
+        full.write("x")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_json_has_no_nan(tmp_path) -> None:
     write_json(tmp_path / "a.json", {"a": float("nan"), "b": [np.float32(0.5), np.int64(3)]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": None, "b": [0.5, 3]}

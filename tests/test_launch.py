@@ -105,7 +105,8 @@ def test_signals_reach_the_workers_and_are_the_exit_code(number, code) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_ends_the_others_and_resume_goes_on(tmp_path) -> None:
+def test_a_killed_worker_ends_the_others_and_resume_refuses_other_epochs(tmp_path) -> None:
+    """Slow: 35 s alone, as TensorFlow starts in four workers and the survivor must notice."""
     data = write_csv(tmp_path / "rows.csv", sentences(400))
     train = ["zoo", "train", "textcnn", str(data), "--out", str(tmp_path / "run"), *SMALL]
     train += ["--set", "recipe.min_steps=0", "--set", "recipe.patience_epochs=null"]

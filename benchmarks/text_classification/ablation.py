@@ -1,6 +1,7 @@
 """The textcnn default with one choice taken back at a time, on validation parts only.
 
-The reasons of `presets/textcnn/default.yaml` that cite `sweep-textcnn` rest on these figures.
+Reasons in `presets/textcnn/why.yaml` that cite `sweep-textcnn` rest on such figures, of which no
+record was kept.
 Options: data=trec,mr,sst2,subj seeds=0 changes=all
 """
 

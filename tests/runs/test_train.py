@@ -24,6 +24,7 @@ def test_the_folder_of_a_run(trained) -> None:
 
 def test_golden_scores(trained, assert_golden) -> None:
     assert_golden(trained)
+    assert trained.metrics["validation"]["accuracy"] >= 0.85
     assert trained.metrics["test"]["accuracy"] >= 0.85
 
 

@@ -9,6 +9,7 @@ from training_parts import arrays, compiled
 
 from zoo.builders import build
 from zoo.preset.loading import load_preset
+from zoo.tasks.task import load_task
 from zoo.training.optimizers import LazyAdamW
 from zoo.training.precision import best_policy, chosen_policy, dtype_policy
 
@@ -80,6 +81,19 @@ def test_a_saved_model_goes_on(made, tmp_path) -> None:
         each.fit(X, Y, verbose=0, epochs=2, shuffle=False)
     for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "policy"),
+    [
+        ("text-classification", "float32"),
+        ("image-classification", "mixed_bfloat16"),
+        ("language-modeling", "mixed_bfloat16"),
+    ],
+)
+def test_a_processor_with_bfloat16_gains_by_task(task: str, policy: str, monkeypatch) -> None:
+    monkeypatch.setattr("zoo.training.precision._cpu_has_bfloat16", lambda: True)
+    assert best_policy(sparse=load_task(task).sparse) == policy
 
 
 def test_a_cpu_gains_nothing() -> None:

@@ -44,8 +44,8 @@ def assert_same(one: dict, other: dict) -> None:
     )
 
 
-# Filters, a table of n-grams and two optimizers; the others with `-m slow`. Recurrent networks on
-# two replicas are in the tests of language models, too.
+# Filters, a table of n-grams and two optimizers; the others with `-m slow` (a recurrent one takes
+# 15 s). Recurrent networks on two replicas are in the tests of language models, too.
 QUICK_CASES = [("textcnn", "lazy_adamw"), ("fasttext", "lazy_adamw"), ("fasttext", "sgd")]
 
 
@@ -85,41 +85,41 @@ def test_micro_batches_on_two_devices(two) -> None:
 
 def test_dropout_on_two_devices_is_that_of_two_pieces(two) -> None:
     """To the last bit: what a row is dropped does not depend on where it is computed."""
-    dropped = {f"architecture.{key}": 0.3 for key in ("dropout", "word_dropout", "ngram_dropout")}
+    rates = {f"architecture.{key}": 0.3 for key in ("dropout", "word_dropout", "ngram_dropout")}
     x, y = rows(40)
     x[np.arange(40) % 8 < 4, 5:] = 0  # the first half of a batch is shorter
     weights = []
     for strategy, pieces in ((ONE, 2), (two, 1)):
         with strategy.scope():
-            model = small("textcnn", "lazy_adamw", **dropped, **{"recipe.micro_batches": pieces})
+            model = small("textcnn", "lazy_adamw", **rates, **{"recipe.micro_batches": pieces})
         model.fit(x, y, shuffle=False, verbose=0)
         weights.append(model.get_weights())
     for left, right in zip(*weights, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
-def drawn(strategy: tf.distribute.Strategy, wrapped: bool) -> list[np.ndarray]:
-    """Return what each replica draws first, and the state of the generator after it on each."""
+def dropped(strategy: tf.distribute.Strategy, wrapped: bool) -> list[np.ndarray]:
+    """Return what dropout first leaves on each replica; check the generators' states after it."""
     with strategy.scope():
         layer = keras.layers.Dropout(0.5, seed=3)
 
     @tf.function
-    def draw() -> tf.Tensor:
+    def sample() -> tf.Tensor:
         with replica_seeds(layer, 0, 1) if wrapped else nullcontext():
             return layer(tf.ones(30), training=True)
 
-    found = strategy.experimental_local_results(strategy.run(draw))
+    values = strategy.experimental_local_results(strategy.run(sample))
     states = strategy.experimental_local_results(layer.seed_generator.state.value)
     for state in states:
         np.testing.assert_array_equal(state, [3, 1])
-    return [each.numpy() for each in found]
+    return [value.numpy() for value in values]
 
 
-def test_replicas_draw_apart(two) -> None:
-    """Written against Keras 3.15.1, where all draw the same."""
-    first, second = drawn(two, wrapped=False)
+def test_replicas_have_different_random_numbers(two) -> None:
+    """Written against Keras 3.15.1, where all have the same."""
+    first, second = dropped(two, wrapped=False)
     np.testing.assert_array_equal(first, second)
-    mine, other = drawn(two, wrapped=True)
+    mine, other = dropped(two, wrapped=True)
     np.testing.assert_array_equal(mine, first)
     assert (mine != other).any()
 
@@ -139,7 +139,7 @@ def test_a_scaled_loss_on_two_devices(two) -> None:
 def test_batch_norm_is_of_the_replica_unless_synchronized(two, synchronized: bool) -> None:
     generator = np.random.default_rng(0)
     x, y = generator.normal(3.0, 2.0, (32, 5)).astype("float32"), np.arange(32) % CLASSES
-    found = []
+    weights = []
     for strategy in (ONE, two):
         with strategy.scope():
             keras.utils.set_random_seed(0)
@@ -149,8 +149,8 @@ def test_batch_norm_is_of_the_replica_unless_synchronized(two, synchronized: boo
             preset = load_preset("fasttext", "default", {"recipe.epochs": 1, "data.batch_size": 8})
             model = compile_model(keras.Model(inputs, outputs), preset)
         model.fit(x, y, shuffle=False, verbose=0, epochs=2)
-        found.append(model.get_weights())
-    largest = max(np.abs(left - right).max() for left, right in zip(*found, strict=True))
+        weights.append(model.get_weights())
+    largest = max(np.abs(left - right).max() for left, right in zip(*weights, strict=True))
     assert (float(largest) < 1e-5) is synchronized
 
 
@@ -229,21 +229,26 @@ def test_keras_alone_fails_on_a_first_batch_that_does_not_divide(two) -> None:
 # --- workers --------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_two_workers_train_as_one(tmp_path: Path) -> None:
-    """Of `zoo train`, test_launch shows it each time."""
+@pytest.mark.parametrize(
+    "cases",
+    [
+        pytest.param([("textcnn", "lazy_adamw")], id="textcnn"),
+        pytest.param(CASES, id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_two_workers_train_as_one(cases: list[tuple[str, str]], tmp_path: Path) -> None:
     code = ROOT / "tests" / "helpers" / "worker_program.py"
     command = [sys.executable, "-m", "zoo", "launch", "--workers", "2", "--", sys.executable]
-    command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in CASES)]
+    command += [str(code), str(tmp_path), *(f"{model}-{optimizer}" for model, optimizer in cases)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[worker 0] done" in done.stdout and "[worker 1] done" in done.stdout
-    for model, optimizer in CASES:
+    for model, optimizer in cases:
         expected = trained(ONE, model, optimizer)
         for number in (0, 1):
-            found = json.loads((tmp_path / f"{model}-{optimizer}-{number}.json").read_text())
-            found["weights"] = [np.array(each, "float32") for each in found["weights"]]
-            assert_same(expected, found)
+            result = json.loads((tmp_path / f"{model}-{optimizer}-{number}.json").read_text())
+            result["weights"] = [np.array(values, "float32") for values in result["weights"]]
+            assert_same(expected, result)
 
 
 def test_predictions_have_a_row_each(two) -> None:
