@@ -2,7 +2,9 @@
 
 import functools
 import re
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +18,12 @@ from zoo.preset.block import presets_root
 from zoo.preset.loading import load_preset, names, presets, recipe_from, summaries
 from zoo.preset.measured import read_scores
 from zoo.preset.override import ADAMS, USUAL_RATES, values_of
-from zoo.preset.reasons import read_reasons
+from zoo.preset.reasons import ANY, read_reasons, table_value
 from zoo.preset.schemas import architectures, variants
 from zoo.training.schedules import RecipeSchedule
 
 NAMES = names()
+ROOT = Path(__file__).parents[2]
 
 
 @functools.cache
@@ -31,7 +34,18 @@ def preset(name: str):
 def test_every_model_has_presets_a_default_among_them() -> None:
     assert sorted({name.split("/")[0] for name in NAMES}) == sorted(architectures())
     assert [n for n in NAMES if n.endswith("/default")] == [f"{m}/default" for m in architectures()]
-    assert len(NAMES) == len(set(NAMES)) >= 34  # a preset that is dropped breaks its users
+
+
+def test_the_readme_names_every_preset() -> None:
+    """A preset that is dropped or renamed breaks its users."""
+    table = (ROOT / "README.md").read_text("utf-8").partition("| model | presets |")[2]
+    listed = []
+    for model, cell in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE):
+        stem = ""
+        for name in cell.split(", "):  # `zaremba-small, -medium` are of one stem
+            listed.append(f"{model}/{stem if name.startswith('-') else ''}{name}")
+            stem = stem if name.startswith("-") else name.partition("-")[0]
+    assert sorted(listed) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,12 +99,18 @@ def test_no_reason_stands_twice() -> None:
 
 def test_every_written_reason_is_of_a_value_that_some_preset_has() -> None:
     root = presets_root()
-    cited = {repr(why) for name in NAMES for why in preset(name).why.values()}
     for path in [root / "why.yaml", *root.glob("*/why.yaml")]:
-        for reasons in read_reasons(path).values():
+        of_file = NAMES if path.parent == root else names(path.parent.name)
+        cited = {
+            (key, value, repr(why))
+            for name in of_file
+            for key, why in preset(name).why.items()
+            for value in (table_value(preset(name).values()[key]), ANY)
+        }
+        for (key, value), reasons in read_reasons(path).items():
             for why in reasons:
-                assert repr(why) in cited, (path, why)
-                assert set(why.presets) <= {name.split("/")[1] for name in NAMES}
+                assert (key, value, repr(why)) in cited, (path, key, value, why)
+                assert set(why.presets) <= {name.split("/")[1] for name in of_file}
 
 
 def test_presets_are_of_one_screen_and_complete() -> None:
@@ -196,8 +216,6 @@ def test_scores_are_of_exactly_these_values(name: str, tmp_path) -> None:
     assert changed.measured == ()
     assert changed.based_on == name
     assert f"based_on: {name}" in changed.to_yaml()
-    back = changed.override({"recipe.epochs": epochs})
-    assert back.measured == (loaded.measured if back.values() == loaded.values() else ())
     # Epochs that are set hold, so the least number of steps has to be set with them.
     same = {"recipe.epochs": epochs, "recipe.min_steps": loaded.recipe.min_steps}
     assert loaded.override(same) == loaded
@@ -208,6 +226,15 @@ def test_scores_are_of_exactly_these_values(name: str, tmp_path) -> None:
     assert (mine.recipe.epochs, mine.measured) == (epochs + 1, ())
     copy.write_text(loaded.to_yaml())
     assert load_preset(loaded.model, copy).measured == loaded.measured
+
+
+@pytest.mark.parametrize(("name", "kept"), [("lstm_lm/default", True), ("textcnn/default", False)])
+def test_scores_come_back_with_all_of_their_values(name: str, kept: bool) -> None:
+    loaded = preset(name)
+    changed = loaded.override({"recipe.epochs": loaded.recipe.epochs + 1})
+    back = changed.override({"recipe.epochs": loaded.recipe.epochs})
+    assert loaded.measured and (back.recipe.min_steps == loaded.recipe.min_steps) is kept
+    assert back.measured == (loaded.measured if kept else ())
 
 
 def test_a_score_of_other_code_is_old(zoo_command) -> None:
@@ -357,6 +384,29 @@ def test_a_reason_goes_with_its_value() -> None:
     assert "recipe.epochs" not in changed.why
     assert "recipe.min_steps" in changed.why  # as it was
     assert zoo.explain(changed, "recipe.epochs")[0].why is None
+
+
+def test_a_value_that_was_set_has_no_reason_of_another_preset(tmp_path) -> None:
+    assert "n_epochs=25" in preset("textcnn/kim2014").why["recipe.epochs"].note
+    changed = load_preset("textcnn", "default", {"recipe.epochs": 25})
+    assert "recipe.epochs" not in changed.why
+    path = tmp_path / "mine.yaml"
+    path.write_text(changed.to_yaml())  # names what it is based on
+    assert load_preset("textcnn", path).why == changed.why
+    path.write_text(re.sub("based_on: .*\n", "", changed.to_yaml()))
+    mine = load_preset("textcnn", path)
+    assert "recipe.epochs" not in mine.why
+    assert mine.why.keys() <= changed.why.keys()
+    assert not any(why.presets for why in mine.why.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_explains_itself_as_the_original(name: str, tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    shutil.copy(presets_root() / f"{name}.yaml", path)
+    copy = load_preset(None, path)
+    assert copy.why == preset(name).why
+    assert "recipe.epochs" not in copy.override({"recipe.epochs": 1000}).why
 
 
 @pytest.mark.parametrize("name", ["kim2014", "default"])

@@ -12,11 +12,18 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Balance = Literal["none", "oversample", "batches", "class-weights"]
 Activation = Literal["relu", "tanh", "gelu", "silu", "linear"]
+BESIDE = ("measured", "why")  # files of a model's folder that are no presets
 
 
 def presets_root() -> Path:
     """Return the folder of the presets that come with the package."""
     return Path(str(importlib.resources.files("zoo._presets")))
+
+
+def shipped_names(model: str) -> list[str]:
+    """Return the names of a model's presets that come with the package, `default` first."""
+    names = {path.stem for path in (presets_root() / model).glob("*.yaml")} - {*BESIDE}
+    return sorted(names, key=lambda name: (name != "default", name))
 
 
 class Block(BaseModel):

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from zoo.errors import ZooError, unknown
 from zoo.plain_yaml import read_sections, read_yaml
-from zoo.preset.block import presets_root
+from zoo.preset.block import BESIDE, presets_root, shipped_names
 from zoo.preset.measured import Measured, read_scores
 from zoo.preset.preset import Preset, Search, tuples, validated
 from zoo.preset.reasons import Why
@@ -25,20 +25,16 @@ from zoo.preset.renamed import rename_document
 from zoo.preset.schemas import architectures, settings_of, variants
 from zoo.preset.unread import drop_unread
 
-BESIDE = ("measured", "why")  # files of a model's folder that are no presets
-
 
 def names(model: str | None = None) -> list[str]:
     """Return `model/preset` of every preset that comes with the package, `default` first."""
-    root, known = presets_root(), architectures()
+    known = architectures()
     models = [model] if model else list(known)
     paths: list[str] = []
     for folder in models:
         if folder not in known:
             raise unknown("model", folder, known)
-        stems = sorted({path.stem for path in (root / folder).glob("*.yaml")} - {*BESIDE})
-        stems.sort(key=lambda stem: stem != "default")
-        paths += [f"{folder}/{stem}" for stem in stems]
+        paths += [f"{folder}/{name}" for name in shipped_names(folder)]
     return paths
 
 

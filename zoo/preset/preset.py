@@ -11,10 +11,10 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from zoo.errors import ZooError, did_you_mean, unknown
 from zoo.finding import Finding
 from zoo.plain_yaml import yaml_text
-from zoo.preset.block import Block
+from zoo.preset.block import Block, shipped_names
 from zoo.preset.measured import Measured, scores_of
 from zoo.preset.override import BLOCKS, change, covers, leaves
-from zoo.preset.reasons import Why, reasons_for, split_keys
+from zoo.preset.reasons import Why, reasons_for, split_keys, unchanged_from
 from zoo.preset.recipe import Recipe
 from zoo.preset.renamed import rename_document, rename_keys
 from zoo.preset.schema_errors import readable
@@ -78,10 +78,17 @@ class Preset(Block):
 
     @property
     def why(self) -> dict[str, Why]:
-        """Every reason by its key: the preset's own, and those that its values have elsewhere."""
+        """Every reason by its key: the preset's own, and those that its values have elsewhere.
+
+        A value that was set has none, even where it is that of another preset. A file without
+        `based_on` is compared with the preset that it has most values of.
+        """
         values = self.values()
-        name = (self.based_on or self.name).removeprefix(f"{self.model}/")
-        why = reasons_for(self.model, name, values) | self.reasons
+        name, unchanged = self.name, values
+        if self.based_on or name not in shipped_names(self.model):
+            name = (self.based_on or name).removeprefix(f"{self.model}/")
+            name, unchanged = unchanged_from(self.model, name, values)
+        why = reasons_for(self.model, name, unchanged) | self.reasons
         return {key: why[key] for key in dict.fromkeys([*values, *why]) if key in why}
 
     @property

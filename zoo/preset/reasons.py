@@ -14,8 +14,9 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from zoo.errors import ZooError
-from zoo.plain_yaml import parse_value, read_yaml
-from zoo.preset.block import Block, presets_root
+from zoo.plain_yaml import parse_value, read_sections, read_yaml
+from zoo.preset.block import Block, presets_root, shipped_names
+from zoo.preset.override import BLOCKS, values_of
 from zoo.preset.schema_errors import readable
 
 ANY = object()  # in the place of a value: the reason holds whatever it is
@@ -50,7 +51,7 @@ def reasons_for(model: str, preset: str, values: Mapping[str, Any]) -> dict[str,
         candidates = [
             why
             for table in tables
-            for own in (_hashable(value), ANY)
+            for own in (table_value(value), ANY)
             for why in table.get((key, own), ())
             if not why.presets or preset in why.presets
         ]
@@ -59,6 +60,36 @@ def reasons_for(model: str, preset: str, values: Mapping[str, Any]) -> dict[str,
         if candidates:
             reasons[key] = candidates[0]
     return reasons
+
+
+def unchanged_from(
+    model: str, preset: str, values: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return a preset of the package, and the values that are as in it.
+
+    Args:
+        model: name of the family.
+        preset: what the values were changed from. Where that is a file, it is the preset with most
+            of the values; without a name if some differ, since reasons of one preset alone
+            (`presets:`) may not be those of a file that is nearly as it.
+        values: dotted key to value.
+    """
+    names = shipped_names(model)
+
+    def unchanged(name: str) -> dict[str, Any]:
+        shipped = _shipped_values(presets_root() / model / f"{name}.yaml")
+        return {key: value for key, value in values.items() if shipped.get(key, ANY) == value}
+
+    if preset in names:
+        return preset, unchanged(preset)
+    nearest = max(names, key=lambda name: len(unchanged(name)))
+    same = unchanged(nearest)
+    return nearest if len(same) == len(values) else "", same
+
+
+@functools.cache
+def _shipped_values(path: Path) -> dict[str, Any]:
+    return values_of(read_sections(path, tuple(f"{block}:" for block in BLOCKS)))
 
 
 def split_keys(keys: str) -> list[str]:
@@ -98,13 +129,13 @@ def _values(written: Any) -> list[Any]:
     if written is ANY:
         return [ANY]
     if isinstance(written, str) and written.startswith("["):
-        return [_hashable(parse_value(written))]
+        return [table_value(parse_value(written))]
     if isinstance(written, str) and ", " in written:
-        return [_hashable(parse_value(value)) for value in written.split(", ")]
-    return [_hashable(written)]
+        return [table_value(parse_value(value)) for value in written.split(", ")]
+    return [table_value(written)]
 
 
-def _hashable(value: Any) -> Any:
+def table_value(value: Any) -> Any:
     """Return a value as the key of a table, where 1 is not true."""
     return type(value) is bool, _tuple(value)
 
