@@ -6,6 +6,8 @@ import difflib
 import operator
 from collections.abc import Iterable
 
+LONGEST_REASON = 300  # characters
+
 
 class ZooError(Exception):
     """Bad input or a failed operation, told in a message a person can act on.
@@ -48,6 +50,11 @@ def check_seed(seed: int) -> None:
         accepted = False
     if not accepted:
         raise ZooError(f"`seed` must be a whole number in [0, {SEEDS:,}). Received: {seed!r}.")
+
+
+def reason(error: Exception) -> str:
+    """Return the beginning of another library's message, in one line."""
+    return " ".join(str(error).split())[:LONGEST_REASON]
 
 
 def did_you_mean(word: str, accepted: Iterable[str]) -> str:

@@ -143,7 +143,7 @@ def test_classes_without_rows_in_the_test_part_are_told(tmp_path, zoo_command) -
         assert data.classes == ["neg", "pos"] and "unsup" not in said(data)
 
 
-def test_classes_of_images_without_a_image_are_told(tmp_path) -> None:
+def test_a_class_without_an_image_in_the_test_part_is_told(tmp_path) -> None:
     write_folder(tmp_path / "train", 6, classes=("red", "blue"))
     write_folder(tmp_path / "test", 3, classes=("red",))
     with load_images(Request(tmp_path), settings=load_preset("resnet").data, image_size=16) as data:

@@ -10,13 +10,11 @@ import numpy as np
 from zoo.data.columns import quoted
 from zoo.data.labels import looks_like
 from zoo.data.parts import PARTS, scored_part
-from zoo.data.rows import BATCH_ROWS
-from zoo.data.store import EMPTY_HASH, MISSING, Split, Store
+from zoo.data.store import MISSING, Split, Store
 from zoo.errors import ZooError, did_you_mean
 from zoo.finding import Finding, counted
 
 NAMED_LABELS = 20
-FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to validate
 INT64 = 2**63
 
 
@@ -158,36 +156,6 @@ def rows_of_classes(store: Store, rows: np.ndarray, classes: Sequence[Any]) -> n
     labels = {str(name) for name in classes}
     kept = [position for position, name in enumerate(store.names) if name in labels]
     return rows[np.isin(store.labels[rows], kept)]
-
-
-def check_trainable(store: Store, rows: np.ndarray) -> None:
-    """Refuse rows that no classifier can learn from.
-
-    Raises:
-        ZooError: no rows, all texts empty, one class, or fewer than four different texts.
-    """
-    if not len(rows):
-        raise ZooError("no row is left to train on.")
-    where = store.file
-    if (store.hashes[rows] == EMPTY_HASH).all():
-        raise ZooError(f"{where}: all texts are empty.")
-    labels = np.flatnonzero(np.bincount(store.labels[rows]))
-    if len(labels) < 2:
-        raise ZooError(
-            f"{where}: all {len(rows):,} rows have the one class '{store.names[labels[0]]}'. A "
-            "classifier needs two."
-        )
-    if _few_texts(store, rows):
-        raise ZooError(f"{where}: fewer than four different texts: too few to train and validate.")
-
-
-def _few_texts(store: Store, rows: np.ndarray) -> bool:
-    seen: set[int] = set()
-    for start in range(0, len(rows), BATCH_ROWS):
-        seen.update(store.hashes[rows[start : start + BATCH_ROWS]].tolist())
-        if len(seen) >= FEWEST_TEXTS:
-            return False
-    return True
 
 
 def class_order(names: Sequence[str]) -> list[Any]:

@@ -14,9 +14,7 @@ from zoo.data.columns import FIRST_VALUES, ColumnRequest, ColumnSummary, choose_
 from zoo.data.labels import WEIGHTS, class_labels
 from zoo.data.parts import part_text
 from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
-from zoo.errors import ZooError
-
-SHOWN = 300  # characters of another library's message
+from zoo.errors import ZooError, reason
 
 
 def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
@@ -96,7 +94,7 @@ def read_stream(source: Any, request: ColumnRequest) -> Iterator[Rows]:
         reader = pa.RecordBatchReader.from_stream(source)
         yield from read_arrow("table", reader.schema, lambda _: reader, request)
     except (pa.ArrowException, ValueError) as error:  # of pandas: a name is there twice
-        raise ZooError(f"table: cannot be read as Arrow: {str(error)[:SHOWN]}.") from error
+        raise ZooError(f"table: cannot be read as Arrow: {reason(error)}.") from error
 
 
 def read_hugging_face(source: Any, request: ColumnRequest) -> Iterator[Rows]:

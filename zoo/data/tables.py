@@ -38,12 +38,11 @@ from zoo.data.paths import (
     table_kind,
 )
 from zoo.data.rows import BATCH_ROWS, Rows
-from zoo.errors import ZooError
+from zoo.errors import ZooError, reason
 
 BATCH_FILES = 128  # rows that hold a file each, such as an image
 ANY_COLUMNS = ColumnRequest()  # an input and a label, found by their names
 BUFFER_BYTES = 1 << 20  # of a Parquet column read at once
-SHOWN = 300  # characters of another library's message
 
 
 def read_rows(source: Any, request: ColumnRequest = ANY_COLUMNS) -> Iterator[Rows]:
@@ -173,8 +172,7 @@ def _read_file(path: Path, request: ColumnRequest) -> Iterator[Rows]:
             count += len(rows.inputs)
             yield rows
     except (pa.ArrowException, lzma.LZMAError, EOFError, OSError) as error:
-        reason = " ".join(str(error).split())[:SHOWN]
-        raise ZooError(f"{path}: cannot be read: {reason}.") from error
+        raise ZooError(f"{path}: cannot be read: {reason(error)}.") from error
     if not count:
         header = ", only a header" if kind in (".csv", ".tsv") else ""
         raise ZooError(f"{path}: holds no rows{header}.")

@@ -179,8 +179,7 @@ def _prepare(job: Job, data: Data) -> Prepared:
 
 def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     folder, strategy, task = job.folder, job.strategy, job.task
-    validated = 0 if data.validation is None else len(data.validation)
-    preset, findings = job.resolve(Facts(prepared.facts, validated))
+    preset, findings = job.resolve(Facts(prepared.facts, len(data.validation)))
     findings += [*task.check_preset(preset), *data.findings, *check_fits(preset)]
     kept = checkpoints(folder)
     newest, passed_over = kept.newest()

@@ -127,8 +127,7 @@ def findings_on_epochs(
         history: a mapping an epoch, as history.csv.
         best: the epoch whose weights were kept, from 1; None without validation.
     """
-    rows = 0 if data.validation is None else len(data.validation)
-    return few_validated(rows, history, preset.recipe.monitor, best)
+    return few_validated(len(data.validation), history, preset.recipe.monitor, best)
 
 
 def few_validated(

@@ -11,6 +11,8 @@ import numpy as np
 from zoo.finding import Finding
 
 SHOWN_CLASSES = 50  # in the table, the largest
+SAMPLES = 5
+SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
 
 
 @dataclasses.dataclass(frozen=True)

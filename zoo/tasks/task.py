@@ -243,6 +243,5 @@ def load_task(name: str) -> Task:
 
 
 def recognised_task(source: Any) -> Task:
-    """Return the task that recognises data; the first takes what no other does."""
-    tasks = [load_task(name) for name in TASKS]
-    return next((task for task in tasks[1:] if task.recognises(source)), tasks[0])
+    """Return the task that recognises data; the first of `TASKS` is asked last and takes all."""
+    return next(task for task in map(load_task, reversed(TASKS)) if task.recognises(source))

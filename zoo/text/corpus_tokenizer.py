@@ -74,22 +74,20 @@ class CorpusTokenizer:
         facts = json.dumps([self.kind, self.lowercase, self.pieces]).encode()
         return hashlib.blake2b(facts + self._model, digest_size=16).hexdigest()
 
-    def encode(self, lines: Sequence[str], end: bool = True) -> np.ndarray:
-        """Return the int32 ids of lines, each with `<eos>` behind it unless `end` is false."""
+    def encode(self, lines: Sequence[str]) -> np.ndarray:
+        """Return the int32 ids of lines, each with `<eos>` behind it."""
         if self.lowercase:
             lines = [line.lower() for line in lines]
-        last = [END] if end else []
         if self.kind == "words":
-            between = f" {SPECIAL[END]} " if end else " "
-            words = between.join([*lines, *[""] * end]).split()  # faster all at once
+            words = f" {SPECIAL[END]} ".join([*lines, ""]).split()  # faster all at once
             ids: Iterable[int] = map(self._ids.get, words, repeat(UNKNOWN))
         elif self.kind == "characters":
             get = self._ids.get
             ids = chain.from_iterable(
-                [*[get(character, UNKNOWN) for character in line], *last] for line in lines
+                [*[get(character, UNKNOWN) for character in line], END] for line in lines
             )
         else:
-            ids = chain.from_iterable([*line, *last] for line in self._subwords(lines))
+            ids = chain.from_iterable([*line, END] for line in self._subwords(lines))
         return np.fromiter(ids, np.int32)
 
     def _subwords(self, lines: Sequence[str]) -> Iterator[list[int]]:

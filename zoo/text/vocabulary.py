@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sentencepiece
 
 from zoo.errors import ZooError, unknown
+from zoo.finding import Finding
 
 KINDS = ("sentencepiece", "words", "characters")
 UNKNOWN = 1  # in every vocabulary; 0 is padding of classifiers, and the end of a line of others
@@ -70,3 +71,11 @@ def sentencepiece_pieces(model: bytes, special: tuple[str, str]) -> list[str]:
             f"Received: {processor.pad_id()} and {processor.unk_id()}."
         )
     return [*special, *pieces]
+
+
+def small_vocabulary(size: int, asked: int) -> list[Finding]:
+    """Return a finding when the texts gave fewer tokens than asked for."""
+    if size >= asked:
+        return []
+    what = f"the vocabulary has {size:,} tokens of at most {asked:,}: the texts hold no more."
+    return [Finding("info", what, {"vocabulary_size": size, "asked": asked})]

@@ -184,6 +184,20 @@ def test_images_in_a_table_are_predicted(folder):
     assert not images[0].is_file
 
 
+@pytest.mark.parametrize("content", ["paths", "bytes"])
+def test_images_are_read_from_one_column(folder, content):
+    files = sorted((folder / "img").rglob("*.png"))
+    images = [str(file) if content == "paths" else file.read_bytes() for file in files]
+    labels = [file.parent.name for file in files]
+    table = pa.table({"a": images, "b": images, "label": labels})
+    message = "images are read from one column. Received: 'a', 'b'. Name one with --text"
+    settings = load_preset("resnet").data
+    with pytest.raises(ZooError, match=message):
+        load_images(Request(table, text="a,b"), settings=settings, image_size=16)
+    with pytest.raises(ZooError, match=message):
+        list(named_images(table, path="a,b"))
+
+
 def test_broken_images_in_a_table_are_named_by_their_row(zoo_command, folder):
     table = images_in_a_table(folder).to_pylist()
     table[3]["image"]["bytes"] = table[3]["image"]["bytes"][:200]

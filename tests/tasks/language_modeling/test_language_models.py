@@ -199,7 +199,7 @@ def test_temperature_zero_and_the_best_alone_take_the_most_probable(run) -> None
     greedy = run.generate("the", 20, temperature=0.0)
     assert run.generate("the", 20, top_k=1, seed=5) == greedy
     vocabulary = run.model.tokenizer
-    ids = np.concatenate([[0], vocabulary.encode(["the"], end=False)])
+    ids = np.concatenate([[0], vocabulary.encode(["the"])[:-1]])
     logits = run.model.network(ids[None].astype("int32"))[0, -1].numpy()
     logits[1] = -np.inf
     first = vocabulary.continue_text("the", [int(logits.argmax())])

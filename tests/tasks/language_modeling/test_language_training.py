@@ -238,7 +238,7 @@ def test_a_saved_model_is_trained_on(tmp_path):
 def test_ids_beyond_the_vocabulary_are_named_before_the_first_step(name):
     ids = {"x": np.zeros((4, 6), int), "y": np.zeros((4, 6), int)}
     ids[name][1, 2] = 30
-    with pytest.raises(ZooError, match=rf"{name}: id 30 at place 8 .*vocabulary of 30"):
+    with pytest.raises(ZooError, match=rf"{name}: id 30 at position 8 .*vocabulary of 30"):
         build().fit(**ids, verbose=0)
 
 

@@ -84,7 +84,7 @@ def _features(
         first_of_class = np.unique(images.labels, return_index=True)[1]
         rows = np.union1d(chosen, first_of_class)
     copies = np.empty((len(rows), 3 * SIDE**2), np.float32)
-    for position, image in enumerate(images.inputs(rows)):
+    for position, image in enumerate(images.iter_inputs(rows)):
         crop = Image.fromarray(center_crop(image))
         copies[position] = np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BOX)).reshape(-1)
     return copies, images.labels[rows]

@@ -346,7 +346,7 @@ def _mean_colour(
         generator = np.random.default_rng(seed)
         positions = np.sort(generator.choice(positions, COLOUR_IMAGES, replace=False))
     total, squares, count = np.zeros(3), np.zeros(3), 0
-    for image in images.inputs(positions):
+    for image in images.iter_inputs(positions):
         pixels = center_crop(image).reshape(-1, 3).astype(np.float64)
         total += pixels.sum(axis=0)
         squares += np.square(pixels).sum(axis=0)

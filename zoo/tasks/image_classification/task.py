@@ -130,7 +130,7 @@ def _normalised_images(data: ImageDataset, seed: int) -> np.ndarray:
     if len(positions) > WHITENED:
         positions = np.random.default_rng(seed).choice(positions, WHITENED, replace=False)
     crop = CenterCrop(data.image_size, data.settings.center_fraction, data.deep_scale)
-    images = np.stack([crop(image) for image in data.train.inputs(positions)])
+    images = np.stack([crop(image) for image in data.train.iter_inputs(positions)])
     mean, std = np.array(data.pixel_mean, np.float32), np.array(data.pixel_std, np.float32)
     return (images.astype(np.float32) - mean) / std
 

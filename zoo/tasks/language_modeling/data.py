@@ -38,7 +38,7 @@ from zoo.tasks.language_modeling.token_ids import (
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer
 from zoo.text.spacing import long_words
-from zoo.text.vocabulary import UNKNOWN
+from zoo.text.vocabulary import UNKNOWN, small_vocabulary
 
 MANY_UNKNOWN = 0.1  # of the tokens, and this many times the training part's share
 TIMES_UNKNOWN = 2.0
@@ -108,7 +108,7 @@ class Corpus:
         )
 
     def close(self) -> None:
-        """Do nothing: the ids stay for the next training."""
+        """Do nothing: the ids stay for the next run."""
 
     def __enter__(self) -> Corpus:
         return self
@@ -159,7 +159,7 @@ def load_corpus(
                 digest, lines, settings.tokenizer, vocabulary_size, settings.lowercase
             )
         tokens = {name: cached_tokens(p.digest, p.lines(), tokenizer) for name, p in parts.items()}
-    findings += _small_vocabulary(tokenizer, vocabulary_size)
+    findings += small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     findings += long_words(settings.tokenizer, _characters_a_word(tokens["train"], tokenizer))
     _check_length(tokens["train"], settings, given["train"])
     for name in ("validation", "test"):
@@ -243,14 +243,6 @@ def _characters_a_word(tokens: Tokens, tokenizer: CorpusTokenizer) -> float:
     first = tokens.ids[:FIRST_TOKENS].tolist()
     sizes = [len(tokenizer.pieces[token]) for token in first if token not in (END, UNKNOWN)]
     return sum(sizes) / max(len(sizes), 1)
-
-
-def _small_vocabulary(tokenizer: CorpusTokenizer, asked: int) -> list[Finding]:
-    size = tokenizer.vocabulary_size
-    if size >= asked:
-        return []
-    what = f"the corpus has {size:,} different tokens, fewer than the {asked:,} allowed."
-    return [Finding("info", what, {"vocabulary_size": size, "asked": asked})]
 
 
 def _check_length(train: Tokens, settings: CorpusData, source: Any) -> None:

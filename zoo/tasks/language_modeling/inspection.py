@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.data.parts import parts_of
-from zoo.tasks.inspection import Inspection, Line, Table
+from zoo.tasks.inspection import SAMPLE_CHARACTERS, SAMPLES, Inspection, Line, Table
 from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.language_modeling.settings import CorpusData
 from zoo.tasks.language_modeling.token_ids import blocks
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END
 
-SAMPLES = 5
-SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
 SAMPLE_TOKENS = 2000
 FIRST_TOKENS = 20
 

@@ -49,38 +49,29 @@ class StoredIds:
     Args:
         file: of ids and nothing else.
         dtype: of the ids.
-        start: first of these ids, counted from the beginning of the file.
-        stop: the one after the last.
+        count: how many there are.
     """
 
     file: _File
     dtype: np.dtype[Any]
-    start: int
-    stop: int
+    count: int
 
     @classmethod
     def of(cls, path: Path, dtype: np.dtype[Any], count: int) -> StoredIds:
         """Return the first ids of a file."""
-        return cls(_File(path), dtype, 0, count)
+        return cls(_File(path), dtype, count)
 
     def __len__(self) -> int:
-        return self.stop - self.start
+        return self.count
 
     def __getitem__(self, part: slice) -> np.ndarray:
         first, last, _ = part.indices(len(self))
         itemsize = self.dtype.itemsize
-        count = max(last - first, 0) * itemsize
-        data = os.pread(self.file.number, count, (self.start + first) * itemsize)
-        if len(data) < count:
+        size = max(last - first, 0) * itemsize
+        data = os.pread(self.file.number, size, first * itemsize)
+        if len(data) < size:
             raise ZooError(f"{self.file.path}: was cut while it was read. Begin again.")
         return np.frombuffer(data, self.dtype)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
-
-    def between(self, start: int, stop: int) -> StoredIds:
-        """Return a stretch of the ids, not read yet."""
-        return dataclasses.replace(self, start=self.start + start, stop=self.start + stop)
 
 
 Ids = np.ndarray | StoredIds  # one-dimensional
@@ -232,7 +223,7 @@ def check_ids(ids: Ids, vocabulary_size: int, where: str) -> None:
         if len(wrong):
             at = number * BLOCK + int(wrong[0])
             raise ZooError(
-                f"{where}: id {block[wrong[0]]} at place {at:,} is not in the vocabulary of "
+                f"{where}: id {block[wrong[0]]} at position {at:,} is not in the vocabulary of "
                 f"{vocabulary_size:,}. Ids must be in [0, {vocabulary_size:,}): in training it "
                 "would end in NaN."
             )

@@ -12,7 +12,9 @@ import numpy as np
 from zoo.data.checks import PROBED, SUSPECT, columns_read, on_rows, paths_in, row_numbers
 from zoo.data.columns import Columns, quoted
 from zoo.data.labels import absent_classes, looks_like, rare_classes, unlabelled_classes
+from zoo.data.rows import BATCH_ROWS
 from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
+from zoo.errors import ZooError
 from zoo.finding import Finding, counted
 from zoo.tasks.text_classification.settings import TextData
 from zoo.text.graph_tokenizer import GraphTokenizer
@@ -20,10 +22,41 @@ from zoo.text.spacing import long_words
 
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99}
 MUCH_CUT = 0.1  # share of cut texts from which it is worth a warning
+FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to validate
 FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 # Texts of each part whose lengths and characters are looked at: percentiles move little with more.
 PROBE_TEXTS = 10_000
 PROBE_BYTES = 2 << 20  # of long texts fewer are enough: half a second
+
+
+def check_trainable(store: Store, rows: np.ndarray) -> None:
+    """Refuse rows that no classifier can learn from.
+
+    Raises:
+        ZooError: no rows, all texts empty, one class, or fewer than four different texts.
+    """
+    if not len(rows):
+        raise ZooError("no row is left to train on.")
+    where = store.file
+    if (store.hashes[rows] == EMPTY_HASH).all():
+        raise ZooError(f"{where}: all texts are empty.")
+    labels = np.flatnonzero(np.bincount(store.labels[rows]))
+    if len(labels) < 2:
+        raise ZooError(
+            f"{where}: all {len(rows):,} rows have the one class '{store.names[labels[0]]}'. A "
+            "classifier needs two."
+        )
+    if _few_texts(store, rows):
+        raise ZooError(f"{where}: fewer than four different texts: too few to train and validate.")
+
+
+def _few_texts(store: Store, rows: np.ndarray) -> bool:
+    seen: set[int] = set()
+    for start in range(0, len(rows), BATCH_ROWS):
+        seen.update(store.hashes[rows[start : start + BATCH_ROWS]].tolist())
+        if len(seen) >= FEWEST_TEXTS:
+            return False
+    return True
 
 
 def reading(store: Store, trained: Columns | None = None) -> list[Finding]:
@@ -185,19 +218,6 @@ def uncovered_characters(counts: Mapping[str, int], texts: int, tokens: str) -> 
             f"{texts:,} texts): {shown}.",
             {"characters": len(counts), "count": times, "most": most},
             f"{'It is' if len(counts) == 1 else 'They are'} read as the unknown token.",
-        )
-    ]
-
-
-def small_vocabulary(size: int, asked: int) -> list[Finding]:
-    """Return a finding when the texts gave fewer tokens than asked for."""
-    if size >= asked:
-        return []
-    return [
-        Finding(
-            "info",
-            f"the vocabulary has {size:,} tokens of at most {asked:,}: the texts hold no more.",
-            {"size": size, "asked": asked},
         )
     ]
 

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from zoo.data.classes import (
     check_classes,
-    check_trainable,
     class_order,
     classified,
     given_parts,
@@ -48,6 +47,7 @@ from zoo.tasks.text_classification.batches import batches
 from zoo.tasks.text_classification.settings import TextData
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
+from zoo.text.vocabulary import small_vocabulary
 
 StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
 
@@ -243,7 +243,7 @@ def _used_rows(
         if not len(rows):
             raise ZooError(f"{store.file}: no row with a label is left ({name}).")
         used[name] = (store, rows)
-    check_trainable(*used["train"])
+    checks.check_trainable(*used["train"])
     return used
 
 
@@ -289,7 +289,7 @@ def _tokenized(
     if tokenizer is None:
         tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
     findings += checks.part_findings(splits, classes, tokenizer, settings, seed, split_here)
-    findings += checks.small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
+    findings += small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     fingerprint = _fingerprint(splits)
     for store, _ in parts.values():
         store.drop_hashes()

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 
 from zoo.data.parts import parts_of
-from zoo.tasks.inspection import Inspection, Line, Table, class_counts, classes_shown
+from zoo.tasks.inspection import (
+    SAMPLE_CHARACTERS,
+    SAMPLES,
+    Inspection,
+    Line,
+    Table,
+    class_counts,
+    classes_shown,
+)
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.checks import probe
 from zoo.tasks.text_classification.data import Data, load_data
 from zoo.tasks.text_classification.settings import TextData
-
-SAMPLES = 5
-SAMPLE_CHARACTERS = 300  # in the summary; a hundred on the screen
 
 
 def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) -> Inspection:

@@ -37,7 +37,7 @@ class TextClassification:
     load_predictor = staticmethod(load_text_classifier)
 
     def recognises(self, source: Any) -> bool:
-        """Whether data are of this task: whatever no other task recognises is taken for texts."""
+        """Whether data are of this task: it is asked last, and takes them for texts."""
         return True
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:

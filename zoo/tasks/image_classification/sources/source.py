@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from zoo.data.store import Split, Store
 from zoo.finding import Finding
 from zoo.tasks.image_classification.image import ImageInput
 
+READ_IMAGES = 64  # in memory at a time
 Pixels = np.ndarray | list[np.ndarray]  # uint8 `(images, height, width, 3)`, or of several sizes
 
 
@@ -77,3 +78,8 @@ class ImageSplit:
         """Return the images at positions of the split, in their order."""
         rows = self.split.rows[np.asarray(positions, np.int64)]
         return image_inputs(self.split.store, rows, self.pixels)
+
+    def iter_inputs(self, positions: np.ndarray) -> Iterator[ImageInput]:
+        """Yield the images at positions in their order, some in memory at a time."""
+        for start in range(0, len(positions), READ_IMAGES):
+            yield from self.inputs(positions[start : start + READ_IMAGES])
