@@ -101,11 +101,7 @@ class ImageDataset:
 
         Only the training part is shuffled, balanced and augmented.
 
-        Args:
-            part: `train`, `validation` or `test`.
-            cursor: epoch and batch to begin at; None is the first.
-            replica_ids: of the replicas that are fed.
-            replicas: number of all replicas.
+        The arguments are those of `zoo.tasks.task.Data.dataset`.
 
         Raises:
             ZooError: there is no such part.

@@ -85,11 +85,7 @@ class Corpus:
         The training part's may have random lengths, and leaves out fewer tokens than a batch has
         rows; the others have every token once.
 
-        Args:
-            part: name of the part.
-            cursor: where a resumed run begins.
-            replica_ids: numbers of the replicas that are fed.
-            replicas: number of all replicas.
+        The arguments are those of `zoo.tasks.task.Data.dataset`.
 
         Raises:
             ZooError: there is no such part.

@@ -90,11 +90,7 @@ class Data:
         Only the training part is shuffled and balanced. On several replicas, give this to
         `zoo.distribute.distributed`.
 
-        Args:
-            part: name of the part.
-            cursor: where a resumed run begins; None is the beginning.
-            replica_ids: numbers of the replicas that are fed.
-            replicas: number of all replicas.
+        The arguments are those of `zoo.tasks.task.Data.dataset`.
 
         Raises:
             ZooError: there is no such part.
