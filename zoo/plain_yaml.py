@@ -37,6 +37,29 @@ def read_sections(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
     return _plain("".join(part for part in parts if part.startswith(names)), path)
 
 
+def read_parts(path: Path, words: tuple[str, ...]) -> dict[str, Any]:
+    """Read the top-level keys of a YAML file whose text, or whose own name, has one of the words.
+
+    Raises:
+        ZooError: the file cannot be read, or those parts are not YAML.
+    """
+    parts = re.split(r"^(?=[a-z])", _text(path), flags=re.MULTILINE)
+    any_word = re.compile(rf"\b({'|'.join(map(re.escape, words))})\b")
+    return _plain("".join(part for part in parts if any_word.search(part)), path) or {}
+
+
+def read_entry(path: Path, id: str) -> list[Any]:
+    """Read the entries of one id, in a YAML file with an entry a line that begins with its id.
+
+    Raises:
+        ZooError: the file cannot be read, or the line is not YAML.
+    """
+    lines = (line.strip() for line in _text(path).splitlines())
+    return (
+        _plain("\n".join(line for line in lines if line.startswith(f"- {{id: {id},")), path) or []
+    )
+
+
 def parse_value(text: str) -> Any:
     """Read the value of `--set KEY=VALUE` the way a preset file would."""
     try:

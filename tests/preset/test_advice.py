@@ -6,9 +6,10 @@ import re
 import pytest
 from conftest import ROOT
 
-from zoo import ZooError
-from zoo.preset import advice
-from zoo.preset.loading import presets
+from zoo import ZooError, display, plain_yaml
+from zoo.preset import advice, reasons
+from zoo.preset.block import presets_root
+from zoo.preset.loading import explain, load_preset, presets
 
 # The guides' rows; 150 and 158 do not exist.
 GUIDES = [f"A{n:02d}" for n in range(1, 167) if n not in (150, 158)]
@@ -103,6 +104,34 @@ def test_citing_finds_what_the_presets_say(id: str) -> None:
             if id in why.sources:
                 expected.setdefault(key, []).append(f"{preset.model}/{preset.name}")
     assert advice.citing(id) == expected
+
+
+def test_an_entry_is_a_line_that_begins_with_its_id() -> None:
+    """What one entry is read by, without the others."""
+    for name, table in (("advice", advice.load_advice()), ("sources", advice.load_sources())):
+        path = presets_root() / f"{name}.yaml"
+        lines = re.findall(r"^ *- \{id: ([\w-]+),.*\}$", path.read_text("utf-8"), re.MULTILINE)
+        assert lines == list(table)
+        assert all(advice.entry(id) == table[id] for id in lines)
+
+
+@pytest.mark.parametrize(("ids", "cap"), [((), 32_000), (("A47",), 42_000)])
+def test_little_is_parsed(ids: tuple[str, ...], cap: int, monkeypatch, capsys) -> None:
+    """Parsing is most of the time of `zoo explain textcnn` and `zoo advice A47`."""
+    for cached in (reasons.read_reasons, reasons._shipped_values, advice._one):
+        cached.cache_clear()
+    sizes: list[int] = []
+    plain = plain_yaml._plain
+    monkeypatch.setattr(
+        plain_yaml, "_plain", lambda text, path: sizes.append(len(text)) or plain(text, path)
+    )
+    if ids:
+        display.advice_entry(advice.entry(*ids))
+    else:
+        preset = load_preset("textcnn")
+        display.explanations(preset, explain(preset))
+    assert capsys.readouterr().out
+    assert 1000 < sum(sizes) < cap
 
 
 def test_entries_read_well() -> None:

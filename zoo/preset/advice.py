@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from zoo.errors import ZooError, did_you_mean
-from zoo.plain_yaml import read_sections, read_yaml
+from zoo.plain_yaml import read_entry, read_sections, read_yaml
 from zoo.preset.block import Block, presets_root
 from zoo.preset.loading import names
 from zoo.preset.override import BLOCKS, leaves
 from zoo.preset.reasons import read_reasons, reasons_for, split_keys
+from zoo.preset.schemas import architectures
 
 
 class Advice(Block):
@@ -52,6 +53,9 @@ class Source(Block):
         return self.kind != "measurement" or (self.script is not None and self.results is not None)
 
 
+Entry = TypeVar("Entry", Advice, Source)
+
+
 @functools.cache
 def load_advice() -> dict[str, Advice]:
     """Return all advice by id, in the order of the guides, decisions last."""
@@ -72,13 +76,14 @@ def advice(id: str) -> Advice:
     Raises:
         ZooError: no advice has this id.
     """
-    table = load_advice()
-    if id.upper() not in table:
+    entry = _one("advice.yaml", id.upper(), Advice)
+    if entry is None:
+        table = load_advice()
         raise ZooError(
             f"no advice '{id}'.{did_you_mean(id.upper(), table)} Ids: A01 to A166 (the guides'), "
             "D1 to D26 (decisions). `zoo advice` lists them."
         )
-    return table[id.upper()]
+    return entry
 
 
 def source(id: str) -> Source:
@@ -87,10 +92,11 @@ def source(id: str) -> Source:
     Raises:
         ZooError: no source has this id.
     """
-    table = load_sources()
-    if id not in table:
+    entry = _one("sources.yaml", id, Source)
+    if entry is None:
+        table = load_sources()
         raise ZooError(f"no source '{id}'.{did_you_mean(id, table)} Accepted: {', '.join(table)}.")
-    return table[id]
+    return entry
 
 
 def entry(id: str) -> Advice | Source:
@@ -99,18 +105,22 @@ def entry(id: str) -> Advice | Source:
     Raises:
         ZooError: neither has this id.
     """
-    return source(id) if id in load_sources() else advice(id)
+    return _one("sources.yaml", id, Source) or advice(id)
 
 
 def citing(id: str) -> dict[str, list[str]]:
     """Return the keys whose reason names an advice or a source, each with its presets."""
     root, word = presets_root(), re.compile(rf"\b{re.escape(id)}\b")
     common = _keys_citing(root / "why.yaml", id)
+    keys_of = {
+        model: common | _keys_citing(root / model / "why.yaml", id) for model in architectures()
+    }
+    words = tuple(sorted({key.split(".")[-1] for keys in keys_of.values() for key in keys}))
     cited: dict[str, list[str]] = {}
     for name in names():
         model, _, preset = name.partition("/")
         path = root / f"{name}.yaml"
-        keys = common | _keys_citing(root / model / "why.yaml", id)
+        keys = keys_of[model]
         # Only the sections of these keys are parsed; a shipped preset leaves no value out.
         sections = tuple(sorted({f"{key.split('.')[0]}:" for key in keys}))
         own_reasons = path.read_text(encoding="utf-8").partition("\nwhy:")[2]
@@ -125,7 +135,8 @@ def citing(id: str) -> dict[str, list[str]]:
             for entries, entry in document.get("why", {}).items()
             for key in split_keys(entries)
         }
-        written = reasons_for(model, preset, {key: values[key] for key in keys & set(values)})
+        in_question = {key: values[key] for key in keys & set(values)}
+        written = reasons_for(model, preset, in_question, words) if in_question else {}
         sources = {key: why.sources for key, why in written.items()} | own
         for key in values | own:
             if id in sources.get(key, ()):
@@ -135,7 +146,7 @@ def citing(id: str) -> dict[str, list[str]]:
 
 def _keys_citing(path: Path, id: str) -> set[str]:
     """Return the keys that a why.yaml gives an id for as a reason."""
-    reasons = read_reasons(path).items()
+    reasons = read_reasons(path, (id,)).items()
     return {key for (key, _), whys in reasons if any(id in why.sources for why in whys)}
 
 
@@ -159,11 +170,11 @@ def cited(id: str) -> str:
     Raises:
         ZooError: neither advice nor source has this id.
     """
-    if id in load_advice():
-        return load_advice()[id].advice
-    if id not in load_sources():
-        raise ZooError(f"no source or advice '{id}'.{did_you_mean(id, load_sources())}")
-    return _line(load_sources()[id])
+    if piece := _one("advice.yaml", id, Advice):
+        return piece.advice
+    if named := _one("sources.yaml", id, Source):
+        return _line(named)
+    raise ZooError(f"no source or advice '{id}'.{did_you_mean(id, load_sources())}")
 
 
 def carriers(entry: Advice) -> list[str]:
@@ -184,8 +195,14 @@ def _line(source: Source) -> str:
 def _origins(entry: Advice) -> list[str]:
     if entry.origin == "zoo":
         return ["a decision where the guides disagree or have aged"]
-    guides = [load_sources()[id] for id in entry.origin.split(", ")]
+    guides = [source(id) for id in entry.origin.split(", ")]
     return [f"from {guide.id}, {_line(guide)}" for guide in guides]
+
+
+@functools.cache
+def _one(name: str, id: str, schema: type[Entry]) -> Entry | None:
+    """Return the entry of an id without reading the others; None where there is none."""
+    return _entries(name, read_entry(presets_root() / name, id), schema).get(id)
 
 
 def _entries(name: str, entries: Any, schema: type[Any]) -> dict[str, Any]:

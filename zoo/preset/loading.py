@@ -184,12 +184,17 @@ def explain(preset: Preset, key: str | None = None) -> list[Explanation]:
     wanted = [name for name in values if key in (None, name) or name.startswith(f"{key}.")]
     if not wanted:
         raise unknown("key", str(key), values)
-    explained = []
-    for name in wanted:
-        covering = preset.why_of(name)
-        explained.append(
-            Explanation(
-                name, values[name], covering[1] if covering else None, preset.search.get(name)
-            )
-        )
-    return explained
+    why = preset.why
+    return [
+        Explanation(name, values[name], _covering(why, name), preset.search.get(name))
+        for name in wanted
+    ]
+
+
+def _covering(why: Mapping[str, Why], key: str) -> Why | None:
+    """Return the reason of a key: its own, or that of the nearest block."""
+    while "." in key:
+        if key in why:
+            return why[key]
+        key = key.rpartition(".")[0]
+    return None

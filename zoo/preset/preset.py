@@ -96,16 +96,6 @@ class Preset(Block):
         """The scores of exactly these values, and no others."""
         return scores_of(self.model, self.name, self.values())
 
-    def why_of(self, key: str) -> tuple[str, Why] | None:
-        """Return the reason that covers a key: its own, or that of the nearest block."""
-        why = self.why
-        parts = key.split(".")
-        for length in range(len(parts), 1, -1):
-            prefix = ".".join(parts[:length])
-            if prefix in why:
-                return prefix, why[prefix]
-        return None
-
     def values(self) -> dict[str, Any]:
         """Return every value of the architecture, data and recipe blocks under its dotted key."""
         document = self.model_dump(mode="json", include=set(BLOCKS))

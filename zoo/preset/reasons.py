@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from zoo.errors import ZooError
-from zoo.plain_yaml import parse_value, read_sections, read_yaml
+from zoo.plain_yaml import parse_value, read_parts, read_sections, read_yaml
 from zoo.preset.block import Block, presets_root, shipped_names
 from zoo.preset.override import BLOCKS, values_of
 from zoo.preset.schema_errors import readable
@@ -36,16 +36,19 @@ class Why(Block):
     presets: tuple[str, ...] = ()
 
 
-def reasons_for(model: str, preset: str, values: Mapping[str, Any]) -> dict[str, Why]:
+def reasons_for(
+    model: str, preset: str, values: Mapping[str, Any], words: tuple[str, ...] | None = None
+) -> dict[str, Why]:
     """Return the written reasons of values, by key; a value without one is left out.
 
     Args:
         model: name of the family.
         preset: name of the preset that the values are of, or were changed from.
         values: dotted key to value.
+        words: the last words of the keys, where few are asked for; None reads all reasons.
     """
-    root = presets_root()
-    tables = read_reasons(root / model / "why.yaml"), read_reasons(root / "why.yaml")
+    paths = presets_root() / model / "why.yaml", presets_root() / "why.yaml"
+    tables = [read_reasons(path, words) for path in paths]
     reasons = {}
     for key, value in values.items():
         candidates = [
@@ -100,16 +103,25 @@ def split_keys(keys: str) -> list[str]:
 
 
 @functools.cache
-def read_reasons(path: Path) -> dict[tuple[str, Any], list[Why]]:
+def read_reasons(
+    path: Path, words: tuple[str, ...] | None = None
+) -> dict[tuple[str, Any], list[Why]]:
     """Return the reasons of a why.yaml by key and value; none where there is no such file.
 
     Keys, or values, that share a reason stand before it together, with commas.
+
+    Args:
+        path: of the file.
+        words: parts of the file without any of them are left out, for speed; None reads all.
 
     Raises:
         ZooError: the file cannot be read, or an entry is no reason.
     """
     reasons: dict[tuple[str, Any], list[Why]] = {}
-    for keys, by_value in (read_yaml(path) if path.is_file() else {}).items():
+    if not path.is_file():
+        return reasons
+    document = read_yaml(path) if words is None else read_parts(path, words)
+    for keys, by_value in document.items():
         entries = {ANY: by_value} if "sources" in by_value else by_value
         for written, entry in entries.items():
             for reason in entry if isinstance(entry, list) else [entry]:
