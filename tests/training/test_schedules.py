@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.errors import ZooError
 from zoo.training.schedules import RecipeSchedule
 
 
@@ -76,3 +77,15 @@ def test_config_keeps_where_the_schedule_stands() -> None:
     steps = range(3, 44)
     assert [float(again(step)) for step in steps] == [float(schedule(step)) for step in steps]
     assert math.isclose(float(again(3)), 0.15, rel_tol=1e-6)
+
+
+def test_values_of_other_schedules_in_models_saved_before_are_left_out() -> None:
+    schedule = RecipeSchedule(
+        0.02, {"name": "constant", "milestones": [0.5], "final_fraction": 0.1}
+    )
+    assert schedule.get_config()["schedule"] == {"name": "constant", "warmup_fraction": 0.0}
+    steps = RecipeSchedule(0.02, {"name": "multistep", "milestones": [0.3, 0.6]})
+    again = RecipeSchedule.from_config(steps.get_config())
+    assert again.schedule == steps.schedule and again.schedule.milestones == (0.3, 0.6)
+    with pytest.raises(ZooError, match=r"recipe.schedule: .*final"):
+        RecipeSchedule(0.02, {"name": "cosine", "final": 0.1})

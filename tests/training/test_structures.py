@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, epoch_of
 from zoo.distribute import strategy_for
+from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.checkpoints.files import CheckpointFiles
@@ -19,6 +20,7 @@ from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
 from zoo.training.prediction import predict_together
 from zoo.training.schedules import RecipeSchedule
+from zoo.training.statistics import count_by_rows
 
 ONE = tf.distribute.get_strategy()
 ROWS, CLASSES, VOCABULARY, BATCH = 37, 3, 20, 8  # the last batch has 5 rows: 3 and 2 in two parts
@@ -42,7 +44,7 @@ X, Y, WEIGHTS = rows()
 
 
 def distance(y_true: Any, y_pred: Any) -> Any:
-    """A loss of one's own: the L1 distance of boxes, `(batch,)`."""
+    """A custom loss: the L1 distance of boxes, `(batch,)`."""
     return keras.ops.sum(keras.ops.abs(y_true - y_pred), axis=-1)
 
 
@@ -124,6 +126,18 @@ def test_the_losses_of_outputs_add_up() -> None:
     np.testing.assert_allclose(history["val_loss"], total, rtol=1e-5)
 
 
+def test_the_mean_of_many_rows_keeps_its_digits() -> None:
+    """A batch is summed by itself: float32 has no digits left for it beside millions of rows."""
+    mean = keras.metrics.Mean()
+    mean.total.assign(3e6)
+    mean.count.assign(5e6)
+    for _ in range(1000):
+        with count_by_rows([mean], tf.constant(64)):
+            mean.update_state(0.6)
+    assert float(mean.count) == 5_064_000
+    assert float(mean.result()) == pytest.approx(0.6, abs=1e-4)
+
+
 def test_a_saved_model_trains_on_as_the_other(tmp_path) -> None:
     model = built()
     model.fit(X, Y, sample_weight=WEIGHTS, shuffle=False, verbose=0)
@@ -201,6 +215,14 @@ def test_predictions_shared_by_workers_have_the_outputs_structure() -> None:
     for name, values in expected.items():
         np.testing.assert_allclose(outputs[name], values, atol=1e-6)
         np.testing.assert_allclose(from_dataset[name], values, atol=1e-6)
+
+
+def test_a_worker_without_a_batch_needs_outputs_of_known_shape() -> None:
+    tokens = keras.Input((None,), dtype="int32")
+    model = TrainingModel(tokens, keras.layers.Embedding(VOCABULARY, 5)(tokens))
+    assert predict_together(model, X["ids"], batch_size=BATCH).shape == (ROWS, 6, 5)
+    with pytest.raises(ZooError, match=r"0 batches for 1 workers.*\(None, None, 5\)"):
+        predict_together(model, X["ids"][:0], batch_size=BATCH)
 
 
 def test_lists_and_missing_targets() -> None:

@@ -51,6 +51,19 @@ def test_learns() -> None:
     assert (model.predict(X, verbose=0).argmax(1) == Y).all()
 
 
+def test_a_metric_that_cannot_be_traced_runs_eagerly() -> None:
+    def agreement(labels: tf.Tensor, logits: tf.Tensor) -> float:
+        return float(np.mean(logits.numpy().argmax(1) == labels.numpy().reshape(-1)))
+
+    model = compiled()
+    model.compile(
+        "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[agreement], run_eagerly=True,
+    )  # fmt: skip
+    history = model.fit(X, Y, verbose=0, epochs=1, shuffle=False).history
+    assert 0 <= history["agreement"][0] <= 1 and np.isfinite(history["loss"][0])
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_datasets_of_known_and_unknown_length(known: bool) -> None:
     data = batches(known)

@@ -236,12 +236,11 @@ class LSTMStack(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> LSTMStack:
         """Build the layer of a config, whose arguments may have their former names."""
         block = "architecture."
-        return cls(
-            **{
-                current_key(block + name).removeprefix(block): value
-                for name, value in config.items()
-            }
-        )
+        current = {
+            current_key(block + name).removeprefix(block): value for name, value in config.items()
+        }
+        layer: LSTMStack = super().from_config(current)
+        return layer
 
 
 def _mean_square(values: Any) -> Any:

@@ -8,11 +8,12 @@ refuses duplicate keys and never makes anything but plain data.
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from zoo.errors import ZooError, unknown
 from zoo.plain_yaml import read_sections, read_yaml
@@ -20,9 +21,9 @@ from zoo.preset.block import BESIDE, presets_root, shipped_names
 from zoo.preset.measured import Measured, read_scores
 from zoo.preset.preset import Preset, Search, tuples, validated
 from zoo.preset.reasons import Why
-from zoo.preset.recipe import Recipe
+from zoo.preset.recipe import Recipe, Schedule
 from zoo.preset.renamed import rename_document
-from zoo.preset.schemas import architectures, settings_of, variants
+from zoo.preset.schemas import architectures, schemas_of, settings_of, variants
 from zoo.preset.unread import drop_unread
 
 
@@ -155,6 +156,27 @@ def recipe_from(document: Mapping[str, Any]) -> Recipe:
     except ValidationError as error:
         raise ZooError(f"recipe: {' '.join(str(error).split())}") from error
     return recipe
+
+
+def schedule_from(document: Mapping[str, Any]) -> Schedule:
+    """Return the schedule of a plain mapping, checked like a file.
+
+    Args:
+        document: the block's values; those that another schedule has are left out: models that were
+            saved before 2026-11-27 hold the values of all.
+
+    Raises:
+        ZooError: a key or value is not accepted.
+    """
+    block = {"recipe": {"schedule": dict(document)}}
+    drop_unread(block, {"recipe.schedule": schemas_of(typing.get_args(Schedule)[0])})
+    try:
+        schedule: Schedule = TypeAdapter(Schedule).validate_python(
+            tuples(block["recipe"]["schedule"])
+        )
+    except ValidationError as error:
+        raise ZooError(f"recipe.schedule: {' '.join(str(error).split())}") from error
+    return schedule
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,6 +68,14 @@ def info_of(task: str) -> TaskInfo:
 
 
 @functools.cache
+def schemas_of(union: Any) -> dict[str, type[Block]]:
+    """Return the schemas of a union of blocks, by the name that chooses one."""
+    return {
+        typing.get_args(schema.model_fields["name"].annotation)[0]: schema
+        for schema in typing.get_args(union)
+    }
+
+
 def variants(task: str) -> dict[str, dict[str, type[Block]]]:
     """Return the choices that have values of their own: dotted key to name to schema.
 
@@ -76,10 +84,7 @@ def variants(task: str) -> dict[str, dict[str, type[Block]]]:
     """
     settings = settings_of(task)
     return {
-        f"{section}.{key}": {
-            typing.get_args(schema.model_fields["name"].annotation)[0]: schema
-            for schema in typing.get_args(field.annotation)
-        }
+        f"{section}.{key}": schemas_of(field.annotation)
         for section, block in (("data", settings.Data), ("recipe", settings.Recipe))
         for key, field in block.model_fields.items()
         if field.discriminator

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.distribute import gathered_rows, worker, workers
+from zoo.errors import ZooError
 from zoo.training.batches import count_rows, map_tensors
 
 
@@ -29,6 +30,9 @@ def predict_together(
 
     Returns:
         A nest of arrays `(rows, ...)`, as the model's outputs are.
+
+    Raises:
+        ZooError: a worker has no batch, and outputs have a dimension of unknown size.
     """
     strategy = model.distribute_strategy
     count, own = workers(strategy), worker(strategy)
@@ -42,10 +46,16 @@ def predict_together(
             for arrays, tensor in zip(outputs, keras.tree.flatten(forward(batch)), strict=True):
                 arrays.append(tensor.numpy())
     owner = np.concatenate(owners) if owners else np.zeros(0, np.int32)
+    unknown = [spec.shape for spec in specs if None in spec.shape[1:]]
+    if unknown and len(owners) < count:  # on all workers alike: none waits for another
+        raise ZooError(
+            f"predict: {len(owners)} batches for {count} workers, and one without a batch does "
+            f"not know the shape of its outputs {unknown[0]}. Use a smaller batch_size."
+        )
     ordered = []
     for arrays, spec in zip(outputs, specs, strict=True):
-        none = np.zeros((0, *(size or 1 for size in spec.shape[1:])), spec.dtype)
-        ordered.append(_in_order(strategy, np.concatenate(arrays) if arrays else none, owner))
+        own_rows = arrays or [np.zeros((0, *spec.shape[1:]), spec.dtype)]
+        ordered.append(_in_order(strategy, np.concatenate(own_rows), owner))
     return keras.tree.pack_sequence_as(model._outputs_struct, ordered)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.preset.loading import recipe_from
+from zoo.preset.loading import schedule_from
 from zoo.preset.recipe import Cosine, Exponential, Linear, Multistep, OneCycle, Schedule
 from zoo.training.statistics import local_variable
 
@@ -35,7 +35,7 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
     ):
         super().__init__()
         self.learning_rate = float(learning_rate)
-        self.schedule = recipe_from({"schedule": schedule}).schedule
+        self.schedule = schedule_from(schedule)
         self.total_steps = tf.Variable(int(total_steps), dtype=tf.int64, trainable=False)
         self.begun = tf.Variable(int(begun), dtype=tf.int64, trainable=False)
         self.scale = tf.Variable(float(scale), dtype=tf.float32, trainable=False)

@@ -103,11 +103,16 @@ class StrategyModel(keras.Model):
             arguments = symbolic(y), self._outputs_struct, symbolic(weights)
         except ValueError:  # of unknown rank: the first step builds them
             return
-        with self.distribute_strategy.scope():
-            if loss is not None and not loss.built:
-                backend.compute_output_spec(loss, *arguments)
-            if metrics is not None and not metrics.built:
-                backend.compute_output_spec(metrics.update_state, *arguments)
+        try:
+            with self.distribute_strategy.scope():
+                if loss is not None and not loss.built:
+                    backend.compute_output_spec(loss, *arguments)
+                if metrics is not None and not metrics.built:
+                    backend.compute_output_spec(metrics.update_state, *arguments)
+        except Exception:
+            if self.replicas > 1:
+                raise
+            # What runs eagerly alone on one device is built by the first step, as in Keras.
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return what the metrics say of the rows of all replicas; in a step, of this one's."""
