@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ ROWS = [
     ["__main__"],
 ]
 ROW = {name: row for row, names in enumerate(ROWS) for name in names}
+TOP_LEVEL = list((ROOT / "zoo").iterdir())
 FILES = sorted((ROOT / "zoo").rglob("*.py"))
 
 
@@ -54,6 +56,19 @@ def test_imports_go_up(path: Path) -> None:
     for other in rooms - {room(path), "_presets", "__version__"}:
         above = ROW[other] < ROW[room(path)] or ROW[other] == ROW[room(path)] == 0
         assert above, f"{room(path)} imports {other}"
+
+
+def test_contributing_has_the_rows() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| (\d+) \| (.*) \|$", text, flags=re.MULTILINE)
+    assert [int(number) for number, _ in lines] == list(range(len(ROWS)))
+    for (_, line), names in zip(lines, ROWS, strict=True):
+        rooms = {
+            f"{name}.py" if (ROOT / f"zoo/{name}.py").is_file() else f"{name}/" for name in names
+        }
+        words = {word for code in re.findall(r"`([^`]*)`", line) for word in code.split()}
+        top_level = {f"{path.name}/" if path.is_dir() else path.name for path in TOP_LEVEL}
+        assert words & top_level == rooms
 
 
 def test_tasks_do_not_import_each_other() -> None:

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import pkgutil
 import re
 from pathlib import Path
 
@@ -30,6 +29,18 @@ SMALLEST = {
 }
 
 
+def programs(text: str) -> list[str]:
+    """Return the constants of a script that are programs: upper-case names of lines that import."""
+    return [
+        node.value.value
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and re.search(r"^(import|from) ", node.value.value, flags=re.MULTILINE)
+    ]
+
+
 def test_contributing_lists_them() -> None:
     assert table() in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -46,20 +57,25 @@ def test_every_benchmark_measures_and_says_what(name: str) -> None:
 def test_names_of_the_package_exist(path: Path) -> None:
     """Within functions, and within the programs that benchmarks run as processes of their own."""
     text = path.read_text(encoding="utf-8")
-    programs = [match for match in re.findall(r'"""(.*?)"""', text, re.DOTALL) if "import" in match]
-    for program in [text, *programs]:
-        try:
-            tree = ast.parse(program)
-        except SyntaxError:
-            continue  # prose
+    for program in [text, *programs(text)]:
+        tree, imported = ast.parse(program), {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zoo"):
                 module = importlib.import_module(node.module)
-                modules = {
-                    info.name for info in pkgutil.iter_modules(getattr(module, "__path__", []))
-                }
-                for name in (alias.name for alias in node.names):
-                    assert hasattr(module, name) or name in modules, f"{node.module}.{name}"
+                for alias in node.names:
+                    if not hasattr(module, alias.name):  # a module not imported so far, or nothing
+                        importlib.import_module(f"{node.module}.{alias.name}")
+                    imported[alias.asname or alias.name] = getattr(module, alias.name)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                owner = imported.get(node.value.id)
+                if inspect.ismodule(owner):
+                    assert hasattr(owner, node.attr), f"{owner.__name__}.{node.attr}"
+
+
+def test_the_programs_of_benchmarks_are_known() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in SCRIPTS]
+    assert sum(len(programs(text)) for text in texts) >= 2
 
 
 def test_ratios_are_medians_within_a_round() -> None:
