@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import lzma
 import os
 from collections.abc import Iterable, Iterator
@@ -186,6 +187,16 @@ def exists(path: Path) -> bool:
     except OSError as error:
         shown = readable(path)[:LONGEST_SHOWN]
         raise ZooError(f"{shown}: cannot be read: {error.strerror}.") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; what no file can be named, such as a long text, is none."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise ZooError(f"{readable(path)}: cannot be read: {error.strerror}.") from error
 
 
 def readable(path: Path) -> str:

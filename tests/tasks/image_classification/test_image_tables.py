@@ -232,3 +232,11 @@ def test_a_table_of_paths_and_labels(tmp_path):
     table.write_text("where,what\nimages/red/000.png,a\nimages/red/001.png,b\n")
     with pytest.raises(ZooError, match=r"which column is the .*--"):
         load(table)
+
+
+def test_texts_are_no_paths(folder):
+    (folder / "t.csv").write_text(f'filename,label\n"{"a long text, " * 400}",red\n')
+    with pytest.raises(
+        ZooError, match=r"t\.csv: 1 image is not there: row 1 'a long .{1,200}\.\.\.'"
+    ):
+        load(folder / "t.csv")

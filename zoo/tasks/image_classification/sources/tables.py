@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.paths import IMAGES, list_folder
+from zoo.data.paths import IMAGES, LONGEST_SHOWN, is_file, list_folder
 from zoo.data.rows import Rows, to_text
 from zoo.data.tables import read_rows
 from zoo.errors import ZooError
@@ -90,13 +90,13 @@ def _existing(
     for rows in blocks:
         paths = [None if isinstance(v, bytes) else folder / v for v in rows.inputs]
         exists = [
-            path is None or (bool(value.strip()) and path.is_file())
+            path is None or (bool(value.strip()) and is_file(path))
             for value, path in zip(rows.inputs, paths, strict=True)
         ]
         for position in (p for p, there in enumerate(exists) if not there):
             name, label = rows.inputs[position], (rows.labels or [""])[position] or ""
             where, advice = where or rows.file, advice or _advice(folder, name, label)
-            shown = f"'{name}'" if name.strip() else "an empty path"
+            shown = f"'{_shortened(name)}'" if name.strip() else "an empty path"
             missing.append(f"row {rows.first + position} {shown}")
         inputs = [
             value if path is None else str(path)
@@ -133,12 +133,16 @@ def _kept(rows: Rows, kept: list[bool]) -> Iterator[Rows]:
         start = end
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
+
+
 def _advice(folder: Path, name: str, label: str) -> str:
     """Return, with a space before it, which path would exist instead; or an empty string."""
     if URL.match(name):
         return " These are addresses: download the files, and give their paths."
     for candidate in _candidates(folder, name.strip(), label):
-        if candidate and candidate != name and (folder / candidate).is_file():
+        if candidate and candidate != name and is_file(folder / candidate):
             return f" Did you mean '{candidate}'?"
     return ""
 
@@ -156,7 +160,7 @@ def _candidates(folder: Path, name: str, label: str) -> Iterator[str]:
         for ending in IMAGES:
             yield stem + ending
             yield stem + ending.upper()
-    if Path(plain).is_file():
+    if is_file(Path(plain)):
         yield str(Path(plain).resolve())  # relative to the working directory
     for depth in ("*", "*/*"):
         for inner in sorted(folder.glob(f"{depth}/")):
