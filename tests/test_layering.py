@@ -13,7 +13,17 @@ from conftest import ROOT
 from zoo.preset.schemas import TASKS
 
 ROWS = [
-    ["errors", "finding", "files", "environment", "quiet", "launch", "plain_yaml", "cluster"],
+    [
+        "errors",
+        "finding",
+        "files",
+        "environment",
+        "quiet",
+        "host",
+        "launch",
+        "plain_yaml",
+        "cluster",
+    ],
     ["preset", "scores"],
     ["text", "layers"],
     ["models", "data"],

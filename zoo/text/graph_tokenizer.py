@@ -15,6 +15,7 @@ import tensorflow_text
 
 from zoo.errors import ZooError, unknown
 from zoo.files import read_json, write_json, written_beside
+from zoo.host import on_host
 from zoo.text.sampling import sample_texts
 from zoo.text.splitting import normalize, split_characters, split_words
 from zoo.text.subwords import learn_sentencepiece
@@ -65,6 +66,7 @@ class GraphTokenizer(tf.Module):
         ZooError: the kind is unknown or the content is not such a model or list.
     """
 
+    @on_host
     def __init__(self, kind: str, *, lowercase: bool, content: bytes):
         super().__init__(name="tokenizer")
         if kind not in KINDS:
@@ -88,10 +90,12 @@ class GraphTokenizer(tf.Module):
         else:
             self._ids = tf.constant(_code_point_ids(pieces))
 
+    @on_host
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)` of strings `(batch,)`; every row has at least one."""
         return _without_empty_rows(self._tokenize(texts))
 
+    @on_host
     def encode(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)`, at most `max_length` of each text.
 
@@ -101,10 +105,28 @@ class GraphTokenizer(tf.Module):
         beginning = tf.strings.substr(texts, 0, TOKEN_CHARACTERS * max_length, unit="UTF8_CHAR")
         return self(beginning)[:, :max_length]
 
+    @on_host
     def encode_dense(self, texts: tf.Tensor, max_length: int) -> tf.Tensor:
         """Return int32 ids `(batch, time)` as `encode`, padded with 0 at the right."""
         return self.encode(texts, max_length).to_tensor(PADDING)
 
+    @on_host
+    def encode_rows(
+        self, texts: Sequence[str] | Sequence[bytes], max_length: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ids of texts as `encode`, one text after the other, and their lengths.
+
+        Args:
+            texts: strings, or UTF-8.
+            max_length: tokens of a text that are read.
+
+        Returns:
+            int32 `(tokens,)` and int64 `(rows,)`.
+        """
+        ids = self.encode(tf.constant(texts, tf.string), max_length)
+        return ids.flat_values.numpy(), ids.row_lengths().numpy()
+
+    @on_host
     def count(self, texts: Sequence[str]) -> np.ndarray:
         """Return how many tokens each text has, int64.
 
@@ -127,6 +149,7 @@ class GraphTokenizer(tf.Module):
         """What each id stands for; 0 is `<pad>`, 1 is `<unk>`."""
         return _pieces(self.kind, self._content)
 
+    @on_host
     def unknown_characters(self, texts: Sequence[str]) -> dict[str, int]:
         """Return the characters that become the unknown id, with how often they occur.
 
@@ -308,6 +331,7 @@ def _code_point_ids(pieces: list[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
     return table
 
 
+@on_host
 def _count(kind: str, texts: list[str], lowercase: bool) -> Counter[str]:
     """Count words or characters, split by the very ops that will tokenize."""
     batches = (

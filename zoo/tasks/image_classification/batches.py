@@ -144,7 +144,7 @@ def image_batches(
     else:
         dataset = dataset.map(lambda images, labels, key: (images, labels))
     if training and settings.balance == "class-weights":
-        weights = tf.constant(class_weights(images.labels, num_classes))
+        weights = class_weights(images.labels, num_classes)
         dataset = dataset.map(lambda images, labels: (images, labels, tf.gather(weights, labels)))
     rows = epoch_rows(images.labels, settings.balance) if training else len(images)
     return epoch_of(dataset, -(-rows // settings.batch_size) * len(replica_ids), ahead=2)

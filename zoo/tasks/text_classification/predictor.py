@@ -61,7 +61,7 @@ class TextClassifier:
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of some thousand texts, in their order."""
-        return self._logits(self.tokenizer.encode(tf.constant(texts), self.max_length))
+        return self._logits(*self.tokenizer.encode_rows(texts, self.max_length))
 
     def logits_of(self, split: Split) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a whole part.
@@ -72,17 +72,21 @@ class TextClassifier:
             return np.concatenate([self.logits(texts) for texts in batched(split.iter_inputs())])
         rows = np.arange(len(split))
         ids = (split.token_ids(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
-        return np.concatenate([self._logits(tf.RaggedTensor.from_row_lengths(*i)) for i in ids])
+        return np.concatenate([self._logits(*flat_and_lengths) for flat_and_lengths in ids])
 
     def _tokenized_by(self, split: TokenizedSplit) -> bool:
         return split.tokenizer is self.tokenizer and split.max_length == self.max_length
 
-    def _logits(self, ids: tf.RaggedTensor) -> np.ndarray:
-        """Return logits `(rows, classes)` of ids `(rows, None)`.
+    def _logits(self, flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return logits `(rows, classes)`.
 
         Texts of like length go through the network together, so that little is padding.
+
+        Args:
+            flat: the ids of all rows, one row after the other.
+            lengths: of the rows, at least 1.
         """
-        lengths = ids.row_lengths().numpy()
+        ids = np.split(flat, np.cumsum(lengths)[:-1])
         order = np.argsort(lengths, kind="stable")
         logits = np.empty((len(lengths), len(self.labels)), np.float32)
         start = 0
@@ -92,7 +96,10 @@ class TextClassifier:
             while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
                 stop += 1
             rows = order[start:stop]
-            logits[rows] = self._forward(tf.gather(ids, rows).to_tensor()).numpy()
+            batch = np.zeros((len(rows), lengths[rows[-1]]), np.int32)
+            for row, position in zip(batch, rows, strict=True):
+                row[: lengths[position]] = ids[position]
+            logits[rows] = self._forward(batch).numpy()
             start = stop
         return logits
 

@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import tensorflow as tf
 
 from zoo.data.spool import Spool
 from zoo.data.store import Split
@@ -53,9 +52,7 @@ class TokenizedSplit(Split):
     def _tokenized(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         def tokenize(chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             texts = self.store.raw_inputs(self.rows[chunk])
-            with tf.device("CPU:0"):
-                ids = self.tokenizer.encode(tf.constant(texts, tf.string), self.max_length)
-            return ids.flat_values.numpy(), ids.row_lengths().numpy()
+            return self.tokenizer.encode_rows(texts, self.max_length)
 
         cores = os.cpu_count() or 1
         with ThreadPoolExecutor(cores) as pool:
