@@ -16,6 +16,9 @@ from zoo.layers.paths import PathMix as PathMix
 from zoo.layers.pooling import AttentionPooling as AttentionPooling
 from zoo.layers.pooling import MaskedMax as MaskedMax
 from zoo.layers.pooling import ScaledSum as ScaledSum
+from zoo.layers.recurrent import GRU as GRU
+from zoo.layers.recurrent import LSTM as LSTM
+from zoo.layers.recurrent import SimpleRNN as SimpleRNN
 from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
 from zoo.layers.tokens import WordDropout as WordDropout

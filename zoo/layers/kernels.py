@@ -18,6 +18,8 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 # whether the last row and column may be left out where their number is odd, to the convolution with
 # as many zeros around as keep height and width; None if it is unable.
 Convolution = Callable[[Any, Any, bool], Any]
+# From a function of tensors to one of the same results.
+Compiled = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class SparseMatmul(Protocol):
@@ -43,11 +45,14 @@ class Kernels:
         batch_norm: normalises by the statistics of the batch.
         convolve: convolves with a stride of one pixel.
         sparse_matmul: multiplies a sparse with a dense matrix.
+        recurrence: compiles the loops of `zoo.layers.recurrence`, which then runs the recurrent
+            layers of Keras, too; None leaves these to Keras.
     """
 
     batch_norm: FusedBatchNorm | None = None
     convolve: Convolution | None = None
     sparse_matmul: SparseMatmul | None = None
+    recurrence: Compiled | None = None
 
 
 _IN_USE: ContextVar[Kernels] = ContextVar("kernels_in_use", default=Kernels())  # noqa: B039

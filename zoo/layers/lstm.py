@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.layers.cells import LSTM
 from zoo.layers.recurrence import recurrence
 from zoo.preset.renamed import current_key
 
@@ -92,7 +93,7 @@ class WeightDropLSTM(keras.layers.Layer):
         projected = ops.matmul(inputs, ops.convert_to_tensor(self.kernel))
         projected = ops.cast(projected, "float32") + ops.cast(self.bias, "float32")
         hidden, cell = (ops.cast(state, "float32") for state in states)
-        outputs, cell = recurrence(projected, hidden, cell, recurrent)
+        outputs, cell = recurrence(LSTM, projected, (hidden, cell), recurrent)
         return ops.cast(outputs, self.compute_dtype), [outputs[-1], cell]
 
     def compute_output_spec(

@@ -1,4 +1,4 @@
-"""The recurrence of an LSTM over a window, with the gradient written out.
+"""The recurrence of a cell over time, with the gradient written out.
 
 What a loop over time costs on a CPU is the product with the recurrent kernel: at a batch of 20 rows
 it reads all weights at every step. Two things keep the rest out of the loop. The input's part of
@@ -14,111 +14,145 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.layers.cells import Cell, States
+from zoo.layers.kernels import kernels_in_use
+
 # Torch's custom gradient in Keras 3.15.1 is for functions of one output.
 _OWN_GRADIENT = keras.backend.backend() != "torch"
 
 
-def recurrence(projected: Any, hidden: Any, cell: Any, kernel: Any) -> tuple[Any, Any]:
-    """Run an LSTM over time from the input's part of its gates.
+def recurrence(
+    cell: Cell, projected: Any, states: States, kernel: Any, bias: Any = None, mask: Any = None
+) -> tuple[Any, ...]:
+    """Run a cell over time from the input's part of its gates.
 
-    Gates are in Keras' order: input, forget, candidate, output. Gates and states are computed in
-    the dtype of `projected`, products in that of `kernel`.
+    Gates and states are computed in the dtype of `projected`, products in that of `kernel`. The
+    two loops are compiled where the kernels in use say so.
 
     Args:
-        projected: float32 `(time, batch, 4 * units)`: inputs times kernel, plus bias.
-        hidden: float32 `(batch, units)`, the hidden state before the first step.
-        cell: float32 `(batch, units)`, the cell state before the first step.
-        kernel: `(units, 4 * units)`, the recurrent kernel.
+        cell: what one step computes.
+        projected: `(time, batch, gates * units)`: inputs times kernel, plus bias.
+        states: `(batch, units)` each, before the first step.
+        kernel: `(units, gates * units)`, the recurrent kernel.
+        bias: `(gates * units,)`, added to the product with the recurrent kernel; None is zeros.
+        mask: bool `(time, batch)`; where it is false a row keeps its states. None is true.
 
     Returns:
-        The hidden states `(time, batch, units)` and the last cell state `(batch, units)`.
-
-    Source: Hochreiter and Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735, with the
-        forget gate of Gers 2000, https://doi.org/10.1162/089976600300015015.
+        The hidden states `(time, batch, units)`, and the last of each other state.
     """
-    if _OWN_GRADIENT:
-        outputs: tuple[Any, Any] = _differentiable(projected, hidden, cell, kernel)
-        return outputs
-    states, cells, _ = _forward(projected, hidden, cell, kernel)
-    return states, cells[-1]
+    if mask is not None:  # a number, because every argument of a custom gradient has one
+        mask = ops.expand_dims(ops.cast(mask, projected.dtype), -1)
+    compiled = kernels_in_use().recurrence or _as_it_is
+    forward, backward = compiled(_forward), compiled(_backward)
+    if not _OWN_GRADIENT:
+        every, _ = forward(cell, projected, states, kernel, bias, mask)
+        return (every[0], *(state[-1] for state in every[1:]))
+    optional = [argument for argument in (bias, mask) if argument is not None]
+
+    @ops.custom_gradient
+    def run(projected: Any, kernel: Any, *rest: Any) -> Any:
+        states, rest = rest[: cell.states], rest[cell.states :]
+        arguments = iter(rest)
+        inner_bias = None if bias is None else next(arguments)
+        inner_mask = None if mask is None else next(arguments)
+        every, saved = forward(cell, projected, states, kernel, inner_bias, inner_mask)
+
+        def gradient(*upstream: Any) -> tuple[Any, ...]:
+            # TensorFlow gives one argument an output, JAX one tuple.
+            grads = tuple(keras.tree.flatten(upstream)[-cell.states :])
+            grad_projected, grad_kernel, grad_bias, *grad_states = backward(
+                cell, grads, states, kernel, inner_bias, inner_mask, every, saved
+            )
+            found = [grad_projected, grad_kernel, *grad_states]
+            if inner_bias is not None:
+                found.append(grad_bias)
+            return tuple(found if inner_mask is None else [*found, ops.zeros_like(inner_mask)])
+
+        return (every[0], *(state[-1] for state in every[1:])), gradient
+
+    outputs: tuple[Any, ...] = run(projected, kernel, *states, *optional)
+    return outputs
 
 
-@ops.custom_gradient
-def _differentiable(projected: Any, hidden: Any, cell: Any, kernel: Any) -> Any:
-    states, cells, gates = _forward(projected, hidden, cell, kernel)
-
-    def gradient(*upstream: Any) -> tuple[Any, ...]:
-        # TensorFlow gives one argument an output, JAX one tuple.
-        grad_states, grad_cell = keras.tree.flatten(upstream)[-2:]
-        return _backward(grad_states, grad_cell, hidden, cell, kernel, states, cells, gates)
-
-    return (states, cells[-1]), gradient
+def _as_it_is(function: Any) -> Any:
+    return function
 
 
-def _forward(projected: Any, hidden: Any, cell: Any, kernel: Any) -> tuple[Any, Any, Any]:
-    """Return hidden states, cell states and the gates before their activations, of all steps."""
+def _forward(
+    cell: Cell, projected: Any, states: States, kernel: Any, bias: Any, mask: Any
+) -> tuple[States, Any]:
+    """Return the states after every step, and what the gradient needs of it."""
+    units = kernel.shape[0]
 
-    def step(carry: Any, gates: Any) -> tuple[Any, Any]:
-        hidden, cell, _ = carry
-        product = ops.matmul(ops.cast(hidden, kernel.dtype), kernel)
-        gates = gates + ops.cast(product, gates.dtype)
-        input_gate, forget, candidate, output = ops.split(gates, 4, axis=-1)
-        cell = ops.sigmoid(forget) * cell + ops.sigmoid(input_gate) * ops.tanh(candidate)
-        hidden = ops.sigmoid(output) * ops.tanh(cell)
-        # Keras' scan wants outputs like the carry: the gates are in it for that alone.
-        return (hidden, cell, gates), (hidden, cell, gates)
+    def step(carry: Any, time: Any) -> tuple[Any, Any]:
+        states = tuple(carry[: cell.states])
+        product = ops.matmul(ops.cast(states[0], kernel.dtype), kernel)
+        product = ops.cast(product, projected.dtype)
+        if bias is not None:
+            product = product + ops.cast(bias, product.dtype)
+        following, saved = cell.step(projected[time], product, states)
+        if mask is not None:
+            present = mask[time] > 0
+            following = tuple(
+                ops.where(present, new, old) for new, old in zip(following, states, strict=True)
+            )
+        # Keras' scan wants outputs like the carry: what is saved is in it for that alone.
+        carry = (*following, saved) if cell.saved else following
+        return carry, carry
 
-    carry = (hidden, cell, ops.zeros_like(projected[0]))
-    _, (states, cells, gates) = ops.scan(step, carry, projected)
-    return states, cells, gates
+    carry = tuple(states)
+    if cell.saved:
+        blocks = ops.zeros_like(projected[0][..., :units])
+        carry = (*carry, ops.concatenate([blocks] * cell.saved, axis=-1))
+    # Keras 3.15.1 scans one input only if time is unknown: the steps' numbers.
+    _, every = ops.scan(step, carry, ops.arange(ops.shape(projected)[0]))
+    return tuple(every[: cell.states]), every[-1] if cell.saved else None
 
 
 def _backward(
-    grad_states: Any, grad_cell: Any, hidden: Any, cell: Any, kernel: Any,
-    states: Any, cells: Any, gates: Any,
-) -> tuple[Any, Any, Any, Any]:  # fmt: skip
-    """Return the gradients of the four arguments of `recurrence`.
+    cell: Cell, grads: States, states: States, kernel: Any, bias: Any, mask: Any,
+    every: States, saved: Any,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return the gradients of projected inputs, kernel, bias (None for none) and first states.
 
     All that does not need the gradient of the next step is computed for all steps at once.
     """
-    input_gate, forget, candidate, output = ops.split(gates, 4, axis=-1)
-    input_gate, forget, output = ops.sigmoid(input_gate), ops.sigmoid(forget), ops.sigmoid(output)
-    candidate, tanh_cells = ops.tanh(candidate), ops.tanh(cells)
-    before = ops.concatenate([ops.expand_dims(cell, 0), cells[:-1]])
-    d_hidden_d_cell = output * (1 - tanh_cells * tanh_cells)
-    d_hidden_d_output = tanh_cells * output * (1 - output)
-    d_cell_d_input = candidate * input_gate * (1 - input_gate)
-    d_cell_d_forget = before * forget * (1 - forget)
-    d_cell_d_candidate = input_gate * (1 - candidate * candidate)
+    grad_outputs, *grad_last = grads
+    before = tuple(
+        ops.concatenate([ops.expand_dims(first, 0), later[:-1]])
+        for first, later in zip(states, every, strict=True)
+    )
+    derivatives = cell.derivatives(before, every, saved)
     transposed = ops.transpose(kernel)
 
     def step(carry: Any, time: Any) -> tuple[Any, Any]:
-        grad_hidden, grad_cell, _ = carry
-        grad_hidden = grad_hidden + grad_states[time]
-        grad_cell = grad_cell + grad_hidden * d_hidden_d_cell[time]
-        grad_gates = ops.concatenate(
-            [
-                grad_cell * d_cell_d_input[time],
-                grad_cell * d_cell_d_forget[time],
-                grad_cell * d_cell_d_candidate[time],
-                grad_hidden * d_hidden_d_output[time],
-            ],
-            axis=-1,
-        )
-        product = ops.matmul(ops.cast(grad_gates, kernel.dtype), transposed)
-        carry = (ops.cast(product, grad_hidden.dtype), grad_cell * forget[time], grad_gates)
+        grads = (carry[0] + grad_outputs[time], *carry[1 : cell.states])
+        at_step = tuple(derivative[time] for derivative in derivatives)
+        grad_gates, direct = cell.gradient(at_step, grads)
+        if mask is not None:
+            grad_gates = grad_gates * mask[time]
+        product = cell.grad_product(grad_gates, at_step)
+        product = ops.matmul(ops.cast(product, kernel.dtype), transposed)
+        product = ops.cast(product, grads[0].dtype)
+        previous = [product if direct[0] is None else product + direct[0], *direct[1:]]
+        if mask is not None:
+            present = mask[time] > 0
+            previous = [
+                ops.where(present, new, old) for new, old in zip(previous, grads, strict=True)
+            ]
+        carry = (*previous, grad_gates)
         return carry, carry
 
-    (grad_hidden, grad_cell, _), (_, _, grad_gates) = ops.scan(
-        step,
-        (ops.zeros_like(hidden), grad_cell, ops.zeros_like(gates[0])),
-        ops.arange(ops.shape(states)[0]),  # Keras 3.15.1 scans one input only if time is unknown
-        reverse=True,
+    time = ops.shape(every[0])[0]
+    first = (ops.zeros_like(states[0]), *grad_last)
+    blocks = [ops.zeros_like(states[0])] * cell.gates
+    (*grad_states, _), (*_, grad_projected) = ops.scan(
+        step, (*first, ops.concatenate(blocks, axis=-1)), ops.arange(time), reverse=True
     )
+    grad_product = cell.grad_product(grad_projected, derivatives)
     units = kernel.shape[0]
-    previous = ops.concatenate([ops.expand_dims(hidden, 0), states[:-1]])
-    flat = ops.cast(ops.reshape(previous, (-1, units)), kernel.dtype)
-    grad_kernel = ops.matmul(
-        ops.transpose(flat), ops.cast(ops.reshape(grad_gates, (-1, 4 * units)), kernel.dtype)
-    )
-    return grad_gates, grad_hidden, grad_cell, grad_kernel
+    flat = ops.cast(ops.reshape(before[0], (-1, units)), kernel.dtype)
+    grad_product = ops.reshape(grad_product, (-1, cell.gates * units))
+    grad_kernel = ops.matmul(ops.transpose(flat), ops.cast(grad_product, kernel.dtype))
+    grad_bias = None if bias is None else ops.cast(ops.sum(grad_product, axis=0), bias.dtype)
+    return grad_projected, grad_kernel, grad_bias, *grad_states

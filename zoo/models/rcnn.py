@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
-from zoo.layers import MaskedMax
+from zoo.layers import GRU, LSTM, MaskedMax, SimpleRNN
 from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
-CELLS = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+CELLS: dict[str, Any] = {"simple": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
 def rcnn(

@@ -7,7 +7,7 @@ from typing import Literal
 import keras
 from keras import ops
 
-from zoo.layers import AttentionPooling, MaskedMax
+from zoo.layers import LSTM, AttentionPooling, MaskedMax
 from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 
@@ -52,7 +52,7 @@ def textrnn(
             sequence = keras.layers.Dropout(dropout, name=f"dropout_{i}")(sequence)
         return_sequences = i + 1 < num_layers or pooling != "last"
         sequence = keras.layers.Bidirectional(
-            keras.layers.LSTM(hidden_dim, return_sequences=return_sequences), name=f"lstm_{i}"
+            LSTM(hidden_dim, return_sequences=return_sequences), name=f"lstm_{i}"
         )(sequence, mask=present)
     if pooling == "max":
         sequence = MaskedMax(name="pooling")(sequence, mask=present)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from zoo.layers.kernels import Kernels
 from zoo.training.kernels.convolution import convolve, fused_batch_norm
+from zoo.training.kernels.recurrence import as_compiled, compiled
 from zoo.training.kernels.sparse import sparse_matmul
 
 
@@ -15,6 +16,8 @@ def fast_kernels(jit_compile: bool) -> Kernels:
     Args:
         jit_compile: whether XLA compiles the step; it does not know the sparse product.
     """
+    gpu = bool(tf.config.get_visible_devices("GPU"))
     # The product is faster than dense gradients on a CPU.
-    sparse = not jit_compile and not tf.config.get_visible_devices("GPU")
-    return Kernels(fused_batch_norm, convolve, sparse_matmul if sparse else None)
+    sparse = sparse_matmul if not jit_compile and not gpu else None
+    recurrence = as_compiled if jit_compile else compiled if gpu else None
+    return Kernels(fused_batch_norm, convolve, sparse, recurrence)

@@ -1,0 +1,157 @@
+"""The zoo's recurrent layers are those of Keras, whichever runs them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo.layers
+from zoo.layers.kernels import Kernels, use_kernels
+from zoo.training.kernels.recurrence import as_compiled, compiled
+
+NAMES = ("SimpleRNN", "LSTM", "GRU")
+ROWS, TIME, FEATURES, UNITS = 4, 6, 3, 5
+# Right-padded; the last row has no token at all.
+MASK = np.arange(TIME) < np.array([[TIME], [3], [1], [0]])
+INPUTS = np.random.default_rng(0).normal(size=(ROWS, TIME, FEATURES)).astype("float32")
+
+
+def pair(name, wrapped=False, **arguments):
+    """Return the layers of the zoo and of Keras, with the same random weights."""
+    layers = []
+    for module in (zoo.layers, keras.layers):
+        layer = getattr(module, name)(UNITS, **arguments)
+        layer = keras.layers.Bidirectional(layer) if wrapped else layer
+        layer.build(INPUTS.shape)
+        layers.append(layer)
+    generator = np.random.default_rng(1)
+    weights = [generator.normal(size=w.shape, scale=0.5) for w in layers[0].weights]
+    for layer in layers:
+        layer.set_weights(weights)
+    return layers
+
+
+def outputs_and_gradients(layer, mask, inputs=INPUTS):
+    """Return outputs, and the gradients of a weighted sum of them by inputs and weights."""
+    inputs = tf.constant(inputs)
+    values = [weight.value for weight in layer.trainable_weights]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs, mask=mask)
+        upstream = np.random.default_rng(2).normal(size=outputs.shape)
+        loss = tf.reduce_sum(tf.cast(outputs, tf.float32) * upstream.astype("float32"))
+    return outputs, *tape.gradient(loss, [inputs, *values])
+
+
+def assert_equal(found, expected, tolerance=1e-5):
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_outputs_and_gradients_are_those_of_keras(name, backwards, sequences, masked):
+    ours, theirs = pair(name, go_backwards=backwards, return_sequences=sequences)
+    mask = tf.constant(MASK) if masked else None
+    expected = outputs_and_gradients(theirs, mask)
+    assert_equal(outputs_and_gradients(ours, mask), expected, tolerance=0)  # Keras runs both
+    with use_kernels(Kernels(recurrence=as_compiled)):
+        assert_equal(outputs_and_gradients(ours, mask), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("sequences", [False, True])
+def test_in_two_directions(name, sequences):
+    ours, theirs = pair(name, wrapped=True, return_sequences=sequences)
+    expected = outputs_and_gradients(theirs, tf.constant(MASK))
+    with use_kernels(Kernels(recurrence=as_compiled)):
+        assert_equal(outputs_and_gradients(ours, tf.constant(MASK)), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("jit", [False, True])  # of the step around
+def test_compiled(name, jit):
+    ours, theirs = pair(name, return_sequences=True)
+    expected = outputs_and_gradients(theirs, tf.constant(MASK))
+    unknown = tf.TensorSpec((None, None, FEATURES))
+
+    @tf.function(jit_compile=jit, input_signature=[unknown, tf.TensorSpec((None, None), tf.bool)])
+    def step(inputs, mask):
+        with use_kernels(Kernels(recurrence=as_compiled if jit else compiled)):
+            values = [weight.value for weight in ours.trainable_weights]
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                outputs = ours(inputs, mask=mask)
+                upstream = np.random.default_rng(2).normal(size=(ROWS, TIME, UNITS))
+                loss = tf.reduce_sum(outputs * tf.constant(upstream, tf.float32))
+            return outputs, *tape.gradient(loss, [inputs, *values])
+
+    assert_equal(step(tf.constant(INPUTS), tf.constant(MASK)), expected)
+
+
+def loops(function, compiled_too=False):
+    """Return the names of the loops over time in a traced function and those it calls.
+
+    Args:
+        function: a concrete function, with its gradient in it.
+        compiled_too: whether those count that XLA must compile.
+    """
+    graph = function.graph.as_graph_def()
+    library = {entry.signature.name: entry for entry in graph.library.function}
+
+    def of(nodes):
+        for node in nodes:
+            if "While" in node.op:
+                yield node.name
+                continue
+            called = [node.attr[key].func.name for key in node.attr if node.attr[key].func.name]
+            for name in {node.op, *called} & set(library):
+                if compiled_too or not library[name].attr["_XlaMustCompile"].b:
+                    yield from of(library[name].node_def)
+
+    return list(of(graph.node))
+
+
+@pytest.mark.parametrize("kernel", [None, compiled])
+@pytest.mark.parametrize("name", [*NAMES, "WeightDropLSTM"])
+def test_no_step_of_a_loop_is_outside_xla(name, kernel):
+    layer = getattr(zoo.layers, name)(UNITS)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
+    def step(inputs):
+        mask = {} if name == "WeightDropLSTM" else {"mask": tf.reduce_all(inputs != 0, axis=-1)}
+        with use_kernels(Kernels(recurrence=kernel)), tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = tf.reduce_sum(keras.tree.flatten(layer(inputs, **mask))[0])
+        return tape.gradient(loss, [inputs, *[w.value for w in layer.trainable_weights]])
+
+    function = step.get_concrete_function()
+    assert len(loops(function, compiled_too=True)) == 2  # forwards and backwards
+    assert len(loops(function)) == (2 if kernel is None else 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_of_keras_layers_are_read(name, tmp_path):
+    networks = []
+    for module in (keras.layers, zoo.layers):
+        keras.utils.clear_session()  # names are numbered
+        keras.utils.set_random_seed(3)
+        inputs = keras.Input((None, FEATURES))
+        layer = keras.layers.Bidirectional(getattr(module, name)(UNITS), name="both")
+        networks.append(
+            keras.Model(inputs, getattr(module, name)(UNITS)(inputs) + layer(inputs)[:, :UNITS])
+        )
+    theirs, ours = networks
+    assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)  # the same initial values
+    theirs.set_weights([w + 1 for w in theirs.get_weights()])
+    theirs.save_weights(tmp_path / "a.weights.h5")
+    ours.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(ours(INPUTS), theirs(INPUTS))
+    ours.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(INPUTS), theirs(INPUTS))
