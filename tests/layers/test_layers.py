@@ -162,6 +162,17 @@ def test_masked_max_sees_only_the_text():
     np.testing.assert_array_equal(pooled, expected)
 
 
+def test_masked_max_of_no_text_is_zero_and_so_is_its_gradient():
+    features = tf.constant(randoms(2, 6, 3), tf.bfloat16)
+    mask = MASK & [[True], [False]]
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        pooled = MaskedMax(dtype="bfloat16")(features, mask=mask)
+    np.testing.assert_array_equal(pooled[1], [0, 0, 0])
+    gradient = tf.cast(tape.gradient(pooled, features), tf.float32)
+    assert gradient[1].numpy().max() == 0 < gradient[0].numpy().max()
+
+
 def test_attention_is_zhous_formula_over_the_text():
     features = randoms(2, 6, 3)
     layer = AttentionPooling()

@@ -26,13 +26,15 @@ class _Pooling(keras.layers.Layer):
 class MaskedMax(_Pooling):
     """Maximum over the positions of the text.
 
-    `(batch, time, features)` and bool `(batch, time)`, true at the text, to `(batch, features)`.
+    `(batch, time, features)` and bool `(batch, time)`, true at the text, to `(batch, features)`. Of a
+    text without a token it is 0.
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
         """Return the maximum of every feature."""
         lowest = ops.cast(LOWEST, inputs.dtype)
-        return ops.max(ops.where(ops.expand_dims(mask, -1), inputs, lowest), axis=1)
+        largest = ops.max(ops.where(ops.expand_dims(mask, -1), inputs, lowest), axis=1)
+        return ops.where(ops.any(mask, axis=1, keepdims=True), largest, ops.zeros_like(largest))
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -52,7 +54,7 @@ class AttentionPooling(_Pooling):
 
     def call(self, inputs: Any, mask: Any) -> Any:
         """Return the weighted sum of the positions."""
-        scores = ops.cast(ops.sum(ops.tanh(inputs) * self.query, axis=-1), "float32")
+        scores = ops.sum(ops.cast(ops.tanh(inputs) * self.query, "float32"), axis=-1)
         scores = ops.where(mask, scores, LOWEST)
         # Not ops.softmax: it warns of a text of one word, whose weight of 1 is right here.
         weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
