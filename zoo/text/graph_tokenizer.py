@@ -16,6 +16,7 @@ import tensorflow_text
 from zoo.errors import ZooError, unknown
 from zoo.files import read_json, write_json, written_beside
 from zoo.host import on_host
+from zoo.text.counting import CHUNK, TOKEN_CHARACTERS, count_tokens
 from zoo.text.sampling import sample_texts
 from zoo.text.splitting import normalize, split_characters, split_words
 from zoo.text.subwords import learn_sentencepiece
@@ -40,12 +41,6 @@ FILES = {
     "characters": "vocabulary.txt",
 }
 LARGEST_FILE = 256 * 2**20  # bytes; a vocabulary of millions of pieces is far below
-# Characters of a text that are tokenized for each token that is read: ordinary tokens have four.
-# The time of sentencepiece grows with the square of a run of characters that it does not know, so
-# that one line of 1 MB would take a minute (openai/tiktoken#195).
-TOKEN_CHARACTERS = 64
-PIECE_CHARACTERS = 16_384  # of a text whose tokens are counted: longer ones are counted in pieces
-CHUNK = 2_048  # texts an op sees at once where the zoo itself calls it
 
 
 class GraphTokenizer(tf.Module):
@@ -133,16 +128,7 @@ class GraphTokenizer(tf.Module):
         A text of more than `PIECE_CHARACTERS` is counted in pieces, so that it may come out a token
         longer for each of them.
         """
-        counts = np.zeros(len(texts), np.int64)
-        pieces = [
-            (position, text[start : start + PIECE_CHARACTERS])
-            for position, text in enumerate(texts)
-            for start in range(0, max(1, len(text)), PIECE_CHARACTERS)
-        ]
-        for start in range(0, len(pieces), CHUNK):
-            positions, chunk = zip(*pieces[start : start + CHUNK], strict=True)
-            np.add.at(counts, list(positions), self(tf.constant(chunk)).row_lengths().numpy())
-        return counts
+        return count_tokens(self, texts)
 
     @property
     def pieces(self) -> list[str]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from zoo.files import read_json
 from zoo.text.corpus_tokenizer import FILE as CORPUS_FILE
 from zoo.text.corpus_tokenizer import CorpusTokenizer, load_corpus_tokenizer
 from zoo.text.graph_tokenizer import GraphTokenizer, load_graph_tokenizer
+from zoo.text.pretrained_tokenizer import FORM, PretrainedTokenizer, load_pretrained_tokenizer
+
+TextTokenizer = GraphTokenizer | PretrainedTokenizer  # of classifiers
 
 
 class Tokenizer(Protocol):
-    """Strings to ids: `GraphTokenizer` of classifiers, `CorpusTokenizer` of language models.
+    """Strings to ids: `TextTokenizer` of classifiers, `CorpusTokenizer` of language models.
 
     Attributes:
-        kind: `sentencepiece`, `words` or `characters`.
+        kind: `sentencepiece`, `words` and so on.
         lowercase: whether case is folded.
     """
 
@@ -37,7 +41,7 @@ class Tokenizer(Protocol):
         """
 
 
-def load_tokenizer(folder: Path) -> GraphTokenizer | CorpusTokenizer:
+def load_tokenizer(folder: Path) -> TextTokenizer | CorpusTokenizer:
     """Read what `Tokenizer.save` wrote; nothing in the files is ever executed.
 
     Raises:
@@ -45,4 +49,17 @@ def load_tokenizer(folder: Path) -> GraphTokenizer | CorpusTokenizer:
     """
     if (Path(folder) / CORPUS_FILE).is_file():
         return load_corpus_tokenizer(folder)
+    return load_text_tokenizer(folder)
+
+
+def load_text_tokenizer(folder: Path) -> TextTokenizer:
+    """Read the tokenizer of a classifier.
+
+    Raises:
+        ZooError: as `load_tokenizer`.
+    """
+    folder = Path(folder)
+    facts = read_json(folder / "tokenizer.json")
+    if isinstance(facts, dict) and facts.get("form") == FORM:
+        return load_pretrained_tokenizer(folder, facts)
     return load_graph_tokenizer(folder)

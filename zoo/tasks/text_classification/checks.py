@@ -17,8 +17,8 @@ from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
 from zoo.errors import ZooError
 from zoo.finding import Finding, counted
 from zoo.tasks.text_classification.settings import TextData
-from zoo.text.graph_tokenizer import GraphTokenizer
 from zoo.text.spacing import long_words
+from zoo.text.tokenizers import TextTokenizer
 
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99}
 MUCH_CUT = 0.1  # share of cut texts from which it is worth a warning
@@ -246,7 +246,7 @@ def unknown_labels(
 def part_findings(
     splits: Mapping[str, Split],
     classes: list[Any],
-    tokenizer: GraphTokenizer,
+    tokenizer: TextTokenizer,
     settings: TextData,
     seed: int,
     split_here: bool,

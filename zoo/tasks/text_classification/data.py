@@ -47,6 +47,7 @@ from zoo.tasks.text_classification.batches import batches
 from zoo.tasks.text_classification.settings import TextData
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
+from zoo.text.tokenizers import TextTokenizer
 from zoo.text.vocabulary import small_vocabulary
 
 StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
@@ -72,7 +73,7 @@ class Data:
     validation: TokenizedSplit
     test: TokenizedSplit | None
     classes: list[Any]
-    tokenizer: GraphTokenizer
+    tokenizer: TextTokenizer
     findings: list[Finding]
     fingerprint: str
     settings: TextData
@@ -129,7 +130,7 @@ def load_data(
     request: Request,
     settings: TextData,
     vocabulary_size: int,
-    tokenizer: GraphTokenizer | None = None,
+    tokenizer: TextTokenizer | None = None,
 ) -> Data:
     """Read, check and split text data, and learn the tokenizer.
 
@@ -270,7 +271,7 @@ def _tokenized(
     settings: TextData,
     vocabulary_size: int,
     seed: int,
-    tokenizer: GraphTokenizer | None,
+    tokenizer: TextTokenizer | None,
     split_here: bool,
 ) -> Data:
     store, rows = parts["train"]

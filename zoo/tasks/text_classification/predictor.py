@@ -24,7 +24,7 @@ from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_split
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
-from zoo.text.graph_tokenizer import GraphTokenizer, load_graph_tokenizer
+from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
 
 TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
 MISTAKES = 100
@@ -42,7 +42,7 @@ class TextClassifier:
     """
 
     network: keras.Model
-    tokenizer: GraphTokenizer
+    tokenizer: TextTokenizer
     labels: list[Any]
     max_length: int
 
@@ -212,5 +212,5 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         labels, max_length = list(document["labels"]), int(document["max_length"])
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{path}: is damaged: labels and max_length.") from error
-    tokenizer = load_graph_tokenizer(folder / "tokenizer")
+    tokenizer = load_text_tokenizer(folder / "tokenizer")
     return TextClassifier(load_network(folder), tokenizer, labels, max_length)

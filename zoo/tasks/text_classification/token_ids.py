@@ -11,7 +11,7 @@ import numpy as np
 from zoo.data.spool import Spool
 from zoo.data.store import Split
 from zoo.errors import ZooError
-from zoo.text.graph_tokenizer import GraphTokenizer
+from zoo.text.tokenizers import TextTokenizer
 
 
 class TokenizedSplit(Split):
@@ -26,7 +26,7 @@ class TokenizedSplit(Split):
         max_length: tokens of a text that are read.
     """
 
-    def __init__(self, split: Split, tokenizer: GraphTokenizer, max_length: int):
+    def __init__(self, split: Split, tokenizer: TextTokenizer, max_length: int):
         super().__init__(split.store, split.rows, split.labels)
         self.tokenizer, self.max_length = tokenizer, max_length
         self._dtype = np.dtype(np.uint16 if tokenizer.vocabulary_size <= 1 << 16 else np.int32)

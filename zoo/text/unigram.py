@@ -1,0 +1,86 @@
+"""The sentencepiece unigram model of XLM-R and mT5, made to order: which piece has which id."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2 as protobuf
+
+from zoo.errors import ZooError
+from zoo.text.subwords import rule
+
+Pieces = Sequence[tuple[str, float]]
+
+
+def unigram_model(
+    pieces: Pieces, *, unknown: int, control: Sequence[int], charsmap: bytes | None = None
+) -> bytes:
+    """Return a serialised sentencepiece model whose ids are those of a list of pieces.
+
+    Args:
+        pieces: piece and log probability, in the order of their ids.
+        unknown: id of what no piece covers.
+        control: ids of marks such as `<s>`, which no text holds.
+        charsmap: the compiled rule by which texts are normalised; None for NFKC.
+
+    Raises:
+        ZooError: sentencepiece does not take the pieces.
+    """
+    model = protobuf.ModelProto()
+    types = protobuf.ModelProto.SentencePiece.Type
+    for index, (piece, score) in enumerate(pieces):
+        entry = model.pieces.add(piece=piece, score=score)
+        if index == unknown:
+            entry.type = types.UNKNOWN
+        elif index in control:
+            entry.type = types.CONTROL
+    model.trainer_spec.model_type = protobuf.TrainerSpec.UNIGRAM
+    model.trainer_spec.vocab_size = len(pieces)
+    model.trainer_spec.unk_id = unknown
+    model.trainer_spec.unk_piece = pieces[unknown][0]
+    model.trainer_spec.bos_id = model.trainer_spec.eos_id = model.trainer_spec.pad_id = -1
+    model.normalizer_spec.CopyFrom(_normalizer(charsmap))
+    content: bytes = model.SerializeToString()
+    read_unigram(content)
+    return content
+
+
+def read_unigram(content: bytes) -> protobuf.ModelProto:
+    """Return a serialised sentencepiece model, parsed and checked.
+
+    Raises:
+        ZooError: it is none, or not a unigram model.
+    """
+    try:
+        sentencepiece.SentencePieceProcessor(model_proto=content)
+        model = protobuf.ModelProto.FromString(content)
+    except Exception as error:  # protobuf's and sentencepiece's own, of no common kind
+        raise ZooError(f"is not a sentencepiece model: {error}.") from error
+    if model.trainer_spec.model_type != protobuf.TrainerSpec.UNIGRAM:
+        raise ZooError("is a sentencepiece model of another kind than unigram.")
+    if not model.pieces:
+        raise ZooError("is not a sentencepiece model: it holds no pieces.")
+    return model
+
+
+def _normalizer(charsmap: bytes | None) -> protobuf.NormalizerSpec:
+    """Return a rule for normalising texts; sentencepiece itself has the compiled NFKC."""
+    if charsmap is not None:
+        return protobuf.NormalizerSpec(
+            precompiled_charsmap=charsmap,
+            add_dummy_prefix=True,
+            remove_extra_whitespaces=True,
+            escape_whitespaces=True,
+        )
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a"]),
+        model_writer=model,
+        vocab_size=8,
+        hard_vocab_limit=False,
+        normalization_rule_name=rule(lowercase=False),
+        minloglevel=2,
+    )
+    return protobuf.ModelProto.FromString(model.getvalue()).normalizer_spec
