@@ -14,7 +14,7 @@ class Benchmark:
         claim: what is measured.
         peers: what it is compared with.
         data: names of `datasets.json`, or where else the data come from.
-        minutes: of a run with its options as they are, on 2 cores.
+        minutes: of a run with its options as they are, on 2 cores; of `gpu`, on one H100.
     """
 
     module: str
@@ -60,6 +60,10 @@ BENCHMARKS = {
     "image_speed": Benchmark(
         "image_classification.speed", "training images a second of resnet",
         "plain Keras, PyTorch", "random images, cifar10", 6,
+    ),
+    "gpu": Benchmark(
+        "gpu.speed", "training speed of every kind of network on one GPU",
+        "plain Keras, PyTorch", "random images and ids", 8,
     ),
     "overhead": Benchmark(
         "training.overhead", "a step of the training model",

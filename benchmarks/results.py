@@ -33,6 +33,7 @@ def save(name: str, entry: dict[str, Any], command: str) -> None:
         entry["values"] = values_digest(preset.model, preset.values())
     entries = [old for old in load(name) if old["id"] != entry["id"]] + [entry]
     entries.sort(key=lambda saved: saved["id"])
+    FOLDER.mkdir(exist_ok=True)
     write_json(FOLDER / f"{name}.json", {"benchmark": name, "entries": entries})
     print(f"{name}: {entry['id']}: {_short(entry)}", flush=True)
 

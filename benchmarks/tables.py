@@ -77,6 +77,16 @@ def with_bfloat16(form: str, plain: str, half: str) -> Callable[[Entry], str]:
     return lambda entry: f"{entry[plain]:{form}} ({entry[half]:{form}})"
 
 
+def optional(key: str, form: str) -> Callable[[Entry], str]:
+    """Return a cell: a number of an entry, or a dash where it has none."""
+    return lambda entry: f"{entry[key]:{form}}" if key in entry else "-"
+
+
+def _times_faster_pytorch(entry: Entry) -> str:
+    keys = [key for key in entry if key.startswith("times_pytorch")]
+    return f"{min(entry[key] for key in keys):.2f}" if keys else "-"
+
+
 QUALITY: Columns = {
     "data": first("data"),
     "textcnn, mean ± std": score("accuracy"),
@@ -148,6 +158,19 @@ IMAGE_SPEED: Columns = {
         ".2f", "zoo_faster_than_pytorch", "zoo_bfloat16_faster_than_pytorch"
     ),
 }
+GPU: Columns = {
+    "network": value("title"),
+    "unit": value("unit"),
+    "zoo": optional("zoo_per_second", ",.0f"),
+    "from data in host memory": optional("host_per_second", ",.0f"),
+    "in float32": optional("zoo_float32_per_second", ",.0f"),
+    "plain Keras": optional("keras_per_second", ",.0f"),
+    "PyTorch": optional("pytorch_per_second", ",.0f"),
+    "PyTorch compiled": optional("pytorch_compiled_per_second", ",.0f"),
+    "times plain Keras": optional("times_keras", ".2f"),
+    "times the faster PyTorch": _times_faster_pytorch,
+    "card": value("device"),
+}
 FIGURES = dict.fromkeys(("what", "measured"), str)  # rows are written out
 
 
@@ -166,6 +189,7 @@ def tables() -> dict[str, str]:
         "language_speed": table(LANGUAGE_SPEED, load("language_speed")),
         "images": table(IMAGES, groups("images")),
         "image_speed": table(IMAGE_SPEED, map(_image_speed, load("image_speed"))),
+        "gpu": table(GPU, (entry for entry in load("gpu") if entry["size"] == "full")),
         "scale": table(FIGURES, _scale()),
     }
 

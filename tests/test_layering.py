@@ -17,6 +17,7 @@ ROWS = [
         "errors",
         "finding",
         "files",
+        "gpu",
         "environment",
         "quiet",
         "host",

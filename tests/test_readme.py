@@ -46,7 +46,7 @@ def test_commands_of_the_readme_exist() -> None:
 
     known = {command.callback.__name__ for command in app.registered_commands}
     shell = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL))
-    used = set(re.findall(r"(?:^|\s|/)zoo ([a-z-]+)", shell))
+    used = set(re.findall(r"(?:^|\s|/)zoo ([a-z][a-z-]*)", shell))
     assert used
     assert used <= known
 
@@ -63,6 +63,7 @@ def test_commands_of_the_readme_exist() -> None:
         "language_speed",
         "images",
         "image_speed",
+        "gpu",
     ],
 )
 def test_tables_have_their_marks(table: str) -> None:

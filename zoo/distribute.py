@@ -16,6 +16,8 @@ from tensorflow.python.eager import context
 
 from zoo.cluster import Cluster, from_tf_config, slurm_tasks, wait_for_others
 from zoo.errors import ZooError
+from zoo.finding import Finding
+from zoo.gpu import count_gpus, why_unused
 from zoo.preset.override import leaves
 from zoo.quiet import tell
 
@@ -62,15 +64,26 @@ def _one_machine(devices: str) -> tf.distribute.Strategy:
     if kind == "cpu":
         return _cpus(numbers)
     gpus = tf.config.list_physical_devices("GPU")
+    unused = "" if gpus else why_unused()
     if kind == "auto" and not gpus:
+        if unused:
+            tell(f"zoo: training on the CPU: {unused}")
         return tf.distribute.get_strategy()
     chosen = range(len(gpus)) if numbers is None else numbers
     if not gpus or not set(chosen) <= set(range(len(gpus))) or len(set(chosen)) < len(chosen):
         count = "no GPU" if not gpus else f"{len(gpus)} GPU{'s' * (len(gpus) > 1)}, from 0"
-        raise ZooError(f"--devices {devices}: this machine has {count}.")
+        raise ZooError(f"--devices {devices}: {unused or f'this machine has {count}.'}")
     if len(chosen) == 1:
         return tf.distribute.OneDeviceStrategy(f"GPU:{chosen[0]}")
     return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in chosen])
+
+
+def unused_gpus() -> list[Finding]:
+    """Return a finding where this machine has a GPU that TensorFlow cannot use."""
+    reason = "" if tf.config.list_physical_devices("GPU") else why_unused()
+    if not reason:
+        return []
+    return [Finding("warning", f"trained on the CPU: {reason}.", {"gpus": count_gpus()})]
 
 
 def _cpus(numbers: list[int] | None) -> tf.distribute.Strategy:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from zoo import gpu
+
 PACKAGES = ("tensorflow", "keras", "tensorflow-text", "sentencepiece", "numpy", "scikit-learn")
 # Rooms and files, by their names, that no training runs through.
 NOT_TRAINING = {
@@ -29,6 +31,7 @@ def environment() -> dict[str, Any]:
     return {
         "versions": {"zoo": zoo.__version__, "python": platform.python_version(), **versions()},
         "hardware": hardware(),
+        "gpu": gpu_stack(),
         "platform": platform.platform(),
         "command": " ".join(sys.argv),
         "commit": commit(),
@@ -82,6 +85,23 @@ def hardware() -> str:
                 model = line.split(":", 1)[1].strip()
                 break
     return f"{model}, {len(os.sched_getaffinity(0))} cores"
+
+
+def gpu_stack() -> dict[str, Any]:
+    """Return the GPUs of this machine, the driver, and the CUDA and cuDNN TensorFlow is made for.
+
+    The last two, and the GPUs that it uses, are None where TensorFlow is not loaded.
+    """
+    stack: dict[str, Any] = {**gpu.to_dict(), "used": None, "cuda": None, "cudnn": None}
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None:
+        build = tensorflow.sysconfig.get_build_info()
+        stack |= {key: build.get(f"{key}_version") for key in ("cuda", "cudnn")}
+        stack["used"] = [
+            tensorflow.config.experimental.get_device_details(card).get("device_name")
+            for card in tensorflow.config.get_visible_devices("GPU")
+        ]
+    return stack
 
 
 def commit() -> str | None:

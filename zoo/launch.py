@@ -17,6 +17,8 @@ from types import FrameType
 from typing import IO, Any
 
 from zoo.errors import ZooError
+from zoo.gpu import VISIBLE, count_gpus, visible_gpus
+from zoo.quiet import tell
 
 POLL = 0.2  # seconds between two looks at the workers
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -28,17 +30,18 @@ def launch(workers: int, command: Sequence[str]) -> int:
 
     Every line of their output comes with the worker's number. When one fails the others are given
     some seconds to notice, and are then ended; SIGTERM and Ctrl-C are passed on to all. The cores
-    of the machine are divided among them.
+    and the GPUs of the machine, those that `CUDA_VISIBLE_DEVICES` names, are divided among them.
 
     Args:
         workers: how many, at least 1.
         command: program and arguments; `zoo` is this package's.
 
     Raises:
-        ZooError: there is no command, it cannot be started, `workers` is below 1, or the output
-            cannot be written.
+        ZooError: there is no command, it cannot be started, `workers` is below 1 or above the
+            number of GPUs, or the output cannot be written.
     """
     command = _checked(workers, command)
+    shares = _gpu_shares(workers)
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[threading.Thread] = []
@@ -55,7 +58,7 @@ def launch(workers: int, command: Sequence[str]) -> int:
     before = {number: signal.signal(number, pass_on) for number in signals}
     try:
         for index in range(workers):
-            processes.append(_start(command, addresses, index))
+            processes.append(_start(command, addresses, index, shares[index]))
             threads += _readers(processes[-1], index, failures)
         code = _watch(processes, received)
     finally:
@@ -79,6 +82,32 @@ def _checked(workers: int, command: Sequence[str]) -> list[str]:
     return list(command)
 
 
+def _gpu_shares(workers: int, count: int | None = None) -> list[str | None]:
+    """Return what each worker sees of the GPUs, as many as the others; None where there are none.
+
+    Args:
+        workers: how many.
+        count: GPUs of the machine; None asks the driver.
+
+    Raises:
+        ZooError: there are some, but fewer than workers: two of them cannot share one.
+    """
+    visible = visible_gpus(dict(os.environ), count_gpus() if count is None else count)
+    if not visible:
+        return [None] * workers
+    each, left = divmod(len(visible), workers)
+    if not each:
+        gpus = "1 GPU" if len(visible) == 1 else f"{len(visible)} GPUs"
+        raise ZooError(
+            f"--workers {workers}: this machine has {gpus}, and NCCL lets no two workers share "
+            f"one. Use --workers {len(visible)}, or {VISIBLE}=-1 to train on the CPU."
+        )
+    if left:
+        used = ", ".join(visible[: each * workers])
+        tell(f"zoo: {workers} workers have {each} GPUs each ({used}); {left} stay unused")
+    return [",".join(visible[index * each : (index + 1) * each]) for index in range(workers)]
+
+
 def _free_ports(count: int) -> list[int]:
     """Return free ports; each is held until all of them are known."""
     held = [socket.socket() for _ in range(count)]
@@ -91,7 +120,9 @@ def _free_ports(count: int) -> list[int]:
             server.close()
 
 
-def _start(command: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], addresses: list[str], index: int, gpus: str | None
+) -> subprocess.Popen[bytes]:
     config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     allowed = sorted(os.sched_getaffinity(0))
     cores = max(len(allowed) // len(addresses), 1)
@@ -103,6 +134,8 @@ def _start(command: Sequence[str], addresses: list[str], index: int) -> subproce
         "TF_CONFIG": json.dumps(config),
         "PYTHONUNBUFFERED": "1",
     }
+    if gpus is not None:
+        environment[VISIBLE] = gpus
     try:
         # A session of its own: Ctrl-C reaches it once, through `launch`.
         return subprocess.Popen(

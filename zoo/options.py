@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo import __version__
+from zoo import __version__, gpu
 from zoo.errors import ZooError
 from zoo.plain_yaml import parse_value
 
@@ -105,6 +105,8 @@ def listed_classes(given: list[str] | None) -> list[str] | None:
 def _show_version(asked: bool) -> None:
     if asked:
         print(f"zoo {__version__}")
+        for line in gpu.described():
+            print(f"GPU: {line}")
         raise typer.Exit
 
 
@@ -115,7 +117,7 @@ Version = Annotated[
         metavar="",
         is_eager=True,
         callback=_show_version,
-        help="Show the version and exit.",
+        help="Show the version and the GPUs, and exit.",
     ),
 ]
 

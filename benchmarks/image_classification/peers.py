@@ -25,7 +25,7 @@ def pytorch_step(
     import torch
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = (_resnet20 if name == "resnet20" else _fast)(torch, filters).train()
+    model = (_resnet20 if name == "resnet20" else fast_network)(torch, filters).train()
     model = model.to(memory_format=layout)
     x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 120.0) / 64.0
     x = x.contiguous(memory_format=layout)
@@ -78,7 +78,13 @@ def _resnet20(torch: Any, filters: tuple[int, ...]) -> Any:
     return nn.Sequential(*layers)
 
 
-def _fast(torch: Any, filters: tuple[int, ...]) -> Any:
+def fast_network(torch: Any, filters: tuple[int, ...]) -> Any:
+    """Return the fast network of airbench with ReLU.
+
+    Args:
+        torch: PyTorch, which may not be installed.
+        filters: of the three stages.
+    """
     nn = torch.nn
     layers: list[Any] = [nn.Conv2d(3, 24, 2), nn.ReLU()]
     layers[0].weight.requires_grad = False

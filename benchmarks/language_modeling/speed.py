@@ -87,19 +87,36 @@ def _matrix_rate() -> float:
     return 2 * SQUARE**3 / min(seconds) / 1e9
 
 
-def _ids(rows: int, time_steps: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, VOCABULARY, (rows, time_steps)).astype(np.int32)
+def ids(rows: int, time_steps: int, vocabulary: int = VOCABULARY) -> np.ndarray:
+    """Return random ids, int32 `(rows, time_steps)`."""
+    return np.random.default_rng(0).integers(0, vocabulary, (rows, time_steps)).astype(np.int32)
 
 
 def _zoo(shape: tuple[int, ...], policy: str) -> Step:
     import tensorflow as tf
 
+    _, _, _, rows, time_steps = shape
+    model = zoo_model(shape, policy)
+    step = tf.function(model.train_step, autograph=False)
+    tokens = tf.constant(ids(rows, time_steps))
+    batch = ({"tokens": tokens, "reset": tf.zeros(rows, tf.bool)}, tokens)
+    return lambda: step(batch)["loss"].numpy()
+
+
+def zoo_model(shape: tuple[int, ...], policy: str, vocabulary: int = VOCABULARY) -> Any:
+    """Return the zoo's language model, compiled.
+
+    Args:
+        shape: layers, units, embedding, rows, time steps.
+        policy: dtype policy.
+        vocabulary: number of ids.
+    """
     from zoo.builders import build
     from zoo.preset.loading import load_preset
 
-    layers, units, embedding, rows, time_steps = shape
+    layers, units, embedding, rows, _ = shape
     changes = {
-        "architecture.vocabulary_size": VOCABULARY,
+        "architecture.vocabulary_size": vocabulary,
         "architecture.num_layers": layers,
         "architecture.hidden_dim": units,
         "architecture.embedding_dim": embedding,
@@ -109,20 +126,25 @@ def _zoo(shape: tuple[int, ...], policy: str) -> Step:
         "recipe.global_clipnorm": CLIP,
         "recipe.dtype_policy": policy,
     }
-    model = build(load_preset("lstm_lm", "pytorch-tied", changes))
-    step = tf.function(model.train_step, autograph=False)
-    ids = tf.constant(_ids(rows, time_steps))
-    batch = ({"tokens": ids, "reset": tf.zeros(rows, tf.bool)}, ids)
-    return lambda: step(batch)["loss"].numpy()
+    return build(load_preset("lstm_lm", "pytorch-tied", changes))
 
 
 def _keras(shape: tuple[int, ...]) -> Step:
-    import keras
     import tensorflow as tf
+
+    _, _, _, rows, time_steps = shape
+    step = tf.function(keras_model(shape).train_step, autograph=False)
+    tokens = tf.constant(ids(rows, time_steps))
+    return lambda: step((tokens, tokens))["loss"].numpy()
+
+
+def keras_model(shape: tuple[int, ...], vocabulary: int = VOCABULARY) -> Any:
+    """Return the same network of Keras' own layers, compiled; arguments as of `zoo_model`."""
+    import keras
 
     layers, units, embedding, rows, time_steps = shape
     tokens = keras.Input((time_steps,), batch_size=rows, dtype="int32")
-    table = keras.layers.ReversibleEmbedding(VOCABULARY, embedding)
+    table = keras.layers.ReversibleEmbedding(vocabulary, embedding)
     features = table(tokens)
     for number in range(layers):
         width = units if number < layers - 1 else embedding
@@ -133,9 +155,7 @@ def _keras(shape: tuple[int, ...]) -> Step:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     model.optimizer.build(model.trainable_variables)
-    step = tf.function(model.train_step, autograph=False)
-    ids = tf.constant(_ids(rows, time_steps))
-    return lambda: step((ids, ids))["loss"].numpy()
+    return model
 
 
 def _pytorch(shape: tuple[int, ...]) -> Step:
@@ -148,16 +168,16 @@ def _pytorch(shape: tuple[int, ...]) -> Step:
     lstms = [torch.nn.LSTM(a, b) for a, b in itertools.pairwise(widths)]
     parameters = [*table.parameters(), bias, *(p for lstm in lstms for p in lstm.parameters())]
     optimizer = torch.optim.SGD(parameters, 1.0)
-    ids = torch.from_numpy(_ids(rows, time_steps).astype(np.int64).T.copy())
+    tokens = torch.from_numpy(ids(rows, time_steps).astype(np.int64).T.copy())
     states: list[Any] = [None] * layers
 
     def step() -> float:
-        features = table(ids)
+        features = table(tokens)
         for number, lstm in enumerate(lstms):
             features, state = lstm(features, states[number])
             states[number] = tuple(tensor.detach() for tensor in state)
         logits = features.reshape(-1, embedding) @ table.weight.t() + bias
-        loss = torch.nn.functional.cross_entropy(logits, ids.reshape(-1))
+        loss = torch.nn.functional.cross_entropy(logits, tokens.reshape(-1))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)

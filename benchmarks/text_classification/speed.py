@@ -9,7 +9,7 @@ AdamW 1e-3. Options: rounds=7 steps=40
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ CLASSES, DIM, FILTERS, KERNELS = 10, 128, 100, (3, 4, 5)
 def measure(rounds: str = "7", steps: str = "40") -> Iterator[dict[str, Any]]:
     """Yield one entry a shape: medians in milliseconds a step, and the two ratios."""
     for name, (vocabulary, batch, length) in SHAPES.items():
-        x, y = _batches(vocabulary, batch, length, int(steps))
+        x, y = batches(vocabulary, batch, length, int(steps))
         contestants = {
             "zoo": _zoo(vocabulary, x, y, batch),
             "keras": _keras(vocabulary, x, y, batch),
@@ -42,7 +42,15 @@ def measure(rounds: str = "7", steps: str = "40") -> Iterator[dict[str, Any]]:
         yield entry
 
 
-def _batches(vocabulary: int, batch: int, length: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def batches(vocabulary: int, batch: int, length: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids `(steps * batch, length)` by Zipf's law, and labels.
+
+    Args:
+        vocabulary: number of ids; 0 and 1 do not occur.
+        batch: rows a step.
+        length: ids of a row.
+        steps: how many.
+    """
     generator = np.random.default_rng(0)
     ranks = np.arange(2, vocabulary)
     weights = 1.0 / (ranks + 1.7)  # Zipf-Mandelbrot
@@ -57,6 +65,13 @@ def _dataset(x: np.ndarray, y: np.ndarray, batch: int) -> Any:
 
 
 def _zoo(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:
+    model = zoo_model(vocabulary)
+    dataset = _dataset(x, y, batch)
+    return lambda: model.fit(dataset, epochs=1, verbose=0)
+
+
+def zoo_model(vocabulary: int, changes: Mapping[str, Any] | None = None) -> Any:
+    """Return the zoo's network, compiled; `changes` are keys of its preset."""
     from zoo.builders import build
     from zoo.preset.loading import load_preset
 
@@ -83,14 +98,20 @@ def _zoo(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[
             "recipe.loss.label_smoothing": 0.0,
             "recipe.global_clipnorm": None,
             "recipe.ema": None,
+            **(changes or {}),
         },
     )
-    model = build(preset)
+    return build(preset)
+
+
+def _keras(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:
+    model = keras_model(vocabulary)
     dataset = _dataset(x, y, batch)
     return lambda: model.fit(dataset, epochs=1, verbose=0)
 
 
-def _keras(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:
+def keras_model(vocabulary: int, jit_compile: bool | str = "auto") -> Any:
+    """Return the same network of plain Keras, compiled."""
     import keras
 
     inputs = keras.Input((None,), dtype="int32")
@@ -108,9 +129,9 @@ def _keras(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callabl
         optimizer=keras.optimizers.AdamW(1e-3, weight_decay=0.0),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=jit_compile,
     )
-    dataset = _dataset(x, y, batch)
-    return lambda: model.fit(dataset, epochs=1, verbose=0)
+    return model
 
 
 def _pytorch(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:

@@ -11,7 +11,11 @@ from conftest import ROOT
 
 from benchmarks import datasets
 from benchmarks.catalogue import BENCHMARKS, table
+from benchmarks.gpu import speed as gpu
+from benchmarks.gpu.jobs import JOBS
+from benchmarks.gpu.turns import Rounds, Turns
 from benchmarks.timing import Timings, time_in_turn
+from zoo.errors import ZooError
 
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # The least options that still run everything of a benchmark.
@@ -21,6 +25,7 @@ SMALLEST = {
     "speed": {"rounds": "1", "steps": "2"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
     "image_speed": {"rounds": "1", "steps": "1", "networks": "resnet20", "inputs": "default"},
+    "gpu": {"jobs": "textcnn,textrnn", "rounds": "1", "size": "tiny", "at_once": "2"},
     "overhead": {"rounds": "1", "steps": "2"},
     "memory": {"small": "200", "large": "400"},
     "image_memory": {"small": "40", "large": "80"},
@@ -102,6 +107,48 @@ def test_data_of_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / "trec" / f"{part}.csv").write_text("text,label\n")
     with pytest.raises(SystemExit, match="other bytes than results were measured with"):
         datasets.folder_of("trec")
+
+
+def test_jobs_of_a_gpu_are_checked() -> None:
+    with pytest.raises(ZooError, match="resnet50"):
+        next(gpu.measure(jobs="resnet5"))
+    with pytest.raises(ZooError, match="size is full or tiny"):
+        next(gpu.measure(size="small"))
+
+
+def test_a_machine_without_a_gpu_is_said() -> None:
+    result = gpu._contestant("textcnn", "pytorch", ["full", "1", "unused"], 300.0)
+    if "no_gpu" not in result:
+        pytest.skip("there is a GPU, or no PyTorch")
+    results = dict.fromkeys(JOBS["textcnn"].contestants, result)
+    with pytest.raises(ZooError, match=r"sees no GPU.*size=tiny"):
+        gpu._entry("textcnn", JOBS["textcnn"], results, "full")
+
+
+def test_ratios_and_units_of_a_gpu() -> None:
+    def result(milliseconds: float) -> dict[str, object]:
+        return {"milliseconds": milliseconds, "device": "H200", "versions": {"a": "1"}}
+
+    zoo = result(10.0) | {"gradient_megabytes": 300.0, "host_milliseconds": 16.0}
+    results = {"zoo": zoo, "keras": result(20.0), "pytorch": {"missing": "why"}}
+    entry = gpu._entry("resnet50", JOBS["resnet50"], results, "full")
+    assert entry["zoo_per_second"] == 25_600.0
+    assert (entry["times_keras"], entry["times_host"]) == (2.0, 1.6)
+    assert entry["missing"] == {"pytorch": "why"}
+    assert entry["scaling"] == pytest.approx(10 / (10 + 2 * 7 / 8))  # 300 MB at 300 GB/s: 1 ms
+
+
+def test_rounds_wait_at_their_ends_and_the_first_does_not_count(tmp_path: Path) -> None:
+    rounds = Rounds(Turns(tmp_path / "lock"), warm=3, steps=2, rounds=2)
+    rounds.begin()
+    waited = []
+    for number in range(1, rounds.total + 1):
+        if rounds.waits:
+            waited.append(number)
+        rounds.step()
+    assert (rounds.total, waited) == (9, [1, 3, 5, 7, 9])
+    assert len(rounds._times) == 4  # one round after the wait, and two that count
+    assert rounds.result()["milliseconds"] > 0
 
 
 @pytest.mark.slow

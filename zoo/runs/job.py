@@ -19,7 +19,14 @@ import tensorflow as tf
 
 from zoo.builders import build
 from zoo.data.epochs import EpochCursor
-from zoo.distribute import check_agreement, distributed, is_chief, raise_on_all, workers
+from zoo.distribute import (
+    check_agreement,
+    distributed,
+    is_chief,
+    raise_on_all,
+    unused_gpus,
+    workers,
+)
 from zoo.environment import environment
 from zoo.errors import ZooError
 from zoo.files import write_json, write_text
@@ -180,7 +187,7 @@ def _prepare(job: Job, data: Data) -> Prepared:
 def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     folder, strategy, task = job.folder, job.strategy, job.task
     preset, findings = job.resolve(Facts(prepared.facts, len(data.validation)))
-    findings += [*task.check_preset(preset), *data.findings, *check_fits(preset)]
+    findings += [*task.check_preset(preset), *data.findings, *check_fits(preset), *unused_gpus()]
     kept = checkpoints(folder)
     newest, passed_over = kept.newest()
     check_agreement(

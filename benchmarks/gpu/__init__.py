@@ -1,0 +1,1 @@
+"""Training speed on a GPU."""
