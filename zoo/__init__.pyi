@@ -231,6 +231,71 @@ def fasttext(
     Source: Joulin 2016, https://arxiv.org/abs/1607.01759.
     """
 
+def transformer(
+    preset: str | Path = "default",
+    *,
+    vocabulary_size: int | None = None,
+    num_classes: int | None = None,
+    hidden_dim: int | None = None,
+    num_layers: int | None = None,
+    num_heads: int | None = None,
+    feed_forward_dim: int | None = None,
+    max_positions: int | None = None,
+    position_offset: int | None = None,
+    num_segments: int | None = None,
+    separator_id: int | None = None,
+    norm: Literal["pre", "post"] | None = None,
+    norm_epsilon: float | None = None,
+    activation: Literal["relu", "tanh", "gelu", "silu", "linear"] | None = None,
+    pooling: Literal["mean", "first"] | None = None,
+    head_dim: int | None = None,
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+    initial_std: float | None = None,
+) -> TrainingModel:
+    """Transformer text classifier: attention between all tokens, mean over time.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
+        num_classes: number of classes, at least 2.
+        hidden_dim: features of a token, in every layer.
+        num_layers: stacked layers of attention and feed-forward network.
+        num_heads: heads of the attention, a divisor of `hidden_dim`.
+        feed_forward_dim: features inside the feed-forward networks.
+        max_positions: rows of the table of positions.
+        position_offset: row of the first token; RoBERTa's 2 leaves two unused.
+        num_segments: segments that tokens are told to be in, 0 for none: those of a pair of texts
+            are 2.
+        separator_id: token id that ends a segment, where there are segments; else 0.
+        norm: `pre` norms what enters attention and feed-forward networks, `post`, as in BERT, the
+            sums after them.
+        norm_epsilon: added to the variance in norms.
+        activation: of the feed-forward networks; `gelu` is the exact one.
+        pooling: `mean` over the tokens, or the `first` token's features, as in BERT.
+        head_dim: units of a tanh layer before the logits, 0 for none.
+        dropout: fraction of features dropped: of the embeddings, of what each attention and
+            feed-forward network gives, and before the logits; in [0, 1).
+        attention_dropout: fraction of attention weights dropped, in [0, 1).
+        initial_std: standard deviation of the normal, cut at twice it, that tables and kernels
+            start from.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, or an argument or its value is not accepted.
+
+    Example:
+        >>> zoo.transformer(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Vaswani 2017, https://arxiv.org/abs/1706.03762; Devlin 2019,
+        https://arxiv.org/abs/1810.04805, for norm `post`.
+    """
+
 def lstm_lm(
     preset: str | Path = "default",
     *,

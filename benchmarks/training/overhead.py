@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.timing import Timings, time_in_turn
 
-SHAPES = {"textcnn": (64, 60), "textrnn": (64, 60), "rcnn": (64, 60), "fasttext": (64, 60)}
+FAMILIES = ("textcnn", "textrnn", "rcnn", "fasttext", "transformer")
+SHAPES = dict.fromkeys(FAMILIES, (64, 60))
 SETTINGS = {
     "recipe.optimizer.name": "adamw",
     "recipe.optimizer.learning_rate": 1e-3,

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo.builders import build
 from zoo.preset.loading import load_preset
+from zoo.preset.schemas import architectures
 from zoo.training.model import TrainingModel
 
 ROWS, CLASSES, VOCABULARY = 37, 3, 50  # batches of 8: the last has 5 rows, 3 and 2 on two devices
@@ -23,7 +24,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 # The families with the optimizer of most defaults, the others with the smallest.
 CASES = [
-    *((model, "lazy_adamw") for model in ("textcnn", "rcnn", "textrnn", "fasttext")),
+    *((model, "lazy_adamw") for model in ("textcnn", "rcnn", "textrnn", "fasttext", "transformer")),
     *(("fasttext", optimizer) for optimizer in OPTIMIZERS if optimizer != "lazy_adamw"),
 ]
 SMALL: dict[str, dict[str, Any]] = {
@@ -31,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "rcnn": {"context_dim": 4, "hidden_dim": 4},
     "textrnn": {"hidden_dim": 4},
     "fasttext": {"ngram_buckets": 40},
+    "transformer": {"hidden_dim": 8, "feed_forward_dim": 12, "attention_dropout": 0.0},
 }
 
 
@@ -48,6 +50,8 @@ def small(model: str, optimizer: str, **changes: Any) -> TrainingModel:
         "vocabulary_size": VOCABULARY, "num_classes": CLASSES, "embedding_dim": 8, "dropout": 0.0,
         "embedding_dropout": 0.0, "word_dropout": 0.0, **SMALL[model],
     }  # fmt: skip
+    known = architectures()[model].model_fields
+    architecture = {key: value for key, value in architecture.items() if key in known}
     recipe = {"epochs": 4, "min_steps": 0, "global_clipnorm": 0.05, "ema": 0.9}
     block = {"name": optimizer, "learning_rate": 0.01, **OPTIMIZERS[optimizer]}
     preset = load_preset(

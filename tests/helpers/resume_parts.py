@@ -54,9 +54,9 @@ def kill_at(monkeypatch, owner, name: str, call: int, kill=killed) -> None:
     monkeypatch.setattr(owner, name, killing)
 
 
-def train(data, out: Path, **arguments):
+def train(data, out: Path, model: str = "textcnn", **arguments):
     arguments = {"set": SETTINGS, "seed": 3, "verbose": False} | arguments
-    return zoo.train("textcnn", str(data), out=out, **arguments)
+    return zoo.train(model, str(data), out=out, **arguments)
 
 
 def history(run: Path) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from conftest import importing
 
 import zoo
 from zoo.errors import ZooError
+from zoo.layers import TokenEmbedding
 from zoo.models import MODELS
 from zoo.preset.schemas import architectures
 
@@ -41,6 +42,23 @@ OWN = {
     "rcnn": {"cell": "lstm", "context_dim": 5, "hidden_dim": 7, "activation": "tanh"},
     "textrnn": {"num_layers": 2, "hidden_dim": 5, "pooling": "max", "head_dim": 4},
     "fasttext": {"ngram_sizes": (2, 3), "ngram_buckets": 40, "hidden_dim": 6},
+    "transformer": {
+        "hidden_dim": 8,
+        "num_layers": 2,
+        "num_heads": 2,
+        "feed_forward_dim": 12,
+        "max_positions": 32,
+        "position_offset": 0,
+        "num_segments": 0,
+        "separator_id": 0,
+        "norm": "pre",
+        "norm_epsilon": 1e-6,
+        "activation": "gelu",
+        "pooling": "mean",
+        "head_dim": 0,
+        "attention_dropout": 0.1,
+        "initial_std": 0.3,
+    },
 }
 VARIANTS = [
     ("textcnn", {}),
@@ -54,6 +72,9 @@ VARIANTS = [
     ("textrnn", {"pooling": "attention", "num_layers": 1, "head_dim": 0}),
     ("fasttext", {}),
     ("fasttext", {"ngram_sizes": (), "ngram_buckets": 0, "hidden_dim": 0}),
+    ("transformer", {}),
+    ("transformer", {"norm": "post", "pooling": "first", "head_dim": 5, "position_offset": 2}),
+    ("transformer", {"num_segments": 2, "separator_id": 3, "activation": "relu"}),
 ]
 variants = pytest.mark.parametrize(("model", "changes"), VARIANTS)
 models = pytest.mark.parametrize("model", OWN)
@@ -63,9 +84,15 @@ TOKENS = np.array(
 )
 
 
+def arguments(model, changes):
+    """Return what a network is built from; of what others share it may have a part."""
+    values = SHARED | OWN[model] | changes
+    return {name: values[name] for name in architectures()[model].model_fields}
+
+
 def build(model, **changes):
     keras.utils.set_random_seed(1)
-    network = MODELS[model](**SHARED | OWN[model] | changes)
+    network = MODELS[model](**arguments(model, changes))
     # Weights that start at zero would hide a part of the network.
     for weight in network.weights:
         if "seed" not in weight.path and not np.any(weight.numpy()):
@@ -114,7 +141,7 @@ def test_nothing_comes_from_the_padding_vector(model):
     network = build(model)
     logits = network(TOKENS).numpy()
     for layer in network.layers:
-        if "embedding" in layer.name and layer.weights:
+        if isinstance(layer, TokenEmbedding):
             table = layer.weights[0].numpy()
             table[0] += 100.0
             layer.set_weights([table])
@@ -151,7 +178,7 @@ def test_mixed_precision_keeps_logits_float32(model):
     np.testing.assert_allclose(logits, expected, atol=0.05)
 
 
-@models
+@pytest.mark.parametrize("model", [model for model in OWN if model != "transformer"])
 def test_static_vectors_stay_and_two_channels_start_equal(model):
     static = build(model, embedding="static")
     assert not static.get_layer("embedding").trainable_weights
@@ -169,6 +196,7 @@ def test_static_vectors_stay_and_two_channels_start_equal(model):
         ("rcnn", {}),
         ("textrnn", {"num_layers": 1, "hidden_dim": 16, "head_dim": 0}),
         ("fasttext", {}),
+        ("transformer", {"num_layers": 1, "hidden_dim": 16, "dropout": 0.0}),
     ],
 )
 def test_learns_64_examples(model, changes):
@@ -196,6 +224,11 @@ def lstm(inputs, units):
     return 4 * units * (inputs + units + 1)
 
 
+def layer(features, inner):
+    attention = 4 * features * (features + 1)
+    return attention + features * inner + inner + inner * features + features + 4 * features
+
+
 @pytest.mark.parametrize(
     ("model", "changes", "parameters"),
     [
@@ -215,6 +248,12 @@ def lstm(inputs, units):
         ),
         ("fasttext", {}, V * D + (1 + 40) * D + (D + 1) * 6 + 7 * C),
         ("fasttext", {"ngram_sizes": (), "hidden_dim": 0}, V * D + (D + 1) * C),
+        ("transformer", {}, (V + 32) * D + 2 * layer(D, 12) + 2 * D + (D + 1) * C),
+        (
+            "transformer",
+            {"norm": "post", "head_dim": 5, "num_segments": 2, "separator_id": 3},
+            (V + 32 + 2) * D + 2 * D + 2 * layer(D, 12) + (D + 1) * 5 + 6 * C,
+        ),
     ],
 )
 def test_number_of_parameters(model, changes, parameters):
@@ -339,7 +378,7 @@ def test_kernel_range_bounds_the_filters():
 
 
 def test_ngram_weights_start_at_zero():
-    network = MODELS["textcnn"](**SHARED | OWN["textcnn"])
+    network = MODELS["textcnn"](**arguments("textcnn", {}))
     assert not np.any(network.get_layer("ngram_embedding").embeddings)
 
 
@@ -360,7 +399,7 @@ def test_fasttext_refuses_single_words_among_the_ngrams():
 
 def logits_of_numbered_weights(model):
     """Return logits of weights that are the same on every backend."""
-    network = MODELS[model](**SHARED | OWN[model])
+    network = MODELS[model](**arguments(model, {}))
     for i, weight in enumerate(network.weights):
         if "seed" not in weight.path:
             weight.assign(np.random.default_rng(i).normal(size=weight.shape) * 0.3)

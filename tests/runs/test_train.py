@@ -132,10 +132,17 @@ def test_paths_and_commands_of_a_run_hold_from_everywhere(tmp_path, monkeypatch)
     assert request["test"] == [str(tmp_path / "c.csv"), str(tmp_path / "d")]
 
 
-@pytest.mark.parametrize("model", ["rcnn", "textrnn", "fasttext"])
-def test_golden_scores_of_every_family(model, reviews, tmp_path, assert_golden) -> None:
-    changes = {key: value for key, value in QUICK.items() if not key.endswith("filters")}
-    changes |= {"data.batch_size": 16, "recipe.epochs": 4, "recipe.optimizer.learning_rate": 0.02}
+@pytest.mark.parametrize(
+    ("model", "epochs", "rate"),
+    [("rcnn", 4, 0.02), ("textrnn", 4, 0.02), ("fasttext", 4, 0.02), ("transformer", 12, 0.005)],
+)
+def test_golden_scores_of_every_family(
+    model, epochs, rate, reviews, tmp_path, assert_golden
+) -> None:
+    known = zoo.load_preset(model).values()
+    changes = {key: value for key, value in QUICK.items() if key in known}
+    changes |= {"data.batch_size": 16, "recipe.epochs": epochs}
+    changes |= {"recipe.optimizer.learning_rate": rate}
     run = zoo.train(model, reviews, set=changes, out=tmp_path / "run", seed=1, verbose=False)
     assert_golden(run)
     assert len(run.predict(["a great film", "dull"])) == 2

@@ -1,5 +1,8 @@
 """The few layers that Keras lacks; `keras` only, so that they run on any of its backends."""
 
+from zoo.layers.attention import PositionEmbedding as PositionEmbedding
+from zoo.layers.attention import SegmentEmbedding as SegmentEmbedding
+from zoo.layers.attention import SelfAttention as SelfAttention
 from zoo.layers.filters import WordFilters as WordFilters
 from zoo.layers.images import MeanOfViews as MeanOfViews
 from zoo.layers.images import MirroredViews as MirroredViews
@@ -15,6 +18,7 @@ from zoo.layers.ngrams import NgramHash as NgramHash
 from zoo.layers.paths import PathMix as PathMix
 from zoo.layers.pooling import AttentionPooling as AttentionPooling
 from zoo.layers.pooling import MaskedMax as MaskedMax
+from zoo.layers.pooling import MaskedMean as MaskedMean
 from zoo.layers.pooling import ScaledSum as ScaledSum
 from zoo.layers.recurrent import GRU as GRU
 from zoo.layers.recurrent import LSTM as LSTM
@@ -22,4 +26,6 @@ from zoo.layers.recurrent import SimpleRNN as SimpleRNN
 from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
 from zoo.layers.tokens import WordDropout as WordDropout
+from zoo.layers.transformer import FeedForward as FeedForward
+from zoo.layers.transformer import TransformerLayer as TransformerLayer
 from zoo.layers.vocabulary import VocabularyEmbedding as VocabularyEmbedding

@@ -26,8 +26,8 @@ class _Pooling(keras.layers.Layer):
 class MaskedMax(_Pooling):
     """Maximum over the positions of the text.
 
-    `(batch, time, features)` and bool `(batch, time)`, true at the text, to `(batch, features)`. Of a
-    text without a token it is 0.
+    `(batch, time, features)` and bool `(batch, time)`, true at the text, to `(batch, features)`. Of
+    a text without a token it is 0.
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
@@ -91,3 +91,19 @@ class ScaledSum(_Pooling):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
         return {**super().get_config(), "power": self.power}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class MaskedMean(_Pooling):
+    """Mean over the positions of the text; of a text without any, zeros.
+
+    `(batch, time, features)` and bool `(batch, time)`, true at the text, to `(batch, features)`.
+    """
+
+    def call(self, inputs: Any, mask: Any) -> Any:
+        """Return the mean of every feature."""
+        shares = ops.cast(mask, "float32")
+        shares = shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1.0)
+        # One pass over the inputs, where a masked sum would take two.
+        shares = ops.expand_dims(ops.cast(shares, inputs.dtype), 1)
+        return ops.squeeze(ops.matmul(shares, inputs), 1)

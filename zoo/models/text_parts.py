@@ -77,6 +77,7 @@ def classification_head(
     *,
     max_norm: float | None = None,
     use_bias: bool = True,
+    kernel_initializer: Any = "glorot_uniform",
 ) -> Any:
     """Classify by a linear layer after dropout.
 
@@ -86,6 +87,7 @@ def classification_head(
         dropout: fraction of the features dropped in training, in [0, 1).
         max_norm: largest norm of a class's column of the kernel; None is no limit.
         use_bias: whether each class has a bias.
+        kernel_initializer: of the weights; the biases start at zero.
 
     Returns:
         float32 `(batch, num_classes)` logits.
@@ -95,6 +97,7 @@ def classification_head(
     return keras.layers.Dense(
         num_classes,
         use_bias=use_bias,
+        kernel_initializer=kernel_initializer,
         kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
         dtype="float32",  # the loss wants full precision under a mixed policy too
         name="logits",

@@ -22,7 +22,12 @@ HEADER = 2  # fields of word2vec's first line: count and dimension
 
 
 def read_vectors(
-    path: Path | str, pieces: Sequence[str], dim: int, *, seed: int = 0
+    path: Path | str,
+    pieces: Sequence[str],
+    dim: int,
+    *,
+    seed: int = 0,
+    setting: str = "embedding_dim",
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], dict[str, float]]:
     """Read the vectors of the pieces from a text file, plain or gzipped.
 
@@ -36,6 +41,7 @@ def read_vectors(
         pieces: what each id stands for; the first two are padding and unknown.
         dim: numbers of a vector.
         seed: of the rows that are drawn.
+        setting: of the architecture, which `dim` is the value of.
 
     Returns:
         The matrix, float32 `(pieces, dim)`, and the coverage: `found` and `pieces` (without the
@@ -55,9 +61,9 @@ def read_vectors(
     number = 0
     for number, line in _lines(path):
         fields = line.split(b" ")
-        if number == 1 and _is_header(fields, dim, path):
+        if number == 1 and _is_header(fields, dim, path, setting):
             continue
-        word = _word(fields, dim, f"{path}:{number}")
+        word = _word(fields, dim, f"{path}:{number}", setting)
         ids = ids_of.pop(word, None)
         if ids is not None:
             matrix[ids] = _numbers(fields[-dim:], f"{path}:{number}")
@@ -106,24 +112,24 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise ZooError(f"{path}: cannot be read: {reason}.") from error
 
 
-def _is_header(fields: list[bytes], dim: int, path: Path) -> bool:
+def _is_header(fields: list[bytes], dim: int, path: Path, setting: str) -> bool:
     if len(fields) != HEADER or not all(field.isdigit() for field in fields):
         return False
     if int(fields[1]) != dim:
         raise ZooError(
             f"{path}:1: holds vectors of {int(fields[1])} numbers, the embedding has {dim}. "
-            f"Set architecture.embedding_dim={int(fields[1])}, or choose another file."
+            f"Set architecture.{setting}={int(fields[1])}, or choose another file."
         )
     return True
 
 
-def _word(fields: list[bytes], dim: int, where: str) -> bytes:
+def _word(fields: list[bytes], dim: int, where: str, setting: str) -> bytes:
     """Return the word of a line; a few files have words with a space inside."""
     extra = fields[1:-dim]
     if len(fields) <= dim or (extra and all(map(_is_number, extra))):
         raise ZooError(
             f"{where}: has {len(fields) - 1} numbers after the word, the embedding has {dim}. "
-            "Set architecture.embedding_dim to the file's dimension, or choose another file."
+            f"Set architecture.{setting} to the file's dimension, or choose another file."
         )
     return b" ".join(fields[:-dim])
 

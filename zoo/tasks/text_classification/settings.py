@@ -15,7 +15,7 @@ KernelSizes = Annotated[tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(mi
 Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
 
 
-class TextArchitecture(Architecture):
+class Classifier(Architecture):
     """What every text classifier has.
 
     `vocabulary_size` and `num_classes` are upper bounds for a preset: the data decide them.
@@ -23,14 +23,6 @@ class TextArchitecture(Architecture):
     Args:
         vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
         num_classes: number of classes, at least 2.
-        embedding_dim: features of a token.
-        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
-            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
-        embedding_range: tables start uniform in [-range, range].
-        embedding_dropout: fraction of a token vector's features dropped, the same features over a
-            text, in [0, 1).
-        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
-        dropout: fraction of the features before the logits dropped, in [0, 1).
 
     Returns:
         A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
@@ -41,6 +33,26 @@ class TextArchitecture(Architecture):
 
     vocabulary_size: Annotated[int, Field(ge=3)] = 8_000
     num_classes: Annotated[int, Field(ge=2)] = 2
+
+    def largest_part(self, data: Any) -> str:
+        """Return the vocabulary."""
+        return f"a vocabulary of {self.vocabulary_size:,}"
+
+
+class TextArchitecture(Classifier):
+    """What text classifiers on trained word vectors have.
+
+    Args:
+        embedding_dim: features of a token.
+        embedding: what training does with the token vectors (Kim 2014, section 3): `non-static`
+            trains them, `static` keeps them, `multichannel` adds up a table of each kind.
+        embedding_range: tables start uniform in [-range, range].
+        embedding_dropout: fraction of a token vector's features dropped, the same features over a
+            text, in [0, 1).
+        word_dropout: fraction of tokens replaced by the unknown token, in [0, 1).
+        dropout: fraction of the features before the logits dropped, in [0, 1).
+    """
+
     embedding_dim: Positive = 128
     embedding: Literal["non-static", "static", "multichannel"] = "non-static"
     embedding_range: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05
@@ -56,10 +68,6 @@ class TextArchitecture(Architecture):
         tables = self.vocabulary_size * (self.embedding_dim + row)
         tables += block.get("ngram_buckets", 0) * row
         return tables + 8 * int(block.get("num_layers", 1) * block.get("hidden_dim", 0) ** 2)
-
-    def largest_part(self, data: Any) -> str:
-        """Return the vocabulary."""
-        return f"a vocabulary of {self.vocabulary_size:,}"
 
 
 def _ngrams_have_buckets(architecture: Any) -> Any:
@@ -185,6 +193,83 @@ class FastTextArchitecture(TextArchitecture):
     hidden_dim: Annotated[int, Field(ge=0)] = 0
 
     _ngrams = model_validator(mode="after")(_ngrams_have_buckets)
+
+
+class TransformerArchitecture(Classifier):
+    """Transformer text classifier: attention between all tokens, mean over time.
+
+    Args:
+        hidden_dim: features of a token, in every layer.
+        num_layers: stacked layers of attention and feed-forward network.
+        num_heads: heads of the attention, a divisor of `hidden_dim`.
+        feed_forward_dim: features inside the feed-forward networks.
+        max_positions: rows of the table of positions.
+        position_offset: row of the first token; RoBERTa's 2 leaves two unused.
+        num_segments: segments that tokens are told to be in, 0 for none: those of a pair of texts
+            are 2.
+        separator_id: token id that ends a segment, where there are segments; else 0.
+        norm: `pre` norms what enters attention and feed-forward networks, `post`, as in BERT, the
+            sums after them.
+        norm_epsilon: added to the variance in norms.
+        activation: of the feed-forward networks; `gelu` is the exact one.
+        pooling: `mean` over the tokens, or the `first` token's features, as in BERT.
+        head_dim: units of a tanh layer before the logits, 0 for none.
+        dropout: fraction of features dropped: of the embeddings, of what each attention and
+            feed-forward network gives, and before the logits; in [0, 1).
+        attention_dropout: fraction of attention weights dropped, in [0, 1).
+        initial_std: standard deviation of the normal, cut at twice it, that tables and kernels
+            start from.
+
+    Example:
+        >>> zoo.transformer(preset="default")(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 2])
+
+    Source: Vaswani 2017, https://arxiv.org/abs/1706.03762; Devlin 2019,
+        https://arxiv.org/abs/1810.04805, for norm `post`.
+    """
+
+    model = "transformer"
+
+    hidden_dim: Positive = 128
+    num_layers: Annotated[int, Field(ge=1, le=96)] = 2
+    num_heads: Positive = 4
+    feed_forward_dim: Positive = 512
+    max_positions: Annotated[int, Field(ge=1, le=65_536)] = 512
+    position_offset: Annotated[int, Field(ge=0, le=64)] = 0
+    num_segments: Annotated[int, Field(ge=0, le=64)] = 0
+    separator_id: Annotated[int, Field(ge=0)] = 0
+    norm: Literal["pre", "post"] = "pre"
+    norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
+    activation: Activation = "gelu"
+    pooling: Literal["mean", "first"] = "mean"
+    head_dim: Annotated[int, Field(ge=0)] = 0
+    dropout: Fraction = 0.3
+    attention_dropout: Fraction = 0.1
+    initial_std: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> TransformerArchitecture:
+        if self.hidden_dim % self.num_heads:
+            raise ValueError("num_heads must divide hidden_dim")
+        return self
+
+    @model_validator(mode="after")
+    def _segments_end(self) -> TransformerArchitecture:
+        if bool(self.num_segments) != bool(self.separator_id):
+            raise ValueError("num_segments and separator_id go together: both, or both 0")
+        return self
+
+    @model_validator(mode="after")
+    def _positions_left(self) -> TransformerArchitecture:
+        if self.position_offset >= self.max_positions:
+            raise ValueError("position_offset must be below max_positions")
+        return self
+
+    def rough_weights(self) -> int:
+        """Return the weights of tables and layers."""
+        tables = self.vocabulary_size + self.max_positions + self.num_segments
+        layer = 4 * self.hidden_dim + 2 * self.feed_forward_dim
+        return self.hidden_dim * (tables + self.num_layers * layer)
 
 
 class TextData(DataBlock):

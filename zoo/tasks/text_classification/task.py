@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import keras
 
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
@@ -30,7 +31,6 @@ class TextClassification:
     sparse = True
     recorded_facts = ("architecture.num_classes",)
     bundled = staticmethod(bundled_texts)
-    check_preset = staticmethod(classifiers.check_preset)
     training_model = staticmethod(classifiers.training_model)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
     findings_on_epochs = staticmethod(classifiers.findings_on_epochs)
@@ -39,6 +39,21 @@ class TextClassification:
     def recognises(self, source: Any) -> bool:
         """Whether data are of this task: it is asked last, and takes them for texts."""
         return True
+
+    def check_preset(self, preset: Preset) -> list[Finding]:
+        """Return nothing.
+
+        Raises:
+            ZooError: texts may be longer than the network has positions for.
+        """
+        architecture, longest = preset.architecture, preset.data.max_length
+        rows = getattr(architecture, "max_positions", None)
+        if rows is not None and longest > (most := rows - architecture.position_offset):
+            raise ZooError(
+                f"data.max_length {longest:,}: the network has vectors of {most:,} positions. Set "
+                f"data.max_length to {most} or less, or raise architecture.max_positions."
+            )
+        return []
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:
         """Return the texts of a request."""
@@ -76,11 +91,14 @@ class TextClassification:
         """Set the embedding tables from a vector file, if there is one, and report its coverage."""
         if not preset.data.vectors:
             return []
+        block = preset.architecture
+        width = "embedding_dim" if hasattr(block, "embedding_dim") else "hidden_dim"
         matrix, coverage = read_vectors(
             Path(str(preset.data.vectors)),
             data.tokenizer.pieces,
-            preset.architecture.embedding_dim,
+            getattr(block, width),
             seed=seed,
+            setting=width,
         )
         for layer in model.layers:
             if layer.name in ("embedding", "embedding_static"):

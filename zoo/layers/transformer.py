@@ -1,0 +1,184 @@
+"""A layer of a Transformer: attention, then two dense layers a position, each with a shortcut."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+
+from zoo.layers.attention import SelfAttention
+
+Norm = Literal["pre", "post"]
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class FeedForward(keras.layers.Layer):
+    """Two dense layers, the same at every position.
+
+    `(batch, time, features)` to the same.
+
+    Args:
+        units: features between the two.
+        activation: name of the Keras activation between them; its `gelu` is the exact one.
+        initial_std: standard deviation of the kernels at the start.
+    """
+
+    def __init__(
+        self, units: int, *, activation: str = "gelu", initial_std: float = 0.02, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.initial_std = initial_std
+
+    def build(self, input_shape: Any) -> None:
+        """Create the layers `inner` and `outer`."""
+
+        def dense(units: int, name: str, activation: Any = None) -> keras.layers.Dense:
+            start = keras.initializers.TruncatedNormal(stddev=self.initial_std)
+            return keras.layers.Dense(
+                units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name
+            )
+
+        self.inner = dense(self.units, "inner", self.activation)
+        self.outer = dense(input_shape[-1], "outer")
+        self.inner.build(input_shape)
+        self.outer.build((*input_shape[:-1], self.units))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs of the second layer."""
+        return self.outer(self.inner(inputs))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the inputs' shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the layer again."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "initial_std": self.initial_std,
+        }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class TransformerLayer(keras.layers.Layer):
+    """Attention and a feed-forward network, each with dropout, a shortcut and a layer norm.
+
+    `(batch, time, features)` and bool `(batch, time)`, true at the tokens, to
+    `(batch, time, features)`.
+
+    Args:
+        num_heads: heads of the attention.
+        feed_forward_dim: features between the two dense layers.
+        norm: `pre` norms what enters attention and feed-forward network; `post`, as in BERT, the
+            sums after them.
+        norm_epsilon: added to the variance.
+        activation: of the feed-forward network.
+        dropout: fraction of what attention and feed-forward network give that is dropped, in
+            [0, 1).
+        attention_dropout: fraction of the attention weights dropped, in [0, 1).
+        causal: whether a position sees itself and those before it alone.
+        initial_std: standard deviation of the kernels at the start.
+
+    Source: Vaswani 2017, https://arxiv.org/abs/1706.03762, for `post`; Xiong 2020,
+        https://arxiv.org/abs/2002.04745, for `pre`.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        feed_forward_dim: int,
+        *,
+        norm: Norm = "pre",
+        norm_epsilon: float = 1e-6,
+        activation: str = "gelu",
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        causal: bool = False,
+        initial_std: float = 0.02,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.feed_forward_dim = feed_forward_dim
+        self.norm = norm
+        self.norm_epsilon = norm_epsilon
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.causal = causal
+        self.initial_std = initial_std
+
+    def build(self, input_shape: Any) -> None:
+        """Create `attention`, `feed_forward` and their norms."""
+        policy = self.dtype_policy
+        self.attention = SelfAttention(
+            self.num_heads,
+            dropout=self.attention_dropout,
+            causal=self.causal,
+            initial_std=self.initial_std,
+            dtype=policy,
+            name="attention",
+        )
+        self.feed_forward = FeedForward(
+            self.feed_forward_dim,
+            activation=self.activation,
+            initial_std=self.initial_std,
+            dtype=policy,
+            name="feed_forward",
+        )
+        self.attention_norm, self.feed_forward_norm = (
+            keras.layers.LayerNormalization(epsilon=self.norm_epsilon, dtype=policy, name=name)
+            for name in ("attention_norm", "feed_forward_norm")
+        )
+        self.attention_drop, self.feed_forward_drop = (
+            keras.layers.Dropout(self.dropout, dtype=policy, name=name)
+            for name in ("attention_dropout", "feed_forward_dropout")
+        )
+        parts = (self.attention_norm, self.attention, self.feed_forward_norm, self.feed_forward)
+        for layer in parts:
+            layer.build(input_shape)
+
+    def call(self, inputs: Any, present: Any = None, training: bool = False) -> Any:
+        """Return the layer's outputs.
+
+        Args:
+            inputs: `(batch, time, features)`.
+            present: bool `(batch, time)`, true at the tokens; None is all of them.
+            training: whether something is dropped.
+        """
+
+        def attend(x: Any) -> Any:
+            x = self.attention(x, present=present, training=training)
+            return self.attention_drop(x, training=training)
+
+        def feed(x: Any) -> Any:
+            return self.feed_forward_drop(self.feed_forward(x), training=training)
+
+        if self.norm == "pre":
+            x = inputs + attend(self.attention_norm(inputs))
+            return x + feed(self.feed_forward_norm(x))
+        x = self.attention_norm(inputs + attend(inputs))
+        return self.feed_forward_norm(x + feed(x))
+
+    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+        """Return the inputs' shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the layer again."""
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "feed_forward_dim": self.feed_forward_dim,
+            "norm": self.norm,
+            "norm_epsilon": self.norm_epsilon,
+            "activation": keras.activations.serialize(self.activation),
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "causal": self.causal,
+            "initial_std": self.initial_std,
+        }
