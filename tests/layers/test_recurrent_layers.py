@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 import zoo.layers
 from zoo.layers.kernels import Kernels, use_kernels
+from zoo.training.kernels import fast_kernels
 from zoo.training.kernels.recurrence import as_compiled, compiled
 
 NAMES = ("SimpleRNN", "LSTM", "GRU")
@@ -21,7 +23,7 @@ def pair(name, wrapped=False, **arguments):
     layers = []
     for module in (zoo.layers, keras.layers):
         layer = getattr(module, name)(UNITS, **arguments)
-        layer = keras.layers.Bidirectional(layer) if wrapped else layer
+        layer = module.Bidirectional(layer) if wrapped else layer
         layer.build(INPUTS.shape)
         layers.append(layer)
     generator = np.random.default_rng(1)
@@ -64,11 +66,14 @@ def test_outputs_and_gradients_are_those_of_keras(name, backwards, sequences, ma
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("sequences", [False, True])
-def test_in_two_directions(name, sequences):
+@pytest.mark.parametrize("masked", [False, True])
+def test_both_directions_are_one_loop(name, sequences, masked):
     ours, theirs = pair(name, wrapped=True, return_sequences=sequences)
-    expected = outputs_and_gradients(theirs, tf.constant(MASK))
+    mask = tf.constant(MASK) if masked else None
+    expected = outputs_and_gradients(theirs, mask)
+    assert_equal(outputs_and_gradients(ours, mask), expected, tolerance=0)  # Keras runs both
     with use_kernels(Kernels(recurrence=as_compiled)):
-        assert_equal(outputs_and_gradients(ours, tf.constant(MASK)), expected)
+        assert_equal(outputs_and_gradients(ours, mask), expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,9 +121,10 @@ def loops(function, compiled_too=False):
 
 
 @pytest.mark.parametrize("kernel", [None, compiled])
-@pytest.mark.parametrize("name", [*NAMES, "WeightDropLSTM"])
+@pytest.mark.parametrize("name", [*NAMES, "WeightDropLSTM", "Bidirectional"])
 def test_no_step_of_a_loop_is_outside_xla(name, kernel):
-    layer = getattr(zoo.layers, name)(UNITS)
+    both = name == "Bidirectional"
+    layer = getattr(zoo.layers, name)(zoo.layers.LSTM(UNITS) if both else UNITS)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
     def step(inputs):
@@ -129,8 +135,9 @@ def test_no_step_of_a_loop_is_outside_xla(name, kernel):
         return tape.gradient(loss, [inputs, *[w.value for w in layer.trainable_weights]])
 
     function = step.get_concrete_function()
-    assert len(loops(function, compiled_too=True)) == 2  # forwards and backwards
-    assert len(loops(function)) == (2 if kernel is None else 0)
+    one = 2  # the pass and its gradient
+    assert len(loops(function, compiled_too=True)) == (2 * one if both and not kernel else one)
+    assert len(loops(function)) == (0 if kernel else 2 * one if both else one)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -140,7 +147,7 @@ def test_weights_of_keras_layers_are_read(name, tmp_path):
         keras.utils.clear_session()  # names are numbered
         keras.utils.set_random_seed(3)
         inputs = keras.Input((None, FEATURES))
-        layer = keras.layers.Bidirectional(getattr(module, name)(UNITS), name="both")
+        layer = module.Bidirectional(getattr(module, name)(UNITS), name="both")
         networks.append(
             keras.Model(inputs, getattr(module, name)(UNITS)(inputs) + layer(inputs)[:, :UNITS])
         )
@@ -155,3 +162,26 @@ def test_weights_of_keras_layers_are_read(name, tmp_path):
     ours.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(INPUTS), theirs(INPUTS))
+
+
+def test_training_compiles_the_recurrence_with_the_step_or_leaves_it_to_keras():
+    assert fast_kernels(jit_compile=True).recurrence is as_compiled
+    assert fast_kernels(jit_compile=False).recurrence is None  # a CPU
+
+
+@pytest.mark.parametrize("model", ["textrnn", "rcnn"])
+def test_no_loop_of_a_training_or_a_scoring_step_is_outside_xla(model, monkeypatch):
+    sizes = {"vocabulary_size": 30, "embedding_dim": 4}
+    network = getattr(zoo, model)(**sizes)
+    step = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+
+    def outside(function):
+        traced = tf.function(function, input_signature=[step], autograph=False)
+        return loops(traced.get_concrete_function())
+
+    network.train_step((tf.ones((2, 3), tf.int32), tf.ones((2,), tf.int32)))  # makes variables
+    assert len(outside(network.train_step)) == 4 and len(outside(network.test_step)) == 2
+    kernels = Kernels(recurrence=compiled)  # as on a GPU
+    monkeypatch.setattr("zoo.training.model.fast_kernels", lambda *_: kernels)
+    assert outside(network.train_step) == outside(network.test_step) == []
+    assert zoo.lstm_lm(**sizes).kernels.recurrence is compiled

@@ -22,6 +22,7 @@ from zoo.layers.pooling import MaskedMean as MaskedMean
 from zoo.layers.pooling import ScaledSum as ScaledSum
 from zoo.layers.recurrent import GRU as GRU
 from zoo.layers.recurrent import LSTM as LSTM
+from zoo.layers.recurrent import Bidirectional as Bidirectional
 from zoo.layers.recurrent import SimpleRNN as SimpleRNN
 from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding

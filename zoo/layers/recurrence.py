@@ -27,14 +27,16 @@ def recurrence(
     """Run a cell over time from the input's part of its gates.
 
     Gates and states are computed in the dtype of `projected`, products in that of `kernel`. The
-    two loops are compiled where the kernels in use say so.
+    two loops are compiled where the kernels in use say so. Several recurrences of one size run at
+    once with an axis more, the first of kernel and states and the one after time elsewhere.
 
     Args:
         cell: what one step computes.
         projected: `(time, batch, gates * units)`: inputs times kernel, plus bias.
         states: `(batch, units)` each, before the first step.
         kernel: `(units, gates * units)`, the recurrent kernel.
-        bias: `(gates * units,)`, added to the product with the recurrent kernel; None is zeros.
+        bias: `(gates * units,)`, added to the product with the recurrent kernel; None is zeros. Of
+            several `(recurrences, 1, gates * units)`.
         mask: bool `(time, batch)`; where it is false a row keeps its states. None is true.
 
     Returns:
@@ -82,7 +84,7 @@ def _forward(
     cell: Cell, projected: Any, states: States, kernel: Any, bias: Any, mask: Any
 ) -> tuple[States, Any]:
     """Return the states after every step, and what the gradient needs of it."""
-    units = kernel.shape[0]
+    units = kernel.shape[-2]
 
     def step(carry: Any, time: Any) -> tuple[Any, Any]:
         states = tuple(carry[: cell.states])
@@ -123,7 +125,7 @@ def _backward(
         for first, later in zip(states, every, strict=True)
     )
     derivatives = cell.derivatives(before, every, saved)
-    transposed = ops.transpose(kernel)
+    transposed = ops.swapaxes(kernel, -1, -2)
 
     def step(carry: Any, time: Any) -> tuple[Any, Any]:
         grads = (carry[0] + grad_outputs[time], *carry[1 : cell.states])
@@ -150,9 +152,19 @@ def _backward(
         step, (*first, ops.concatenate(blocks, axis=-1)), ops.arange(time), reverse=True
     )
     grad_product = cell.grad_product(grad_projected, derivatives)
-    units = kernel.shape[0]
-    flat = ops.cast(ops.reshape(before[0], (-1, units)), kernel.dtype)
-    grad_product = ops.reshape(grad_product, (-1, cell.gates * units))
-    grad_kernel = ops.matmul(ops.transpose(flat), ops.cast(grad_product, kernel.dtype))
-    grad_bias = None if bias is None else ops.cast(ops.sum(grad_product, axis=0), bias.dtype)
+    grad_bias = None
+    if bias is not None:
+        grad_bias = ops.cast(ops.sum(grad_product, axis=(0, -2)), bias.dtype)
+        grad_bias = ops.reshape(grad_bias, bias.shape)
+    grad_kernel = _summed_products(
+        ops.cast(before[0], kernel.dtype), ops.cast(grad_product, kernel.dtype)
+    )
     return grad_projected, grad_kernel, grad_bias, *grad_states
+
+
+def _summed_products(hidden: Any, grad_product: Any) -> Any:
+    """Return the sum over time and rows of the outer products, `(units, gates * units)`."""
+    if len(hidden.shape) > 3:
+        return ops.einsum("trbu,trbg->rug", hidden, grad_product)
+    flat = ops.reshape(hidden, (-1, hidden.shape[-1]))
+    return ops.matmul(ops.transpose(flat), ops.reshape(grad_product, (-1, grad_product.shape[-1])))

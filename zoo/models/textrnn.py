@@ -7,7 +7,7 @@ from typing import Literal
 import keras
 from keras import ops
 
-from zoo.layers import LSTM, AttentionPooling, MaskedMax
+from zoo.layers import LSTM, AttentionPooling, Bidirectional, MaskedMax
 from zoo.models.text_parts import EmbeddingMode, classification_head, embed_tokens, token_input
 
 
@@ -51,7 +51,7 @@ def textrnn(
         if i and dropout:
             sequence = keras.layers.Dropout(dropout, name=f"dropout_{i}")(sequence)
         return_sequences = i + 1 < num_layers or pooling != "last"
-        sequence = keras.layers.Bidirectional(
+        sequence = Bidirectional(
             LSTM(hidden_dim, return_sequences=return_sequences), name=f"lstm_{i}"
         )(sequence, mask=present)
     if pooling == "max":

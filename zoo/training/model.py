@@ -145,7 +145,8 @@ class TrainingModel(RecipeModel, StrategyModel):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a batch; return the metrics so far."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        outputs, _, _ = self._forward(x, y, weights, training=False)
+        with use_kernels(Kernels(recurrence=self.kernels.recurrence)):
+            outputs, _, _ = self._forward(x, y, weights, training=False)
         return self.compute_metrics(x, y, outputs, sample_weight=weights)
 
     def _forward(

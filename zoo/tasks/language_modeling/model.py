@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.layers.kernels import Kernels
+from zoo.layers.kernels import Kernels, use_kernels
 from zoo.models.lstm_lm import with_states
 from zoo.tasks.language_modeling.token_ids import check_ids
 from zoo.training.gradients import sum_repeated_rows
@@ -84,7 +84,10 @@ class LanguageModel(TrainingModel):
         """The states that a run is resumed from within an epoch."""
         return self.carried[True]
 
-    kernels = Kernels()  # its layers have none, and the table's gradient is mostly dense
+    @property
+    def kernels(self) -> Kernels:
+        """The recurrence's alone: other layers have none, the table's gradient is mostly dense."""
+        return Kernels(recurrence=super().kernels.recurrence)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return Keras' metrics and the perplexity, the exponential of the loss."""
@@ -107,7 +110,8 @@ class LanguageModel(TrainingModel):
         """Score a window; return the metrics so far."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         tokens, states = self._begin_window(x, training=False)
-        features, *states = self.windowed([tokens, *states], training=False)
+        with use_kernels(self.kernels):
+            features, *states = self.windowed([tokens, *states], training=False)
         self._end_window(states, training=False)
         flat, targets, weights = _flat(features, y, weights)
         embedding = self.get_layer("embedding")
