@@ -201,7 +201,7 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         optimizer=optimizer,
         loss=loss,
         metrics=metrics,
-        jit_compile=False,  # XLA loses on these networks on a CPU
+        jit_compile=False,  # `fit` goes by the recipe; scoring has too many shapes
     )
     # Its variables are saved with the model, also before the first step.
     model.optimizer.build(model.trainable_variables)

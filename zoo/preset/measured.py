@@ -13,6 +13,8 @@ from zoo.environment import training_code
 from zoo.plain_yaml import read_yaml
 from zoo.preset.block import Block, Positive, presets_root
 
+SCORED_ALIKE = ("recipe.jit",)  # the same training whatever it is, to rounding and to masks
+
 
 class Measured(Block):
     """One measured result of a preset; written by `python -m benchmarks publish`, never by hand.
@@ -95,7 +97,9 @@ def read_scores(model: str) -> dict[str, tuple[Measured, ...]]:
 def values_digest(model: str, values: Mapping[str, Any]) -> str:
     """Return a checksum of a model's name and of all values of its preset, by dotted key.
 
-    A score belongs to exactly these: with another one, it is another configuration's.
+    A score belongs to exactly these: with another one, it is another configuration's. What says how
+    a step is computed, and not what, is left out.
     """
-    plain = json.dumps([model, dict(values)], sort_keys=True, default=list)
+    scored = {key: value for key, value in values.items() if key not in SCORED_ALIKE}
+    plain = json.dumps([model, scored], sort_keys=True, default=list)
     return hashlib.blake2b(plain.encode(), digest_size=6).hexdigest()

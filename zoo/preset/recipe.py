@@ -237,6 +237,9 @@ class Recipe(Block):
         dtype_policy: Keras' policy: `float32`; `mixed_bfloat16` or `mixed_float16`, which compute
             in half precision and keep the weights in float32; or `auto`, the one that the device
             gains from.
+        jit: whether XLA compiles the training step, for each shape of a batch; `auto` does on GPUs
+            unless `deterministic`. It is the same step to rounding, but for dropout: of one seed
+            XLA makes other numbers.
         deterministic: whether TensorFlow's ops are held to the same bits every time, at some speed;
             without it a GPU may round otherwise from run to run.
 
@@ -259,6 +262,7 @@ class Recipe(Block):
     patience_epochs: Positive | None = None
     micro_batches: Positive = 1
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
+    jit: Literal["auto"] | bool = "auto"
     deterministic: bool = False
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
 
 from zoo.distribute import OwnBatches
 from zoo.errors import ZooError
+from zoo.training.compiled import in_xla, tensors_of
 
 DATASETS = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
 
@@ -27,11 +28,6 @@ def map_tensors(function: Callable[..., Any], *batches: Any) -> Any:
     return keras.tree.map_structure(
         lambda *tensors: None if tensors[0] is None else function(*tensors), *batches
     )
-
-
-def tensors_of(nest: Any) -> list[tf.Tensor]:
-    """Return all tensors of a nest, with those inside of composite ones."""
-    return [leaf for leaf in tf.nest.flatten(nest, expand_composites=True) if leaf is not None]
 
 
 def count_rows(batch: Any) -> tf.Tensor:
@@ -78,6 +74,8 @@ def standalone(model: keras.Model, x: Any, y: Any, weights: Any) -> tuple[Any, A
         y: targets.
         weights: sample weights, or None.
     """
+    if in_xla():  # of one fixed shape, which has rows
+        return x, y, weights
     x, y, weights = never_empty((x, y, weights))
     ids = all(
         tuple(tensor.shape[1:]) == (None,) and "int" in str(tensor.dtype) for tensor in model.inputs

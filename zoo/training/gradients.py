@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from zoo.layers.kernels import kernels_in_use
+from zoo.training.compiled import in_xla
 
 
 def sum_repeated_rows(gradient: Any) -> Any:
@@ -28,6 +29,55 @@ def sum_repeated_rows(gradient: Any) -> Any:
     else:
         values = tf.math.unsorted_segment_sum(values, position, count)
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def without_repeated_rows(gradients: list[Any], by_row: bool) -> list[Any]:
+    """Return gradients in which no row comes twice.
+
+    XLA knows no number of rows that depends on the ids: there the gradients of tables are dense,
+    and a second list follows the first: how often each row of a table occurs, float32 `(rows,)`,
+    and None for what is no table. Counts add up as gradients do, until `as_rows` takes them.
+
+    Args:
+        gradients: tensors, `IndexedSlices`, and None where a variable has none.
+        by_row: whether the optimizer does something else with the rows that occur.
+    """
+    if not in_xla():
+        return [sum_repeated_rows(gradient) for gradient in gradients]
+    dense = [None if one is None else tf.convert_to_tensor(one) for one in gradients]
+    return [*dense, *map(_row_counts, gradients)] if by_row else dense
+
+
+def _row_counts(gradient: Any) -> tf.Tensor | None:
+    if not isinstance(gradient, tf.IndexedSlices):
+        return None
+    ids = tf.reshape(gradient.indices, [-1])
+    return tf.math.unsorted_segment_sum(tf.ones_like(ids, tf.float32), ids, gradient.dense_shape[0])
+
+
+def as_rows(gradients: list[Any], counts: list[Any]) -> list[Any]:
+    """Return dense gradients of tables as `IndexedSlices` of the rows that occur.
+
+    In XLA they hold all rows in order, and -1 is the index of one that does not occur.
+
+    Args:
+        gradients: dense, or as they are.
+        counts: how often the rows of each occur, or None for what is no table; empty for none.
+    """
+
+    def rows_of(gradient: tf.Tensor, count: tf.Tensor) -> tf.IndexedSlices:
+        if not in_xla():
+            rows = tf.where(count > 0)[:, 0]
+            return tf.IndexedSlices(tf.gather(gradient, rows), rows, tf.shape(gradient))
+        rows = tf.where(count > 0, tf.range(tf.size(count)), -1)
+        return tf.IndexedSlices(gradient, rows, tf.shape(gradient))
+
+    if not counts:
+        return gradients
+    return [
+        gradient if count is None else rows_of(gradient, count)
+        for gradient, count in zip(gradients, counts, strict=True)
+    ]
 
 
 def add(some: list[Any], others: list[Any]) -> list[Any]:

@@ -24,9 +24,16 @@ from zoo.preset.derived import more_epochs
 from zoo.training import batches
 from zoo.training.averages import Averages, averages_of
 from zoo.training.callbacks import fit_callbacks
-from zoo.training.gradients import add, clip_by_global_norm, mean_over_replicas, sum_repeated_rows
+from zoo.training.compiled import Compilation, is_compiled
+from zoo.training.gradients import (
+    add,
+    as_rows,
+    clip_by_global_norm,
+    mean_over_replicas,
+    without_repeated_rows,
+)
 from zoo.training.kernels import fast_kernels
-from zoo.training.optimizers import name_variables, weight_matrices
+from zoo.training.optimizers import LazyAdamW, MomentumSGD, name_variables, weight_matrices
 from zoo.training.randomness import deterministic_ops, replica_seeds
 from zoo.training.recipe_model import RecipeModel
 from zoo.training.schedules import RecipeSchedule
@@ -91,10 +98,12 @@ class TrainingModel(RecipeModel, StrategyModel):
         gradients, outputs = self._gradients(x, y, weights)
         limit = None if self.recipe is None else self.recipe.global_clipnorm
         scale = getattr(self.optimizer, "dynamic_scale", None)
+        number = len(self.trainable_variables)
+        gradients, counts = gradients[:number], gradients[number:]
         gradients, norm = clip_by_global_norm(gradients, limit, scale)
         before, rate = self.statistics.weights(), self.optimizer.learning_rate
         self.inner_optimizer._all_reduce_sum_gradients = list  # they are summed
-        self.optimizer.apply(gradients, self.trainable_variables)
+        self.optimizer.apply(as_rows(gradients, counts), self.trainable_variables)
         self.statistics.record(norm, limit, rate, before)
         if self.averages is not None:
             self.averages.update()
@@ -140,7 +149,11 @@ class TrainingModel(RecipeModel, StrategyModel):
             loss = self.optimizer.scale_loss(loss)
         values = [variable.value for variable in self.trainable_variables]
         gradients = tape.gradient(loss, values)
-        return [sum_repeated_rows(gradient) for gradient in gradients], outputs, rows
+        return self._without_repeated_rows(gradients), outputs, rows
+
+    def _without_repeated_rows(self, gradients: list[Any]) -> list[Any]:
+        by_row = isinstance(self.inner_optimizer, LazyAdamW | MomentumSGD)
+        return without_repeated_rows(gradients, by_row)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a batch; return the metrics so far."""
@@ -168,9 +181,16 @@ class TrainingModel(RecipeModel, StrategyModel):
         return batches.map_tensors(lambda tensor: tensor[:rows], outputs), loss, rows
 
     @property
+    def compiles_steps(self) -> bool:
+        """Whether XLA compiles the steps of `fit`: as the recipe has it, else `compile`."""
+        if self.recipe is None:
+            return super().compiles_steps
+        return is_compiled(self.recipe) and self._compilable
+
+    @property
     def kernels(self) -> Kernels:
         """The fast kernels that a training step uses."""
-        return fast_kernels(self.jit_compile)
+        return fast_kernels()
 
     @property
     def micro_batches(self) -> int:
@@ -243,6 +263,7 @@ class TrainingModel(RecipeModel, StrategyModel):
         steps = steps_per_epoch or batches.count_steps(x, batch_size, validation_split)
         planned = self.recipe.total_epochs(steps) if epochs is None else epochs
         self._begin(steps * (planned - kwargs.get("initial_epoch", 0)))
+        self.compilation = Compilation(required=self.recipe.jit is True)
         if epochs is None:
             self.findings = more_epochs(self.recipe, planned, steps)
         validated = validation_data is not None or bool(validation_split)
@@ -263,6 +284,8 @@ class TrainingModel(RecipeModel, StrategyModel):
             if not ended:
                 run.leave_best_weights()
         run.raise_blow_up()
+        compiled = self.compilation.findings(self.recipe.jit, self.compiles_steps)
+        self.findings = [*self.findings, *compiled]
         self.best_epoch = run.best_epoch(self.best_epoch)
         return history
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights, VocabularyEmbedding
 from zoo.preset.recipe import Recipe
+from zoo.training.compiled import in_xla
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -86,22 +87,23 @@ class LazyAdamW(keras.optimizers.AdamW):
             return
         index = self._get_variable_index(variable)
         first, second = self._momentums[index].value, self._velocities[index].value
-        rows, values = gradient.indices, tf.cast(gradient.values, table.dtype)
+        values = tf.cast(gradient.values, table.dtype)
         step = tf.cast(self.iterations + 1, table.dtype)
         alpha = rate * tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
-        # By the handle: under a strategy that is the copy of this device.
         old, old_first, old_second = (
-            tf.raw_ops.ResourceGather(resource=state.handle, indices=rows, dtype=state.dtype)
-            for state in (table, first, second)
+            _read_rows(state, gradient.indices) for state in (table, first, second)
         )
         new_first = old_first + (values - old_first) * (1 - self.beta_1)
         new_second = old_second + (tf.square(values) - old_second) * (1 - self.beta_2)
         new = old - alpha * new_first / (tf.sqrt(new_second) + self.epsilon)
         if decay:
             new -= rate * decay * old
-        # Only plain updates: a scatter that adds or subtracts takes ten times as long on a CPU.
-        for state, changed in ((first, new_first), (second, new_second), (table, new)):
-            tf.raw_ops.ResourceScatterUpdate(resource=state.handle, indices=rows, updates=changed)
+        for state, before, after in (
+            (first, old_first, new_first),
+            (second, old_second, new_second),
+            (table, old, new),
+        ):
+            _write_rows(state, gradient.indices, before, after)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         # Here Keras decays whole variables; the rows of tables decay in `update_step`.
@@ -116,6 +118,27 @@ class LazyAdamW(keras.optimizers.AdamW):
             "ngram_rate_factor": self.ngram_rate_factor,
             "ngram_weight_decay": self.ngram_weight_decay,
         }
+
+
+def _read_rows(state: Any, rows: tf.Tensor) -> tf.Tensor:
+    """Return rows of a variable; in XLA all of them, as `as_rows` has them.
+
+    By the handle: under a strategy that is the copy of this device.
+    """
+    if in_xla():
+        return tf.raw_ops.ReadVariableOp(resource=state.handle, dtype=state.dtype)
+    return tf.raw_ops.ResourceGather(resource=state.handle, indices=rows, dtype=state.dtype)
+
+
+def _write_rows(state: Any, rows: tf.Tensor, before: tf.Tensor, after: tf.Tensor) -> None:
+    """Put rows in their place; in XLA all of them, those of index -1 as they were before."""
+    if in_xla():
+        occurs = tf.reshape(rows >= 0, [-1] + [1] * (after.shape.rank - 1))
+        after = tf.where(occurs, after, before)
+        tf.raw_ops.AssignVariableOp(resource=state.handle, value=after)
+        return
+    # Only plain updates: a scatter that adds or subtracts takes ten times as long on a CPU.
+    tf.raw_ops.ResourceScatterUpdate(resource=state.handle, indices=rows, updates=after)
 
 
 @keras.saving.register_keras_serializable(package="zoo")

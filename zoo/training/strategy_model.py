@@ -17,7 +17,8 @@ import tensorflow as tf
 from keras.src import backend
 
 from zoo.distribute import workers
-from zoo.training.batches import is_iterator, next_batch, symbolic, tensors_of
+from zoo.training.batches import is_iterator, next_batch, symbolic
+from zoo.training.compiled import Compilation, CompiledStep, tensors_of
 from zoo.training.prediction import predict_together
 from zoo.training.randomness import are_deterministic
 from zoo.training.statistics import Totals
@@ -33,11 +34,17 @@ class StrategyModel(keras.Model):
     train_function: Any
     test_function: Any
     _totals: Totals | None = None
+    compiled_step: CompiledStep | None = None
 
     @property
     def replicas(self) -> int:
         """Number of replicas that share a batch."""
         return int(self.distribute_strategy.num_replicas_in_sync)
+
+    @functools.cached_property
+    def compilation(self) -> Compilation:
+        """What XLA compiled since the last `fit` began."""
+        return Compilation()
 
     @functools.cached_property
     def seconds_waiting(self) -> tf.Variable:
@@ -50,7 +57,12 @@ class StrategyModel(keras.Model):
             return
         super().make_train_function(force)
         if not self.run_eagerly and self.steps_per_execution == 1:
-            plain, step = self.train_function, self._step_on_iterator(self.train_step, timed=True)
+            plain = self.train_function
+            step = (
+                self._compiled_step(self.train_step)
+                if self.compiles_steps
+                else self._step_on_iterator(self.train_step, timed=True)
+            )
             self.train_function = lambda data: (step if is_iterator(data) else plain)(data)
 
     def make_test_function(self, force: bool = False) -> None:
@@ -61,6 +73,36 @@ class StrategyModel(keras.Model):
         if not self.run_eagerly and self.steps_per_execution == 1:
             plain, step = self.test_function, self._step_on_iterator(self.test_step, timed=False)
             self.test_function = lambda data: (step if is_iterator(data) else plain)(data)
+
+    @property
+    def compiles_steps(self) -> bool:
+        """Whether XLA compiles the steps of `fit`, one function each, as `compile` was asked."""
+        return bool(self.jit_compile) and self._compilable
+
+    @property
+    def _compilable(self) -> bool:
+        return self.replicas == 1 and not self.run_eagerly and self.steps_per_execution == 1
+
+    def _compiled_step(self, step: Any) -> CompiledStep:
+        """Return what takes a step on the next batch, compiled for its shape."""
+        step = self._autoconvert_optionals(step)
+
+        def make(jit_compile: bool = True) -> Any:
+            @tf.function(jit_compile=jit_compile, reduce_retracing=not jit_compile)
+            @tf.autograph.experimental.do_not_convert
+            def step_on_batch(data: Any) -> dict[str, Any]:
+                logs = self.distribute_strategy.run(step, args=(data,))
+                return self._of_first_replica(logs)
+
+            return step_on_batch
+
+        compilation, waited = lambda: self.compilation, self.seconds_waiting.assign_add
+        self.compiled_step = CompiledStep(make, make(jit_compile=False), compilation, waited)
+        return self.compiled_step
+
+    def _of_first_replica(self, logs: dict[str, Any]) -> dict[str, Any]:
+        results = self.distribute_strategy.experimental_local_results
+        return {key: results(logs[key])[0] for key in logs}
 
     def _step_on_iterator(self, step: Any, timed: bool) -> Any:
         """Return the function of a step on the next batch; it gives the first replica's metrics.
@@ -80,7 +122,7 @@ class StrategyModel(keras.Model):
             # Else the step that finds the data at their end would still count itself.
             with tf.control_dependencies(tensors_of(data)):
                 logs = strategy.run(step, args=(data,))
-            return {key: strategy.experimental_local_results(logs[key])[0] for key in logs}
+            return self._of_first_replica(logs)
 
         return step_on_iterator
 

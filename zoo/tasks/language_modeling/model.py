@@ -17,7 +17,6 @@ import tensorflow as tf
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.models.lstm_lm import with_states
 from zoo.tasks.language_modeling.token_ids import check_ids
-from zoo.training.gradients import sum_repeated_rows
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 from zoo.training.model import TrainingModel
 from zoo.training.statistics import StepStatistics, local_variable
@@ -168,7 +167,7 @@ class LanguageModel(TrainingModel):
             _summed(output.get(id(variable)), gradient)
             for variable, gradient in zip(self.trainable_variables, gradients, strict=True)
         ]
-        return gradients, states, count
+        return self._without_repeated_rows(gradients), states, count
 
     def _count(self, losses: tf.Tensor, weights: tf.Tensor) -> None:
         """Take the tokens of a window into the mean loss."""
@@ -209,7 +208,7 @@ def _flat(
 def _summed(output: tf.Tensor | None, gradient: Any) -> Any:
     """Return the sum of the output projection's gradient, where there is one, and the tape's."""
     if output is None:
-        return sum_repeated_rows(gradient)
+        return gradient
     if gradient is None:
         return output
     if isinstance(gradient, tf.IndexedSlices):

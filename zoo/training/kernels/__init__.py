@@ -5,19 +5,21 @@ from __future__ import annotations
 import tensorflow as tf
 
 from zoo.layers.kernels import Kernels
+from zoo.training.compiled import in_xla
 from zoo.training.kernels.convolution import convolve, fused_batch_norm
 from zoo.training.kernels.recurrence import as_compiled, compiled
 from zoo.training.kernels.sparse import sparse_matmul
 
 
-def fast_kernels(jit_compile: bool) -> Kernels:
+def fast_kernels() -> Kernels:
     """Return those that are faster on the devices in use.
 
-    Args:
-        jit_compile: whether XLA compiles the step; it does not know the sparse product.
+    Where XLA compiles, a recurrence is all: XLA knows no sparse product, and makes a batch norm of
+    Keras' into as few passes.
     """
+    if in_xla():
+        return Kernels(recurrence=as_compiled)
     gpu = bool(tf.config.get_visible_devices("GPU"))
     # The product is faster than dense gradients on a CPU.
-    sparse = sparse_matmul if not jit_compile and not gpu else None
-    recurrence = as_compiled if jit_compile else compiled if gpu else None
-    return Kernels(fused_batch_norm, convolve, sparse, recurrence)
+    sparse = None if gpu else sparse_matmul
+    return Kernels(fused_batch_norm, convolve, sparse, compiled if gpu else None)

@@ -12,7 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from zoo.training.compiled import in_xla
+
 LOGITS = 2**23  # in memory at once: 32 MiB, twice; half as many gain little and cost time
+# On a GPU, which is fast at large products and slow at many small ones: 1 GiB.
+LOGITS_ON_GPU = 2**28
 SMALLEST = 1e-37  # of a probability: a loss is at most 85 nats
 
 Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
@@ -83,7 +87,10 @@ def token_losses_and_gradients(
 
 def _in_pieces(features: tf.Tensor, table: tf.Tensor, piece: Piece) -> Pieces:
     """Return what `piece` gives for all rows: its first list joined by row, its second summed."""
-    rows = max(LOGITS // int(table.shape[0]), 1)
+    most = LOGITS_ON_GPU if tf.config.get_visible_devices("GPU") else LOGITS
+    rows = max(most // int(table.shape[0]), 1)
+    if in_xla():
+        return _in_static_pieces(features, rows, piece)
     joined, summed = piece(slice(0, rows))  # most windows are one piece
 
     def more(start: tf.Tensor, joined: list[tf.Tensor], summed: list[tf.Tensor]) -> Any:
@@ -103,3 +110,16 @@ def _in_pieces(features: tf.Tensor, table: tf.Tensor, piece: Piece) -> Pieces:
         parallel_iterations=1,
     )
     return joined, summed
+
+
+def _in_static_pieces(features: tf.Tensor, rows: int, piece: Piece) -> Pieces:
+    """Return the same for XLA, whose loops carry nothing that grows: the pieces of a known number.
+
+    Without a known number of rows there is one piece.
+    """
+    tokens = features.shape[0]
+    if tokens is None or tokens <= rows:
+        return piece(slice(0, None))
+    pieces = [piece(slice(start, start + rows)) for start in range(0, tokens, rows)]
+    joined = [tf.concat(parts, axis=0) for parts in zip(*[one for one, _ in pieces], strict=True)]
+    return joined, [tf.add_n(parts) for parts in zip(*[one for _, one in pieces], strict=True)]
