@@ -30,8 +30,14 @@ BAD = ["dull", "awful", "tired", "clumsy", "boring"]
 NEUTRAL = ["the", "film", "was", "a", "story", "with", "actors", "and", "music", "plot"]
 
 
-def pytest_configure() -> None:
-    """Split the CPU into two logical devices, before TensorFlow starts: replicas without GPUs."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Split the CPU into two logical devices, before TensorFlow starts: replicas without GPUs.
+
+    `pytest -m gpu` leaves the devices as they are.
+    """
+    if config.option.markexpr == "gpu":
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several processes, one GPU
+        return
     import tensorflow as tf
 
     from zoo.distribute import strategy_for
@@ -221,3 +227,39 @@ def shared_case(tmp_path: Path):
         return target
 
     return copied
+
+
+# --- of the tests in tests/gpu ----------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu() -> Iterator[None]:
+    """Skip where there is no GPU, unless the tests are to be tried out on the CPU."""
+    import gpu_parts
+    import tensorflow as tf
+
+    import zoo.gpu
+
+    if not gpu_parts.ON_CPU and not tf.config.list_physical_devices("GPU"):
+        pytest.skip(zoo.gpu.why_unused() or "this machine has no GPU")
+    yield
+    tf.keras.backend.clear_session()
+
+
+@pytest.fixture
+def exact_float32() -> Iterator[None]:
+    """Products of float32 in float32, not in TF32."""
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    yield
+    tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+@pytest.fixture(scope="session")
+def cpu_losses() -> Iterator[Any]:
+    """From a family to its losses on the CPU."""
+    import gpu_parts
+
+    yield from gpu_parts.losses_on_cpu()

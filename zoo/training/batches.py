@@ -20,6 +20,7 @@ from zoo.distribute import OwnBatches
 from zoo.errors import ZooError
 from zoo.training.compiled import in_xla, tensors_of
 
+COPIED = 2  # batches that wait on the device
 DATASETS = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset
 
 
@@ -134,9 +135,41 @@ def symbolic(data: Any) -> Any:
     return keras.tree.map_structure(tensor, data)
 
 
-def adapted(data: Any) -> Any:
-    """Return data as `fit` takes them; Keras 3.15.1 goes by the class of a dataset."""
-    return TFDatasetAdapter(data) if isinstance(data, OwnBatches) else data
+class OnDevice(TFDatasetAdapter):
+    """A dataset whose batches are copied to a device while the steps before are taken.
+
+    Args:
+        dataset: of tensors that the device can hold.
+        device: such as `GPU:0`.
+    """
+
+    def __init__(self, dataset: tf.data.Dataset, device: str):
+        super().__init__(dataset)
+        self._device = device
+
+    def get_tf_dataset(self) -> tf.data.Dataset:
+        """Return it; its length is known to the adapter alone."""
+        prefetch = tf.data.experimental.prefetch_to_device(self._device, COPIED)
+        return self._dataset.apply(prefetch)
+
+
+def adapted(data: Any, device: str | None = None) -> Any:
+    """Return data as `fit` takes them; Keras 3.15.1 goes by the class of a dataset.
+
+    Args:
+        data: what `fit` was given.
+        device: where batches of a `tf.data.Dataset` are copied to in advance, or None.
+    """
+    if isinstance(data, OwnBatches):
+        return TFDatasetAdapter(data)
+    if device is None or not isinstance(data, tf.data.Dataset):
+        return data
+    specs = tf.nest.flatten(data.element_spec)
+    held = all(
+        isinstance(spec, tf.TensorSpec) and spec.dtype.base_dtype not in (tf.string, tf.variant)
+        for spec in specs
+    )
+    return OnDevice(data, device) if held else data
 
 
 def is_iterator(data: Any) -> bool:

@@ -39,6 +39,8 @@ class BlowUp(keras.callbacks.Callback):
         retries: attempts so far.
     """
 
+    reads_logs_rarely = True  # see `zoo.training.step_callbacks`
+
     def __init__(self) -> None:
         super().__init__()
         self.error: ZooError | None = None

@@ -38,6 +38,7 @@ from zoo.training.randomness import deterministic_ops, replica_seeds
 from zoo.training.recipe_model import RecipeModel
 from zoo.training.schedules import RecipeSchedule
 from zoo.training.statistics import StepStatistics, count_by_rows
+from zoo.training.step_callbacks import StepCallbacks
 from zoo.training.strategy_model import StrategyModel
 
 
@@ -268,15 +269,20 @@ class TrainingModel(RecipeModel, StrategyModel):
             self.findings = more_epochs(self.recipe, planned, steps)
         validated = validation_data is not None or bool(validation_split)
         run = fit_callbacks(self, callbacks, validated)
+        verbose, device = 1 if verbose == "auto" else verbose, self.prefetch_device
+        watching = StepCallbacks(
+            list(run), add_history=True, add_progbar=verbose != 0, model=self,
+            verbose=verbose, epochs=planned, steps=steps,
+        )  # fmt: skip
         ended = False
         try:
             with warnings.catch_warnings(), deterministic_ops(self.recipe.deterministic):
                 if steps_per_epoch is None:  # Keras says so of each dataset of unknown length
                     warnings.filterwarnings("ignore", "Your input ran out of data")
                 history = super().fit(
-                    batches.adapted(x), y, batch_size=batch_size, epochs=planned, verbose=verbose,
-                    callbacks=list(run), validation_split=validation_split,
-                    validation_data=batches.adapted(validation_data),
+                    batches.adapted(x, device), y, batch_size=batch_size, epochs=planned,
+                    verbose=verbose, callbacks=watching, validation_split=validation_split,
+                    validation_data=batches.adapted(validation_data, device),
                     steps_per_epoch=steps_per_epoch, **kwargs,
                 )  # fmt: skip
             ended = True

@@ -29,6 +29,8 @@ class Monitor(keras.callbacks.Callback):
             epoch elsewhere.
     """
 
+    reads_logs_rarely = True  # see `zoo.training.step_callbacks`
+
     def __init__(self, started: float, history: Path | None, rows: int, show: bool):
         super().__init__()
         self.started, self.history, self.rows, self.show = started, history, rows, show

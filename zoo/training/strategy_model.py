@@ -41,6 +41,13 @@ class StrategyModel(keras.Model):
         """Number of replicas that share a batch."""
         return int(self.distribute_strategy.num_replicas_in_sync)
 
+    @property
+    def prefetch_device(self) -> str | None:
+        """Where `fit` copies batches to in advance; a strategy does it by itself."""
+        gpu = tf.config.get_visible_devices("GPU")
+        alone = self.distribute_strategy is tf.distribute.get_strategy()
+        return "GPU:0" if gpu and alone and not tf.distribute.has_strategy() else None
+
     @functools.cached_property
     def compilation(self) -> Compilation:
         """What XLA compiled since the last `fit` began."""

@@ -56,6 +56,8 @@ class Checkpoints(keras.callbacks.Callback):
         failed: whether the last one could not be written.
     """
 
+    reads_logs_rarely = True  # see `zoo.training.step_callbacks`
+
     def __init__(
         self,
         files: CheckpointFiles,
