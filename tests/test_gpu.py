@@ -75,9 +75,9 @@ def test_a_machine_without_cards(tmp_path, monkeypatch) -> None:
 
 
 def test_a_library_is_found_with_python_or_the_system(tmp_path) -> None:
-    place = tmp_path / "nvidia" / "cudnn" / "lib"
-    place.mkdir(parents=True)
-    (place / "libcudnn.so.9").touch()
+    folder = tmp_path / "nvidia" / "cudnn" / "lib"
+    folder.mkdir(parents=True)
+    (folder / "libcudnn.so.9").touch()
     names = ["libcudnn.so.9", "libc.so.6", "libnobody.so.1"]
     assert gpu.missing_libraries(names, [tmp_path]) == ["libnobody.so.1"]
 
