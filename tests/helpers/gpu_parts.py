@@ -52,15 +52,29 @@ def batches(model: keras.Model, preset) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((x, labels)).batch(ROWS)
 
 
-def three_steps(family: str, **changes) -> tuple[list[float], list[np.ndarray]]:
+def without_dropout(family: str) -> dict[str, float]:
+    """Return the changes to a default that leave nothing to chance: XLA draws other numbers."""
+    architecture = load_preset(family, "default").architecture.model_dump()
+    return {
+        f"architecture.{key}": 0.0
+        for key, value in architecture.items()
+        if ("dropout" in key or key == "stochastic_depth") and isinstance(value, float)
+    }
+
+
+def three_steps(
+    family: str, *, dropout: bool = False, **changes
+) -> tuple[list[float], list[np.ndarray]]:
     """Return the mean loss after each of three steps of `fit`, and the weights after them.
 
     Args:
         family: name of a model.
+        dropout: whether there is any.
         **changes: of its recipe.
     """
     changes = {f"recipe.{key}": value for key, value in changes.items()}
-    preset = load_preset(family, "default", changes | {"data.batch_size": ROWS})
+    changes |= {"data.batch_size": ROWS} | ({} if dropout else without_dropout(family))
+    preset = load_preset(family, "default", changes)
     keras.utils.set_random_seed(5)
     model = build(preset)
     losses: list[float] = []
