@@ -13,7 +13,8 @@ from zoo.environment import training_code
 from zoo.plain_yaml import read_yaml
 from zoo.preset.block import Block, Positive, presets_root
 
-SCORED_ALIKE = ("recipe.jit",)  # the same training whatever it is, to rounding and to masks
+# The same training whatever they are, to rounding and to masks.
+SCORED_ALIKE = ("recipe.jit", "data.pad_to")
 
 
 class Measured(Block):

@@ -22,8 +22,16 @@ from zoo.errors import ZooError
 from zoo.finding import Finding, counted
 from zoo.preset.recipe import Recipe
 
-# What TensorFlow raises of a graph that XLA cannot compile.
-UNABLE = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.NotFoundError)
+# What TensorFlow raises of a graph that XLA cannot compile: an op it does not know, a part of CUDA
+# that is not installed, memory that the device has not.
+UNABLE = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.UnimplementedError,
+    tf.errors.NotFoundError,
+    tf.errors.InternalError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.ResourceExhaustedError,
+)
 # Shapes of a batch that are compiled; batches of others take the plain step. Twice the lengths that
 # the zoo's own batches have: each takes seconds, and memory for good.
 MOST_SHAPES = 16

@@ -15,7 +15,7 @@ from conftest import sentences
 from zoo import ZooError
 from zoo.data.epochs import EpochCursor
 from zoo.preset.loading import load_preset
-from zoo.tasks.language_modeling.batches import window_lengths, windows
+from zoo.tasks.language_modeling.batches import few_lengths, window_lengths, windows
 from zoo.tasks.language_modeling.data import bundled_corpus, load_corpus
 from zoo.tasks.language_modeling.lines import content_digest, lines_between, read_lines
 from zoo.tasks.language_modeling.token_ids import (
@@ -149,6 +149,31 @@ def test_lengths_of_windows_are_those_of_the_awd_lstm() -> None:
     assert len(long) / len(lengths) == pytest.approx(0.95, abs=0.01)
     assert long.mean() == pytest.approx(70, abs=0.5)
     assert long.std() == pytest.approx(5, abs=0.3)
+
+
+def test_few_lengths_are_about_those_of_the_awd_lstm() -> None:
+    """Where each is compiled: six in all epochs."""
+    epochs = [few_lengths(700_003, 70, np.random.default_rng(seed)) for seed in range(3)]
+    assert {length for lengths in epochs for length in lengths} == {30, 40, 60, 70, 80, 13}
+    assert len({len(lengths) for lengths in epochs}) == 1
+    assert epochs[0].tolist() != epochs[1].tolist()
+    for lengths in epochs:
+        assert lengths.sum() == 700_003 and lengths[-1] == 13
+        whole = lengths[lengths > 50]
+        assert len(whole) / len(lengths) == pytest.approx(0.95, abs=0.01)
+        assert whole.mean() == pytest.approx(70, abs=0.5)
+        assert whole.std() == pytest.approx(6, abs=0.5)  # 5, rounded to tens
+
+
+@pytest.mark.parametrize("total", [1, 5, 12, 40, 69, 70, 71, 100, 300])
+@pytest.mark.parametrize("window", [2, 7, 35, 70])
+def test_few_lengths_of_short_streams(total: int, window: int) -> None:
+    counts = set()
+    for seed in range(5):
+        lengths = few_lengths(total, window, np.random.default_rng(seed))
+        assert lengths.sum() == total and (lengths > 0).all()
+        counts.add(len(lengths))
+    assert len(counts) == 1
 
 
 def test_replicas_share_the_streams_and_reading_begins_at_a_cursor() -> None:

@@ -1,4 +1,6 @@
-"""A dataset that begins within an epoch gives the rest of what it would have given."""
+"""Batches of texts: an epoch that is begun in its midst, and lengths that are few."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ from conftest import sentences, write_csv
 from zoo.data.epochs import EpochCursor
 from zoo.preset.loading import load_preset
 from zoo.tasks.request import Request
+from zoo.tasks.task import load_task
 from zoo.tasks.text_classification import batches as pipeline
-from zoo.tasks.text_classification.data import load_data
+from zoo.tasks.text_classification.data import bundled_texts, load_data
 
 
 @pytest.fixture
@@ -63,3 +66,47 @@ def test_what_is_left_out_is_not_read(data, monkeypatch) -> None:
     # 12 batches are four whole blocks; the fifth holds the other five, of which one is left out
     assert len(texts) == len(data.train) - 12 * 8
     assert len(np.unique(texts)) == len(texts)
+
+
+# --- few lengths ----------------------------------------------------------------------------------
+
+
+def test_fixed_lengths_by_hand() -> None:
+    assert pipeline.fixed_lengths(512) == (16, 32, 64, 128, 192, 256, 384, 512)
+    assert pipeline.fixed_lengths(32) == (8, 12, 16, 24, 32)
+    assert pipeline.fixed_lengths(1) == (1,)
+
+
+@pytest.mark.parametrize("longest", [1, 2, 9, 100, 400, 1000, 65_536])
+def test_fixed_lengths_are_few_and_rise_to_the_longest(longest: int) -> None:
+    lengths = pipeline.fixed_lengths(longest)
+    assert len(lengths) <= pipeline.MOST_LENGTHS and lengths[-1] == longest
+    assert list(lengths) == sorted(set(lengths)) and lengths[0] > 0
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_fixed_lengths_change_the_padding_alone(data, replicas: int) -> None:
+    settings = data.settings.model_copy(update={"pad_to": "fixed", "max_length": 64})
+    fixed = dataclasses.replace(data, settings=settings)
+    several = {"replica_ids": range(replicas), "replicas": replicas}
+    plain, padded = (list(one.dataset("train", **several)) for one in (data, fixed))
+    assert len(plain) == len(padded)
+    for (ids, labels), (more, same) in zip(plain, padded, strict=True):
+        assert more.shape[1] in pipeline.fixed_lengths(64)
+        assert labels.numpy().tolist() == same.numpy().tolist()
+        np.testing.assert_array_equal(more[:, : ids.shape[1]], ids)
+        assert not np.any(more[:, ids.shape[1] :])
+    for pair in zip(*[iter(padded)] * replicas, strict=True):  # all replicas have one length
+        assert len({ids.shape[1] for ids, _ in pair}) == 1
+
+
+@pytest.mark.parametrize("jit", [True, False, "auto"])
+def test_real_texts_have_few_shapes_where_steps_are_compiled(jit: bool | str) -> None:
+    preset = load_preset("textcnn", "default", {"recipe.jit": jit})
+    request = Request(str(bundled_texts()), seed=0)
+    with load_task(preset.task).load(request, preset, None) as texts:
+        shapes = {tuple(ids.shape) for ids, _ in texts.dataset("train")}
+    full = {shape for shape in shapes if shape[0] == preset.data.batch_size}
+    assert len(shapes) - len(full) == 1  # the last batch, which is not compiled
+    # On this CPU, auto compiles nothing.
+    assert len(full) <= 8 if jit is True else len(full) > 20

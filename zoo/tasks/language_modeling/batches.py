@@ -32,12 +32,45 @@ def window_lengths(total: int, window: int, random: np.random.Generator | None) 
     if random is None:
         full, remainder = divmod(total, window)
         return np.array([window] * full + [remainder] * bool(remainder))
-    count = max(round(total / (window * (1 - HALF_SHARE / 2))), 1)
+    count = _random_count(total, window)
     base = np.where(random.random(count) < HALF_SHARE, window / 2, window)
     lengths = np.maximum(random.normal(base, DEVIATION).astype(int), min(SHORTEST, window))
     ends = np.round(np.cumsum(lengths) * (total / lengths.sum())).astype(int)
     lengths = np.diff(ends, prepend=0)
     return lengths[lengths > 0]
+
+
+def _random_count(total: int, window: int) -> int:
+    return max(round(total / (window * (1 - HALF_SHARE / 2))), 1)
+
+
+def few_lengths(total: int, window: int, random: np.random.Generator) -> np.ndarray:
+    """Return random lengths as `window_lengths` does, of six values at the most.
+
+    They are multiples of a seventh of the window, the deviation of which is about that of the
+    AWD-LSTM's, but for one, which is equal in all epochs and comes last.
+
+    Args:
+        total: tokens of the stream.
+        window: tokens of a window, in the mode.
+        random: what lengths are drawn from.
+    """
+    step = max(window // 7, 1)
+    last = total % step + step
+    count = _random_count(total, window) - 1
+    if total < window or not count:
+        return np.array([total])
+    lowest, highest = np.array([3, 6]), np.array([4, 8])  # of half and of whole windows
+    whole = (random.random(count) >= HALF_SHARE).astype(int)
+    drawn = random.normal(np.where(whole, window, window / 2), DEVIATION)
+    steps = np.clip(np.round(drawn / step).astype(int), lowest[whole], highest[whole])
+    while missing := (total - last) // step - steps.sum():
+        change = int(np.sign(missing))
+        free = np.flatnonzero(steps < highest[whole] if change > 0 else steps > lowest[whole])
+        if not free.size:  # of a few windows in all
+            free = np.flatnonzero(steps + change > 0)
+        steps[random.permutation(free)[: abs(missing)]] += change
+    return np.append(steps * step, last)
 
 
 def windows(
@@ -47,6 +80,7 @@ def windows(
     window: int,
     keep_remainder: bool,
     seed: int | None = None,
+    few: bool = False,
     replica_ids: range = range(1),
     replicas: int = 1,
     cursor: EpochCursor | None = None,
@@ -66,6 +100,7 @@ def windows(
             shorter; else the stretches are equal, and fewer than `rows` tokens at the end are left
             out.
         seed: of random windows (AWD-LSTM), other ones in each reading; None for equal windows.
+        few: whether random windows have few lengths (`few_lengths`).
         replica_ids: numbers of the replicas that this dataset feeds, as in other tasks.
         replicas: number of all replicas.
         cursor: where to begin, for a run that is resumed.
@@ -74,8 +109,10 @@ def windows(
     cursor = cursor or EpochCursor()
 
     def lengths(epoch: int) -> np.ndarray:
-        random = None if seed is None else np.random.default_rng([seed, epoch])
-        return window_lengths(length, window, random)
+        if seed is None:
+            return window_lengths(length, window, None)
+        random = np.random.default_rng([seed, epoch])
+        return (few_lengths if few else window_lengths)(length, window, random)
 
     generate = _generator(ids, rows, length, lengths, cursor, replica_ids, replicas)
     signature = (

@@ -60,6 +60,7 @@ class Corpus:
         seed: of random windows.
         columns: those of a table that were read; None without one.
         classes: None: a corpus has no labels.
+        few_lengths: whether random windows have few lengths, because each is compiled.
     """
 
     train: Tokens
@@ -72,6 +73,7 @@ class Corpus:
     seed: int
     columns: Columns | None = None
     classes: None = None
+    few_lengths: bool = False
 
     def dataset(
         self,
@@ -98,6 +100,7 @@ class Corpus:
             window=self.settings.window,
             keep_remainder=not training,
             seed=self.seed if training and self.settings.random_window else None,
+            few=self.few_lengths,
             replica_ids=replica_ids,
             replicas=replicas,
             cursor=cursor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,7 @@ from zoo.tasks.language_modeling.predictor import TrainedLanguageModel, load_lan
 from zoo.tasks.language_modeling.settings import INFO, LanguageRecipe
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
+from zoo.training.compiled import is_compiled
 from zoo.training.model import TrainingModel
 
 # What the papers' recipes bear: AWD-LSTM's rate at 3 layers of 70 steps, for the mean a token; its
@@ -42,7 +44,9 @@ class LanguageModeling:
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Corpus:
         """Return the corpus of a request."""
-        return load_corpus(request, preset.data, preset.architecture.vocabulary_size, tokenizer)
+        size = preset.architecture.vocabulary_size
+        corpus = load_corpus(request, preset.data, size, tokenizer)
+        return dataclasses.replace(corpus, few_lengths=is_compiled(preset.recipe))
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at a corpus."""

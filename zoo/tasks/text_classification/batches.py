@@ -7,7 +7,7 @@ length, every row comes once an epoch, and the number of batches is known before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,23 @@ from zoo.tasks.text_classification.token_ids import TokenizedSplit
 
 BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
 BLOCK_BYTES = 2 << 20  # of long texts a block holds fewer: the first batch comes within a second
+# Lengths that texts are padded to where each is compiled: as many as an epoch may have shapes.
+MOST_LENGTHS = 8
+SHORTEST = 8
+
+
+def fixed_lengths(longest: int) -> tuple[int, ...]:
+    """Return the lengths that texts of up to `longest` tokens are padded to, in rising order.
+
+    From the longest down, each is three quarters or two thirds of the one before, so that few of
+    the tokens of a batch are padding; the lower half of them, of texts that cost little, halve.
+    """
+    lengths = [longest]
+    while len(lengths) < MOST_LENGTHS and lengths[-1] > SHORTEST:
+        number, last = len(lengths), lengths[-1]
+        half = number > MOST_LENGTHS // 2
+        lengths.append(last // 2 if half else last * 3 // 4 if number % 2 else last * 2 // 3)
+    return tuple(sorted(lengths))
 
 
 def batches(
@@ -27,6 +44,7 @@ def batches(
     seed: int | None,
     balance: str = "none",
     num_classes: int = 2,
+    lengths: Sequence[int] = (),
     replica_ids: range = range(1),
     replicas: int = 1,
     cursor: EpochCursor | None = None,
@@ -42,6 +60,8 @@ def batches(
         seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
         balance: the preset's `data.balance`.
         num_classes: number of classes.
+        lengths: what the rows of a batch are padded to, the next of these, in rising order; none is
+            the longest row of a piece.
         replica_ids: the replicas that this dataset feeds: it yields the rows of each in turn, for
             every batch. They may be none.
         replicas: number of all replicas, which share each batch by row.
@@ -57,6 +77,7 @@ def batches(
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([3], tf.int64),
     )
+    ladder = tf.constant(list(lengths), tf.int64)
     source = tf.data.Dataset.from_generator(
         _blocks(split, batch_size, seed, balance, cursor or EpochCursor()),
         output_signature=signature,
@@ -64,11 +85,11 @@ def batches(
 
     # Plain TensorFlow calls: without autograph the graphs are made in a tenth of the time.
     @tf.autograph.experimental.do_not_convert
-    def cut(flat: Any, lengths: Any, labels: tf.Tensor, key: tf.Tensor) -> tf.data.Dataset:
-        block = tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False)
-        order = tf.range(tf.size(lengths))
+    def cut(flat: Any, sizes: Any, labels: tf.Tensor, key: tf.Tensor) -> tf.data.Dataset:
+        block = tf.RaggedTensor.from_row_lengths(flat, sizes, validate=False)
+        order = tf.range(tf.size(sizes))
         if bucketed:
-            order = tf.argsort(lengths, stable=True)
+            order = tf.argsort(sizes, stable=True)
         count = tf.cast(tf.math.ceil(tf.size(order) / batch_size), tf.int64)
         numbers = tf.range(count)
         if seed is not None:
@@ -84,10 +105,14 @@ def batches(
         def piece(number: tf.Tensor) -> tuple[Any, ...]:
             first = number // replicas * batch_size
             rows = order[first : first + batch_size]
+            padded = None
+            if lengths:
+                longest = tf.reduce_max(tf.gather(sizes, rows))
+                padded = tf.stack([-1, ladder[tf.searchsorted(ladder, [longest])[0]]])
             count, replica = tf.size(rows, tf.int64), number % replicas
             rows = rows[replica * count // replicas : (replica + 1) * count // replicas]
             piece_labels = tf.gather(labels, rows)
-            inputs = (tf.gather(block, rows).to_tensor(), piece_labels)
+            inputs = (tf.gather(block, rows).to_tensor(shape=padded), piece_labels)
             return inputs if weights is None else (*inputs, tf.gather(weights, piece_labels))
 
         return tf.data.Dataset.from_tensor_slices(pieces).map(piece)

@@ -43,7 +43,7 @@ from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks
-from zoo.tasks.text_classification.batches import batches
+from zoo.tasks.text_classification.batches import batches, fixed_lengths
 from zoo.tasks.text_classification.settings import TextData
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
@@ -97,13 +97,14 @@ class Data:
             ZooError: there is no such part.
         """
         split = existing_part(self, part)
-        training = part == "train"
+        training, fixed = part == "train", self.settings.pad_to == "fixed"
         return batches(
             split,
             batch_size=self.settings.batch_size,
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
             num_classes=len(self.classes),
+            lengths=fixed_lengths(self.settings.max_length) if fixed else (),
             cursor=cursor,
             replica_ids=replica_ids,
             replicas=replicas,

@@ -283,6 +283,9 @@ class TextData(DataBlock):
         validation_fraction: share of the training file set aside when no validation file is given.
         balance: `none`, `oversample` (copies of rare classes, A50), `batches` (each class as often
             in every batch, A51) or `class-weights` (loss weighted by inverse frequency).
+        pad_to: what the texts of a batch are padded to: `longest`, their own longest; `fixed`, the
+            next of at most eight lengths; or `auto`, `fixed` where XLA compiles the step, which it
+            does for each length anew. Padding changes no score.
         vectors: path of a word2vec, GloVe or fastText text file to start from, or null.
     """
 
@@ -294,6 +297,7 @@ class TextData(DataBlock):
     batch_size: Positive = 64
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     balance: Balance = "none"
+    pad_to: Literal["auto", "longest", "fixed"] = "auto"
     vectors: str | None = None
 
 

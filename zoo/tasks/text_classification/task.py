@@ -21,6 +21,7 @@ from zoo.tasks.text_classification.inspection import inspect_texts
 from zoo.tasks.text_classification.predictor import TextClassifier, load_text_classifier
 from zoo.tasks.text_classification.settings import INFO
 from zoo.text.vectors import read_vectors
+from zoo.training.compiled import is_compiled
 from zoo.training.model import TrainingModel
 
 
@@ -57,7 +58,11 @@ class TextClassification:
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:
         """Return the texts of a request."""
-        return load_data(request, preset.data, preset.architecture.vocabulary_size, tokenizer)
+        settings = preset.data
+        if settings.pad_to == "auto":
+            pad_to = "fixed" if is_compiled(preset.recipe) else "longest"
+            settings = settings.model_copy(update={"pad_to": pad_to})
+        return load_data(request, settings, preset.architecture.vocabulary_size, tokenizer)
 
     def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
         """Look at labelled texts."""
