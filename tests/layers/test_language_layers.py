@@ -97,7 +97,7 @@ def test_own_gradient_is_the_derived_one(time):
         return of(*map(tf.constant, arguments))
 
     def derived(*inputs):
-        (states, cells), _ = _forward(*inputs, None, None)
+        (states, cells), _ = _forward(ops.scan, *inputs, None, None)
         return states, cells[-1]
 
     for ours, expected in zip(gradients(recurrence), gradients(derived), strict=True):

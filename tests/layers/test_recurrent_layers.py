@@ -9,7 +9,7 @@ import zoo
 import zoo.layers
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.training.kernels import fast_kernels
-from zoo.training.kernels.recurrence import as_compiled, compiled
+from zoo.training.kernels.recurrence import COMPILED, STEPS, WITHIN_XLA, scan
 
 NAMES = ("SimpleRNN", "LSTM", "GRU")
 ROWS, TIME, FEATURES, UNITS = 4, 6, 3, 5
@@ -60,7 +60,7 @@ def test_outputs_and_gradients_are_those_of_keras(name, backwards, sequences, ma
     mask = tf.constant(MASK) if masked else None
     expected = outputs_and_gradients(theirs, mask)
     assert_equal(outputs_and_gradients(ours, mask), expected, tolerance=0)  # Keras runs both
-    with use_kernels(Kernels(recurrence=as_compiled)):
+    with use_kernels(Kernels(recurrence=WITHIN_XLA)):
         assert_equal(outputs_and_gradients(ours, mask), expected)
 
 
@@ -72,7 +72,7 @@ def test_both_directions_are_one_loop(name, sequences, masked):
     mask = tf.constant(MASK) if masked else None
     expected = outputs_and_gradients(theirs, mask)
     assert_equal(outputs_and_gradients(ours, mask), expected, tolerance=0)  # Keras runs both
-    with use_kernels(Kernels(recurrence=as_compiled)):
+    with use_kernels(Kernels(recurrence=WITHIN_XLA)):
         assert_equal(outputs_and_gradients(ours, mask), expected)
 
 
@@ -85,7 +85,7 @@ def test_compiled(name, jit):
 
     @tf.function(jit_compile=jit, input_signature=[unknown, tf.TensorSpec((None, None), tf.bool)])
     def step(inputs, mask):
-        with use_kernels(Kernels(recurrence=as_compiled if jit else compiled)):
+        with use_kernels(Kernels(recurrence=WITHIN_XLA if jit else COMPILED)):
             values = [weight.value for weight in ours.trainable_weights]
             with tf.GradientTape() as tape:
                 tape.watch(inputs)
@@ -120,7 +120,7 @@ def loops(function, compiled_too=False):
     return list(of(graph.node))
 
 
-@pytest.mark.parametrize("kernel", [None, compiled])
+@pytest.mark.parametrize("kernel", [None, COMPILED])
 @pytest.mark.parametrize("name", [*NAMES, "WeightDropLSTM", "Bidirectional"])
 def test_no_step_of_a_loop_is_outside_xla(name, kernel):
     both = name == "Bidirectional"
@@ -135,9 +135,30 @@ def test_no_step_of_a_loop_is_outside_xla(name, kernel):
         return tape.gradient(loss, [inputs, *[w.value for w in layer.trainable_weights]])
 
     function = step.get_concrete_function()
-    one = 2  # the pass and its gradient
-    assert len(loops(function, compiled_too=True)) == (2 * one if both and not kernel else one)
-    assert len(loops(function)) == (0 if kernel else 2 * one if both else one)
+    loops_of_keras = 4 if both else 2  # a direction, and its gradient
+    loops_of_xla = 4  # several steps a turn and the remaining ones, and their gradients
+    assert len(loops(function, compiled_too=True)) == (loops_of_xla if kernel else loops_of_keras)
+    assert len(loops(function)) == (0 if kernel else loops_of_keras)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("time", [1, STEPS - 1, STEPS, 2 * STEPS + 1])
+def test_scan_in_turns_of_several_steps_is_a_scan(time, reverse, known):
+    inputs = np.random.default_rng(0).normal(size=(time, 2)).astype("float32")
+
+    def scanned(function, inputs):
+        def step(carry, number):
+            carry = (tf.tanh(carry[0] + inputs[number]), carry[1] * 2 + number)
+            return carry, carry
+
+        carry = (tf.zeros((2,)), tf.constant(1))
+        return function(step, carry, tf.range(tf.shape(inputs)[0]), reverse=reverse)
+
+    signature = [tf.TensorSpec((time if known else None, 2))]
+    fast = tf.function(lambda inputs: scanned(scan, inputs), input_signature=signature)
+    expected = keras.tree.flatten(scanned(keras.ops.scan, tf.constant(inputs)))
+    assert_equal(keras.tree.flatten(fast(inputs)), expected, tolerance=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,8 +186,10 @@ def test_weights_of_keras_layers_are_read(name, tmp_path):
 
 
 def test_training_compiles_the_recurrence_with_the_step_or_leaves_it_to_keras():
-    assert fast_kernels(jit_compile=True).recurrence is as_compiled
-    assert fast_kernels(jit_compile=False).recurrence is None  # a CPU
+    kernels = []
+    tf.function(lambda: kernels.append(fast_kernels()), jit_compile=True)()
+    assert [one.recurrence for one in kernels] == [WITHIN_XLA]
+    assert fast_kernels().recurrence is None  # a CPU
 
 
 @pytest.mark.parametrize("model", ["textrnn", "rcnn"])
@@ -181,7 +204,7 @@ def test_no_loop_of_a_training_or_a_scoring_step_is_outside_xla(model, monkeypat
 
     network.train_step((tf.ones((2, 3), tf.int32), tf.ones((2,), tf.int32)))  # makes variables
     assert len(outside(network.train_step)) == 4 and len(outside(network.test_step)) == 2
-    kernels = Kernels(recurrence=compiled)  # as on a GPU
+    kernels = Kernels(recurrence=COMPILED)  # as on a GPU
     monkeypatch.setattr("zoo.training.model.fast_kernels", lambda *_: kernels)
     assert outside(network.train_step) == outside(network.test_step) == []
-    assert zoo.lstm_lm(**sizes).kernels.recurrence is compiled
+    assert zoo.lstm_lm(**sizes).kernels.recurrence is COMPILED

@@ -8,7 +8,7 @@ from test_models import OWN, SHARED
 
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.models import MODELS
-from zoo.training.kernels.recurrence import as_compiled
+from zoo.training.kernels.recurrence import WITHIN_XLA
 
 STEPS, ROWS, TIME = 50, 16, 40
 SIZES = {"vocabulary_size": 30, "embedding_dropout": 0.0, "word_dropout": 0.0, "dropout": 0.0}
@@ -45,7 +45,7 @@ def losses(model, changes, policy):
         input_signature=[tf.TensorSpec((ROWS, TIME), tf.int32), tf.TensorSpec((ROWS,), tf.int64)]
     )
     def step(tokens, labels):
-        with use_kernels(Kernels(recurrence=as_compiled)), tf.GradientTape() as tape:
+        with use_kernels(Kernels(recurrence=WITHIN_XLA)), tf.GradientTape() as tape:
             logits = network(tokens, training=True)
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(loss)

@@ -18,8 +18,6 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 # whether the last row and column may be left out where their number is odd, to the convolution with
 # as many zeros around as keep height and width; None if it is unable.
 Convolution = Callable[[Any, Any, bool], Any]
-# From a function of tensors to one of the same results.
-Compiled = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class SparseMatmul(Protocol):
@@ -38,6 +36,19 @@ class SparseMatmul(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Recurrence:
+    """How XLA runs a loop over time.
+
+    Args:
+        compiled: from a function of tensors to one of the same results, which XLA compiles.
+        scan: what `keras.ops.scan` does over the numbers of the steps.
+    """
+
+    compiled: Callable[[Callable[..., Any]], Callable[..., Any]]
+    scan: Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Kernels:
     """Faster implementations of what Keras computes; None leaves an operation to Keras.
 
@@ -45,14 +56,14 @@ class Kernels:
         batch_norm: normalises by the statistics of the batch.
         convolve: convolves with a stride of one pixel.
         sparse_matmul: multiplies a sparse with a dense matrix.
-        recurrence: compiles the loops of `zoo.layers.recurrence`, which then runs the recurrent
-            layers of Keras, too; None leaves these to Keras.
+        recurrence: runs the loops of `zoo.layers.recurrence`, and these the recurrent layers of
+            Keras, too; None leaves the latter to Keras.
     """
 
     batch_norm: FusedBatchNorm | None = None
     convolve: Convolution | None = None
     sparse_matmul: SparseMatmul | None = None
-    recurrence: Compiled | None = None
+    recurrence: Recurrence | None = None
 
 
 _IN_USE: ContextVar[Kernels] = ContextVar("kernels_in_use", default=Kernels())  # noqa: B039

@@ -44,10 +44,12 @@ def recurrence(
     """
     if mask is not None:  # a number, because every argument of a custom gradient has one
         mask = ops.expand_dims(ops.cast(mask, projected.dtype), -1)
-    compiled = kernels_in_use().recurrence or _as_it_is
-    forward, backward = compiled(_forward), compiled(_backward)
+    forward, backward = _forward, _backward
+    if fast := kernels_in_use().recurrence:
+        forward, backward = fast.compiled(_forward), fast.compiled(_backward)
+    scan = fast.scan if fast else ops.scan
     if not _OWN_GRADIENT:
-        every, _ = forward(cell, projected, states, kernel, bias, mask)
+        every, _ = forward(scan, cell, projected, states, kernel, bias, mask)
         return (every[0], *(state[-1] for state in every[1:]))
     optional = [argument for argument in (bias, mask) if argument is not None]
 
@@ -57,13 +59,13 @@ def recurrence(
         arguments = iter(rest)
         inner_bias = None if bias is None else next(arguments)
         inner_mask = None if mask is None else next(arguments)
-        every, saved = forward(cell, projected, states, kernel, inner_bias, inner_mask)
+        every, saved = forward(scan, cell, projected, states, kernel, inner_bias, inner_mask)
 
         def gradient(*upstream: Any) -> tuple[Any, ...]:
             # TensorFlow gives one argument an output, JAX one tuple.
             grads = tuple(keras.tree.flatten(upstream)[-cell.states :])
             grad_projected, grad_kernel, grad_bias, *grad_states = backward(
-                cell, grads, states, kernel, inner_bias, inner_mask, every, saved
+                scan, cell, grads, states, kernel, inner_bias, inner_mask, every, saved
             )
             found = [grad_projected, grad_kernel, *grad_states]
             if inner_bias is not None:
@@ -76,12 +78,8 @@ def recurrence(
     return outputs
 
 
-def _as_it_is(function: Any) -> Any:
-    return function
-
-
 def _forward(
-    cell: Cell, projected: Any, states: States, kernel: Any, bias: Any, mask: Any
+    scan: Any, cell: Cell, projected: Any, states: States, kernel: Any, bias: Any, mask: Any
 ) -> tuple[States, Any]:
     """Return the states after every step, and what the gradient needs of it."""
     units = kernel.shape[-2]
@@ -107,12 +105,12 @@ def _forward(
         blocks = ops.zeros_like(projected[0][..., :units])
         carry = (*carry, ops.concatenate([blocks] * cell.saved, axis=-1))
     # Keras 3.15.1 scans one input only if time is unknown: the steps' numbers.
-    _, every = ops.scan(step, carry, ops.arange(ops.shape(projected)[0]))
+    _, every = scan(step, carry, ops.arange(ops.shape(projected)[0]))
     return tuple(every[: cell.states]), every[-1] if cell.saved else None
 
 
 def _backward(
-    cell: Cell, grads: States, states: States, kernel: Any, bias: Any, mask: Any,
+    scan: Any, cell: Cell, grads: States, states: States, kernel: Any, bias: Any, mask: Any,
     every: States, saved: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Return the gradients of projected inputs, kernel, bias (None for none) and first states.
@@ -148,7 +146,7 @@ def _backward(
     time = ops.shape(every[0])[0]
     first = (ops.zeros_like(states[0]), *grad_last)
     blocks = [ops.zeros_like(states[0])] * cell.gates
-    (*grad_states, _), (*_, grad_projected) = ops.scan(
+    (*grad_states, _), (*_, grad_projected) = scan(
         step, (*first, ops.concatenate(blocks, axis=-1)), ops.arange(time), reverse=True
     )
     grad_product = cell.grad_product(grad_projected, derivatives)

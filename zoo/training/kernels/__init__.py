@@ -7,7 +7,7 @@ import tensorflow as tf
 from zoo.layers.kernels import Kernels
 from zoo.training.compiled import in_xla
 from zoo.training.kernels.convolution import convolve, fused_batch_norm
-from zoo.training.kernels.recurrence import as_compiled, compiled
+from zoo.training.kernels.recurrence import COMPILED, WITHIN_XLA
 from zoo.training.kernels.sparse import sparse_matmul
 
 
@@ -18,8 +18,8 @@ def fast_kernels() -> Kernels:
     Keras' into as few passes.
     """
     if in_xla():
-        return Kernels(recurrence=as_compiled)
+        return Kernels(recurrence=WITHIN_XLA)
     gpu = bool(tf.config.get_visible_devices("GPU"))
     # The product is faster than dense gradients on a CPU.
     sparse = None if gpu else sparse_matmul
-    return Kernels(fused_batch_norm, convolve, sparse, compiled if gpu else None)
+    return Kernels(fused_batch_norm, convolve, sparse, COMPILED if gpu else None)
