@@ -25,7 +25,7 @@ ROWS = [
         "plain_yaml",
         "cluster",
     ],
-    ["preset", "scores"],
+    ["preset", "scores", "multilabel_scores"],
     ["text", "layers"],
     ["models", "data"],
     ["distribute"],

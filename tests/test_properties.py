@@ -16,6 +16,7 @@ from zoo.data.rows import to_label
 from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows
+from zoo.data.targets import ClassTargets
 from zoo.preset.loading import load_preset
 from zoo.tasks.text_classification.batches import batches
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
@@ -244,7 +245,8 @@ def test_every_row_comes_once_padded_to_the_longest_of_its_batch(
     texts = [" ".join("abcdefgh"[:length]) for length in lengths]
     labels = [str(number) for number in range(len(texts))]  # each row is its own class
     with Store(read_rows((texts, labels))) as store:
-        split = Split(store, np.arange(len(texts)), np.arange(len(texts), dtype=np.int32))
+        rows = np.arange(len(texts), dtype=np.int32)
+        split = Split(store, rows, rows, ClassTargets(labels))
         ids = TokenizedSplit(split, TOKENIZER, 6)
         pieces = [
             (x.numpy(), y.numpy())

@@ -91,14 +91,21 @@ def test_what_numbers_the_rows_is_neither_label_nor_text(ending, zoo_command, tm
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
-def test_columns_of_0_and_1_are_no_label(ending, zoo_command, tmp_path) -> None:
-    rows = [(n, text, int(x == "good"), int(x == "bad")) for n, text, x in ROWS]
-    path = write_table(tmp_path / f"a{ending}", ["id", "comment_text", "good", "bad"], rows)
-    ended = zoo_command("data", path, "--text", "comment_text", code=1)
-    assert "'good', 'bad' hold 0 and 1, one column a class" in ended.stderr
-    ended = zoo_command("data", path, "--text", "comment_text", "--label", "good,bad", code=1)
-    assert "no column 'good,bad'" in ended.stderr
-    assert "idxmax" in ended.stderr
+def test_columns_of_0_and_1_are_labels(ending, zoo_command, tmp_path) -> None:
+    rows = [(n, text, int(x == "good"), int(x == "bad"), 0) for n, text, x in ROWS]
+    names = ["id", "comment_text", "good", "bad", "odd"]
+    path = write_table(tmp_path / f"a{ending}", names, rows)
+    for asked in ([], ["--label", "good,bad"]):
+        ended = zoo_command("data", path, "--text", "comment_text", *asked, "--json", code=0)
+        seen = json.loads(ended.stdout)
+        assert set(seen["classes"]) == {"good", "bad"} and "labels_a_row" not in seen
+        asked_columns = ["good", "bad"] if asked else ["good", "bad", "odd"]
+        (read,) = (f["evidence"] for f in seen["findings"] if "columns" in f["evidence"])
+        assert read["label"] == asked_columns
+    ended = zoo_command("data", path, "--text", "comment_text", "--label", "good,bax", code=1)
+    assert "no column 'good,bax'" in ended.stderr
+    ended = zoo_command("data", path, "--text", "good", "--label", "good,bad", code=1)
+    assert "column 'good' cannot be both text and label" in ended.stderr
 
 
 def test_a_first_row_is_no_header(zoo_command, tmp_path) -> None:
@@ -195,9 +202,9 @@ def test_rows_with_keys_of_their_own(tmp_path) -> None:
 
 def test_frames_whose_columns_cannot_be_told() -> None:
     texts = [row[1] for row in ROWS]
-    flags = pandas.DataFrame({"text": texts, "good": [1, 0] * 30, "bad": [0, 1] * 30})
-    with pytest.raises(ZooError, match="'good', 'bad' hold 0 and 1"):
-        list(read_rows(flags))
+    numbers = pandas.DataFrame({"text": texts, "good": [1, 2] * 30, "bad": [0, 1] * 30})
+    with pytest.raises(ZooError, match="which column is the label"):
+        list(read_rows(numbers))
     twice = pandas.DataFrame([["a", "b", "c"]], columns=["text", "text", "label"])
     with pytest.raises(ZooError, match="cannot be read as Arrow: Duplicate column names"):
         list(read_rows(twice))

@@ -44,15 +44,20 @@ def test_labels_that_look_like_several(labels, expected) -> None:
 
 
 def test_joined_labels_are_told_of_texts_and_images(zoo_command, tmp_path) -> None:
-    texts = [(text, f"{label};long" if n % 3 else label) for n, (text, label) in enumerate(ROWS)]
+    texts = [(text, f"{label} long" if n % 3 else label) for n, (text, label) in enumerate(ROWS)]
+    texts += [("a film that is long", "long")]
     path = write_csv(tmp_path / "a.csv", texts)
     what, found = next(
         (what, each)
         for what, each in findings(zoo_command("data", path, "--json", code=0)).items()
         if "several in one" in what
     )
-    assert found["level"] == "warning" and "'bad;long'" in what
-    assert "Give one label a row" in found["next"]
+    assert found["level"] == "warning" and "'bad long'" in what
+    assert "--set data.labels.separator=MARK" in found["next"]
+    ended = zoo_command(
+        "data", write_csv(tmp_path / "c.csv", [(t, x.replace(" ", ";")) for t, x in texts]), code=0
+    )
+    assert "several labels a row, separated by ';': 3 labels" in ended.stdout
     for number in range(12):
         Image.fromarray(np.full((8, 8, 3), 20 * number, np.uint8)).save(tmp_path / f"{number}.png")
     rows = [(f"{n}.png", ("red", "blue", "red shiny", "blue shiny")[n % 4]) for n in range(12)]

@@ -238,8 +238,8 @@ def test_predict_refuses_what_is_no_text(trained, given, message) -> None:
         (([], []), "hold no rows"),
         ((["a"], []), "same length"),
         ((["a", "b"], [None, None]), "no label"),
-        ((["a"], np.array([[1, 0, 1]])), "must be one-hot"),
-        ((["a"], [["pos", "neg"]]), "row 1: label: several labels a row are not supported"),
+        ((["a"], np.array([[1, 0, 1]])), "labels unknown to training: '0|2'"),
+        ((["a"], [["pos", "neg"]]), "labels unknown to training: 'neg|pos'"),
     ],
 )
 def test_evaluate_refuses_data_without_labels(trained, data, message) -> None:

@@ -66,16 +66,16 @@ def columns_read(
     if columns is None:
         return []
     unread = list(columns.unread)
-    if not unread or (trained is not None and unread == [trained.label]):
+    if not unread or (trained is not None and set(unread) <= set(trained.labels)):
         return []
     several = "s" if len(columns.inputs) > 1 else ""
     read = f"{kind} column{several} {quoted(columns.inputs)}"
-    if columns.label is not None:
-        read += f", label column '{columns.label}'"
+    if columns.labels:
+        read += f", label column{'s' if columns.flags else ''} {quoted(columns.labels)}"
     more = len(unread) - NAMED_ROWS
     shown = quoted(unread[:NAMED_ROWS]) + (f" and {more} more" if more > 0 else "")
     evidence = {
-        "text": list(columns.inputs), "label": columns.label, "columns": unread,
+        **columns.to_dict(), "columns": unread,
     }  # fmt: skip
     return [Finding("info", f"{where}: {read}; columns not read: {shown}.", evidence, hint)]
 

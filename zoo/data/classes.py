@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from zoo.data.columns import quoted
+from zoo.data.label_sets import has_sets
+from zoo.data.label_text import labels_in, set_text
 from zoo.data.labels import looks_like
 from zoo.data.parts import PARTS, scored_part
 from zoo.data.store import MISSING, Split, Store
+from zoo.data.targets import Targets
 from zoo.errors import ZooError, did_you_mean
 from zoo.finding import Finding, counted
 
@@ -129,33 +132,41 @@ def check_classes(store: Store, classes: Sequence[Any]) -> None:
     Raises:
         ZooError: names the label, and the accepted ones.
     """
+    labels = list(dict.fromkeys(label for text in store.names for label in labels_in(text)))
     for name in map(str, classes):
-        if name not in store.names:
+        if name not in labels:
             raise ZooError(
                 f"{store.file}: no row has the label '{name}' (--classes)."
-                f"{did_you_mean(name, store.names)} "
-                f"Labels: {quoted(store.names[:NAMED_LABELS])}.{_label_advice(name, store)}"
+                f"{did_you_mean(name, labels)} "
+                f"Labels: {quoted(labels[:NAMED_LABELS])}.{_label_advice(name, labels)}"
             )
 
 
-def _label_advice(name: str, store: Store) -> str:
-    if "," in name and all(part.strip() in store.names for part in name.split(",")):
+def _label_advice(name: str, labels: Sequence[str]) -> str:
+    if "," in name and all(part.strip() in labels for part in name.split(",")):
         return " Several are given as a,b in one option, or each in an option of its own."
-    alike = looks_like([name], store.names)
+    alike = looks_like([name], labels)
     return f" {alike}" if alike else ""
 
 
 def rows_of_classes(store: Store, rows: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
-    """Return the rows whose label is among the classes.
+    """Return the rows with a label among the classes, from which others of theirs are taken.
 
     Args:
-        store: where the rows are.
+        store: where the rows are; its labels are renamed where rows have several.
         rows: positions there.
         classes: labels to keep.
     """
     labels = {str(name) for name in classes}
-    kept = [position for position, name in enumerate(store.names) if name in labels]
-    return rows[np.isin(store.labels[rows], kept)]
+    kept = [
+        position
+        for position, text in enumerate(store.names)
+        if labels.intersection(labels_in(text))
+    ]
+    rows = rows[np.isin(store.labels[rows], kept)]
+    if has_sets(store):
+        store.rename({text: set_text(labels.intersection(labels_in(text))) for text in store.names})
+    return rows
 
 
 def class_order(names: Sequence[str]) -> list[Any]:
@@ -171,21 +182,21 @@ def class_order(names: Sequence[str]) -> list[Any]:
 
 
 def classified(
-    store: Store, rows: np.ndarray, classes: Sequence[Any]
+    store: Store, rows: np.ndarray, targets: Targets
 ) -> tuple[Split, np.ndarray, list[str]]:
-    """Return the rows with class ids; the rows of no class; and the labels of those.
+    """Return the rows with ids of their targets; the rows of no class; and the labels of those.
 
     Args:
         store: where the rows are.
         rows: positions there, each with a label.
-        classes: the label of each class id.
+        targets: which have the classes.
     """
-    ids = {str(name): position for position, name in enumerate(classes)}
-    table = np.array([*(ids.get(name, MISSING) for name in store.names), MISSING], np.int32)
+    table = np.append(targets.ids(store.names), np.int32(MISSING))
     labels = table[store.labels[rows]]
     unknown = rows[labels == MISSING]
     if not len(unknown):
-        return Split(store, rows, labels), unknown, []
-    names = [store.names[label] for label in np.flatnonzero(np.bincount(store.labels[unknown]))]
+        return Split(store, rows, labels, targets), unknown, []
+    texts = [store.names[label] for label in np.flatnonzero(np.bincount(store.labels[unknown]))]
     known = labels != MISSING
-    return Split(store, rows[known], labels[known]), unknown, names
+    split = Split(store, rows[known], labels[known], targets)
+    return split, unknown, targets.unknown(texts)

@@ -32,7 +32,6 @@ LONGEST_NAME = 40  # characters: no column name has more, but a text
 MOST_WORDS = 5  # of a column name
 NAMED = 20  # names in a message
 NAMED_CHARACTERS = 60  # of each
-IDXMAX = "pandas: frame[['a', 'b']].idxmax(axis=1)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +59,8 @@ class ColumnRequest:
     Args:
         inputs: the input column, several separated by commas, or a tuple of them; None finds it by
             name.
-        label: the label column; None finds it by name.
+        label: the label column, or several of 0 and 1, a label each, separated by commas or in a
+            tuple; None finds it by name.
         labelled: whether labels are needed.
         input_names: what the input column may be called.
         kind: what the input column holds, for messages: `text` or `path`.
@@ -69,7 +69,7 @@ class ColumnRequest:
     """
 
     inputs: str | tuple[str, ...] | None = None
-    label: str | None = None
+    label: str | tuple[str, ...] | None = None
     labelled: bool = True
     input_names: tuple[str, ...] = TEXT_NAMES
     kind: str = "text"
@@ -86,24 +86,38 @@ class Columns:
 
     Args:
         inputs: the input columns.
-        label: the label column; None if none is needed.
+        label: the label column; None if none is needed, or where `flags` hold the labels.
         unread: the others.
         part: one of those that may hold the part of each row: train, validation or test.
+        flags: columns of 0 and 1, each of which says whether a row has the label of its name.
     """
 
     inputs: tuple[str, ...]
     label: str | None
     unread: tuple[str, ...] = ()
     part: str | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of labels: one, several of 0 and 1, or none."""
+        return self.flags if self.label is None else (self.label,)
 
     @property
     def names(self) -> list[str]:
-        """The columns that are needed: inputs, then label and part where there are."""
-        return [*self.inputs, *(name for name in (self.label, self.part) if name is not None)]
+        """The columns that are needed: inputs, then labels and part where there are."""
+        return [*self.inputs, *self.labels, *([] if self.part is None else [self.part])]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the columns that are read as JSON types."""
-        return {"text": list(self.inputs), "label": self.label}
+        """Return the columns that are read as JSON types; several of labels are a list."""
+        return {"text": list(self.inputs), "label": list(self.flags) or self.label}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Columns:
+        """Return the columns of `to_dict`."""
+        label = document["label"]
+        flags = tuple(label) if isinstance(label, list) else ()
+        return cls(tuple(document["text"]), None if flags else label, flags=flags)
 
 
 def choose_columns(
@@ -115,7 +129,8 @@ def choose_columns(
     """Return the columns asked for, or those whose names say what they are.
 
     Where no name says so, the one column that is left is taken: as the label, if it does not number
-    the rows; as the input, if it is the only one that holds texts.
+    the rows; as the input, if it is the only one that holds texts. Several columns of 0 and 1 are
+    labels, where nothing else is.
 
     Args:
         where: the table, named in errors.
@@ -129,28 +144,29 @@ def choose_columns(
     header = _Header(where, names, summaries or {})
     request = header.with_trained(request)
     inputs = header.asked_inputs(request)
-    label = request.label if request.labelled else None
-    if label is not None:
-        label = header.exact_name(label)
-    elif request.labelled:
-        label = header.by_name(LABEL_NAMES, inputs, "label")
-    part = header.part_column([*inputs, label])
+    labels = header.asked_labels(request)
+    if request.labelled and not labels:
+        named = header.by_name(LABEL_NAMES, inputs, "label")
+        labels = () if named is None else (named,)
+    part = header.part_column([*inputs, *labels])
     if not inputs:
-        inputs = header.guessed_inputs(request, label)
-    if inputs and request.labelled and label is None:
-        rest = [name for name in names if name not in (*inputs, part)]
-        if len(rest) == 1 and not is_row_number(rest[0]):
-            label = rest[0]
-    if not inputs or (request.labelled and label is None):
+        inputs = header.guessed_inputs(request, labels)
+    if inputs and request.labelled and not labels:
+        labels = header.guessed_labels([name for name in names if name not in (*inputs, part)])
+    if not inputs or (request.labelled and not labels):
         raise ZooError(header.unclear("label" if inputs else request.kind))
-    if label in inputs:
-        raise ZooError(f"{where}: column '{label}' cannot be both text and label.")
-    read = [*inputs, *([label] if label is not None else [])]
+    for name in labels:
+        if name in inputs:
+            raise ZooError(f"{where}: column '{name}' cannot be both text and label.")
+    read = [*inputs, *labels]
     for name in read:
         if list(names).count(name) > 1:
             raise ZooError(f"{where}: the header names '{name}' twice. Rename one.")
     unread = tuple(name for name in names if name not in read)
-    return Columns(inputs, label, unread, part if part in unread else None)
+    part = part if part in unread else None
+    if len(labels) > 1:
+        return Columns(inputs, None, unread, part, flags=labels)
+    return Columns(inputs, labels[0] if labels else None, unread, part)
 
 
 def summarize(name: str, values: Iterable[Any]) -> ColumnSummary:
@@ -228,8 +244,8 @@ class _Header:
         inputs, label = request.inputs, request.label
         if inputs is None:
             inputs = tuple(self._trained_name(name, request.kind) for name in trained.inputs)
-        if label is None and request.labelled and trained.label is not None:
-            label = self._trained_name(trained.label, "label")
+        if label is None and request.labelled and trained.labels:
+            label = tuple(self._trained_name(name, "label") for name in trained.labels)
         return dataclasses.replace(request, inputs=inputs, label=label)
 
     def _trained_name(self, name: str, kind: str) -> str:
@@ -260,6 +276,24 @@ class _Header:
             )
         return tuple(map(self.exact_name, inputs))
 
+    def asked_labels(self, request: ColumnRequest) -> tuple[str, ...]:
+        """Return the label columns that are named; several are separated by commas."""
+        label = request.label
+        if label is None or not request.labelled:
+            return ()
+        if isinstance(label, str):
+            several = tuple(name.strip() for name in label.split(","))
+            label = several if set(several) <= set(self.names) else (label,)
+        return tuple(map(self.exact_name, label))
+
+    def guessed_labels(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the only one of some columns, or those that hold 0 and 1 if several do."""
+        if len(names) == 1:
+            return () if is_row_number(names[0]) else (names[0],)
+        known = [name for name in names if name in self.summaries and not is_row_number(name)]
+        flags = tuple(name for name in known if self.summaries[name].kind == "flag")
+        return flags if len(flags) > 1 else ()
+
     def exact_name(self, name: str) -> str:
         """Return the column of a name; a blank beside it in the header does not count."""
         if name in self.names:
@@ -268,13 +302,7 @@ class _Header:
         if alike:
             return alike[0]
         near = did_you_mean(name[:LONGEST_NAME], self.names)
-        message = f"{self.where}: no column '{name}'.{near} Columns: {quoted(self.names)}."
-        parts = [part.strip() for part in name.split(",")]
-        if len(parts) > 1 and all(part in self.names for part in parts):
-            message += (
-                f" One column holds the label: columns of 0 and 1 are made one with {IDXMAX}."
-            )
-        raise ZooError(message)
+        raise ZooError(f"{self.where}: no column '{name}'.{near} Columns: {quoted(self.names)}.")
 
     def by_name(self, known: Sequence[str], taken: Iterable[str], kind: str) -> str | None:
         """Return the column whose name is among those known, without the columns taken."""
@@ -295,9 +323,8 @@ class _Header:
         candidates = (lowered[name] for name in PART_NAMES if name in lowered)
         return next((name for name in candidates if list(self.names).count(name) == 1), None)
 
-    def guessed_inputs(self, request: ColumnRequest, label: str | None) -> tuple[str, ...]:
+    def guessed_inputs(self, request: ColumnRequest, taken: tuple[str, ...]) -> tuple[str, ...]:
         """Return the input column that a name says, or the only one that can be it, if any."""
-        taken: tuple[str, ...] = () if label is None else (label,)
         named = self.by_name(request.input_names, taken, request.kind)
         if named is not None:
             return (named,)
@@ -348,12 +375,6 @@ class _Header:
             return (
                 f"{message}{quoted(images)} holds images or paths of images: for those, zoo train "
                 "resnet, and zoo data with --preset resnet/default."
-            )
-        flags = [name for name, summary in known.items() if summary.kind == "flag"]
-        if kind == "label" and len(flags) > 1:
-            return (
-                f"{message}{quoted(flags)} hold 0 and 1, one column a class. One column with the "
-                f"label is read: make it with {IDXMAX}. Several labels a row are not supported."
             )
         fields = [f"{name}.{field}" for name, summary in known.items() for field in summary.fields]
         if fields:

@@ -22,7 +22,7 @@ from zoo.data.columns import (
 )
 from zoo.data.parts import part_text
 from zoo.data.paths import check_encoding
-from zoo.data.rows import Rows, join_columns, to_label
+from zoo.data.rows import Rows, join_columns, labels_of, split_columns
 from zoo.errors import ZooError
 
 BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
@@ -70,7 +70,8 @@ def read_csv(path: Path, opened: Opener, delimiter: str, request: ColumnRequest)
         for batch in _batches(opened, delimiter, columns.names):
             values = [_decoded(path, name, batch.column(name), first) for name in columns.names]
             parts = [part_text(value) for value in values.pop()] if columns.part else None
-            labels = [to_label(value) for value in values.pop()] if columns.label else None
+            values, of_labels = split_columns(columns, values)
+            labels = labels_of(str(path), first, columns, of_labels)
             inputs = values[0]
             if len(values) > 1:
                 inputs = [join_columns(row) for row in zip(*values, strict=True)]

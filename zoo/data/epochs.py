@@ -58,8 +58,17 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
     Source: King and Zeng 2001, as in scikit-learn's `class_weight="balanced"`.
     """
-    counts = np.maximum(np.bincount(labels, minlength=num_classes), 1)
-    return (len(labels) / (num_classes * counts)).astype(np.float32)
+    return inverse_frequencies(np.bincount(labels, minlength=num_classes), len(labels))
+
+
+def inverse_frequencies(counts: np.ndarray, rows: int) -> np.ndarray:
+    """Return `rows / (classes * rows of the class)` of each class, float32.
+
+    Args:
+        counts: rows of each class; a row may have several.
+        rows: number of all rows.
+    """
+    return (rows / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _oversampled(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,16 @@ import tensorflow as tf
 from zoo.data.columns import FIRST_VALUES, ColumnRequest, ColumnSummary, choose_columns, summarize
 from zoo.data.labels import WEIGHTS, class_labels
 from zoo.data.parts import part_text
-from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
+from zoo.data.rows import (
+    BATCH_ROWS,
+    Rows,
+    convert_values,
+    join_columns,
+    labels_of,
+    split_columns,
+    to_label,
+    to_text,
+)
 from zoo.errors import ZooError, reason
 
 
@@ -62,7 +71,7 @@ def read_arrow(
     try:
         columns = choose_columns(where, schema.names, request, summaries)
     except ZooError:
-        # Once more with what the numbers are, so that the message names columns of 0 and 1.
+        # Once more with what the numbers are: several columns of 0 and 1 are labels.
         columns = choose_columns(where, schema.names, request, summaries | _flags(schema, read))
     first = 1
     for batch in read(columns.names):
@@ -70,9 +79,8 @@ def read_arrow(
             block = batch.slice(start, BATCH_ROWS)
             values = [block.column(name).to_pylist() for name in columns.names]
             parts = [part_text(value) for value in values.pop()] if columns.part else None
-            labels = None
-            if columns.label is not None:
-                labels = convert_values(where, first, values.pop(), to_label, f"'{columns.label}'")
+            values, of_labels = split_columns(columns, values)
+            labels = labels_of(where, first, columns, of_labels)
             converted = [
                 convert_values(where, first, column, request.convert or to_text, f"'{name}'")
                 for name, column in zip(columns.inputs, values, strict=True)

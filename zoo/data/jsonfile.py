@@ -12,7 +12,7 @@ import pyarrow as pa
 from zoo.data.columns import FIRST_VALUES, ColumnRequest, Columns, choose_columns, summarize
 from zoo.data.parts import part_text
 from zoo.data.paths import check_encoding
-from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, to_label, to_text
+from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, labels_of, to_text
 from zoo.errors import ZooError
 
 READ_BYTES = 1 << 20
@@ -47,10 +47,8 @@ def read_json_lines(path: Path, file: pa.NativeFile, request: ColumnRequest) -> 
             for name in columns.inputs
         ]
         inputs = [join_columns(row) for row in zip(*converted, strict=True)]
-        labels = None
-        if columns.label is not None:
-            values = [document.get(columns.label) for document in documents]
-            labels = convert_values(where, first, values, to_label, f"'{columns.label}'")
+        values = [[document.get(name) for document in documents] for name in columns.labels]
+        labels = labels_of(where, first, columns, values)
         parts = None
         if columns.part is not None:
             parts = [part_text(document.get(columns.part)) for document in documents]

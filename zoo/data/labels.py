@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from zoo.data.columns import are_real_numbers, quoted
+from zoo.data.label_sets import has_sets, label_counts
 from zoo.data.parts import part_of
-from zoo.data.store import Store
+from zoo.data.store import MISSING, Store
 from zoo.errors import ZooError
 from zoo.finding import Finding, counted
 
@@ -28,6 +29,7 @@ ENDS = ".,;:!?\u2026"  # marks that are written after a word
 LISTED = re.compile(
     r"[\[({](\s*['\"\d].*|.*,.*|\s*)[\])}]", re.DOTALL
 )  # ["a", "b"], but not [none]
+FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 MANY_NUMBERS = 20  # more are no grades such as 0.5, 1, 1.5 ... 5
 # Words that grade a label: "very good" beside "good" is one label, not two.
 DEGREES = {
@@ -43,21 +45,25 @@ WEIGHTS = (
 def class_labels(
     labels: Any, where: str, names: Sequence[Any] | None = None, first: int = 1
 ) -> np.ndarray:
-    """Return one label an example `(examples,)`, of labels as Keras and scikit-learn give them.
+    """Return the label of each example `(examples,)`, of labels as Keras or scikit-learn have them.
 
     Args:
-        labels: `(examples,)` or `(examples, 1)`; or one-hot `(examples, classes)`, which become the
-            number of their class.
+        labels: `(examples,)` or `(examples, 1)`; 0 or 1 of each class `(examples, classes)`, which
+            become the number of the class, or a tuple of several; or a list of lists of labels.
         where: named in messages.
         names: of the classes that are numbered; None leaves numbers as they are.
         first: number of the first example, for messages.
 
     Raises:
-        ZooError: a row has several classes or none, or a number has no name.
+        ZooError: a row has shares of classes, or a number has no name.
     """
+    if isinstance(labels, list | tuple) and any(isinstance(v, list | tuple | set) for v in labels):
+        return _sets([tuple(v) if isinstance(v, list | tuple | set) else (v,) for v in labels])
     values = np.asarray(labels.numpy() if hasattr(labels, "numpy") else labels)
-    if values.ndim == 2:
-        values = values[:, 0] if values.shape[1] == 1 else _from_one_hot(values, where, first)
+    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "fiub":
+        return _of_flags(values, where, names, first)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim != 1:
         raise ZooError(
             f"{where}: labels must be one an example. Received: {values.dtype} of shape "
@@ -66,19 +72,29 @@ def class_labels(
     return values if names is None else _named(values, names, where)
 
 
-def _from_one_hot(values: np.ndarray, where: str, first: int) -> np.ndarray:
-    if values.dtype.kind in "fiub":
-        ones = values == 1
-        bad = np.flatnonzero((ones.sum(axis=1) != 1) | ((values != 0) & ~ones).any(axis=1))
-        if not len(bad):
-            return values.argmax(axis=1)
+def _of_flags(
+    values: np.ndarray, where: str, names: Sequence[Any] | None, first: int
+) -> np.ndarray:
+    """Return the classes of 0 or 1 of each, a tuple an example unless all have a single one."""
+    ones = values == 1
+    bad = np.flatnonzero(((values != 0) & ~ones).any(axis=1))
+    if len(bad):
         row, shown = first + int(bad[0]), values[bad[0]][:10].tolist()
         raise ZooError(
-            f"{where}: row {row}: labels of shape {values.shape} must be one-hot, a single 1 among "
-            f"zeros. Received: {shown}. Several labels an example, or shares of labels, are not "
-            "supported: give one class each."
+            f"{where}: row {row}: labels of shape {values.shape} must be 0 or 1 of each class. "
+            f"Received: {shown}. Shares of labels are not supported."
         )
-    return values
+    numbers = np.arange(values.shape[1])
+    classes = numbers if names is None else _named(numbers, names, where)
+    if (ones.sum(axis=1) == 1).all():
+        return classes[values.argmax(axis=1)]
+    return _sets([tuple(classes[row].tolist()) for row in ones])
+
+
+def _sets(labels: Sequence[tuple[Any, ...]]) -> np.ndarray:
+    sets = np.empty(len(labels), object)
+    sets[:] = labels
+    return sets
 
 
 def _named(values: np.ndarray, names: Sequence[Any], where: str) -> np.ndarray:
@@ -115,11 +131,9 @@ def alike_labels(store: Store, rows: np.ndarray) -> list[Finding]:
         store: where the rows are.
         rows: those that are trained on, each with a label.
     """
-    counts = np.bincount(store.labels[rows], minlength=len(store.names)).tolist()
     groups: dict[str, dict[str, int]] = {}
-    for name, count in zip(store.names, counts, strict=True):
-        if count:
-            groups.setdefault(plain_form(name), {})[name] = count
+    for name, count in label_counts(store, rows).items():
+        groups.setdefault(plain_form(name), {})[name] = count
     several = [group for group in groups.values() if len(group) > 1]
     if not several:
         return []
@@ -164,7 +178,9 @@ def whole_labels(store: Store, findings: list[Finding], classes: Sequence[Any] =
 
 def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when labels seem to hold several each: lists, or shared parts."""
-    names = _names(store, rows)
+    if has_sets(store):
+        return []
+    names = list(label_counts(store, rows))
     several = _lists(names) or next(filter(None, (_combined(names, m) for m in ";|,")), [])
     several = several or _combined(names, None)
     if not several:
@@ -173,13 +189,16 @@ def several_labels(store: Store, rows: np.ndarray) -> list[Finding]:
         f"{store.file}: labels look like several in one: {quoted(several[:NAMED])} "
         f"({len(several):,} of {len(names):,})."
     )
-    hint = "Each combination is read as a class of its own. Give one label a row."
+    hint = (
+        "Each combination is read as a class of its own. Several labels a row are read with "
+        "--set data.labels.separator=MARK, the mark between them."
+    )
     return [Finding("warning", what, {"labels": several[:100]}, hint)]
 
 
 def measurements(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when labels are real numbers, and more of them than there are grades."""
-    names = _names(store, rows)
+    names = list(label_counts(store, rows))
     if len(names) <= MANY_NUMBERS or not are_real_numbers(names):
         return []
     what = (
@@ -192,18 +211,36 @@ def measurements(store: Store, rows: np.ndarray) -> list[Finding]:
     return [Finding("warning", what, {"labels": len(names)}, hint)]
 
 
+def label_order(store: Store) -> list[Finding]:
+    """Return a finding when the rows stand in class order."""
+    if has_sets(store):
+        return []
+    labels = store.labels[store.labels != MISSING]
+    changes = int(np.count_nonzero(labels[1:] != labels[:-1]))
+    if len(labels) < FEW_ROWS or changes >= 2 * len(store.names):
+        return []
+    return [
+        Finding(
+            "info",
+            f"the rows stand in class order ({counted(changes, 'change')} of label in "
+            f"{len(store):,} rows).",
+            {"changes": changes, "rows": len(store)},
+            "They are shuffled before they are split and in every epoch (A123).",
+        )
+    ]
+
+
 def absent_classes(
-    labels: np.ndarray, classes: Sequence[Any], name: str, one: str
+    counts: np.ndarray, classes: Sequence[Any], name: str, one: str
 ) -> list[Finding]:
     """Return a finding when a part has no row of some class.
 
     Args:
-        labels: class ids of the part.
+        counts: rows of each class in the part.
         classes: the label of each.
         name: of the part.
         one: what a row is: a row, or an image.
     """
-    counts = np.bincount(labels, minlength=len(classes))
     missing = [str(label) for label, count in zip(classes, counts, strict=True) if not count]
     if not missing:
         return []
@@ -235,10 +272,15 @@ def classes_option(names: Sequence[str]) -> str:
     return f"--classes {shlex.quote(line.getvalue())}"
 
 
-def rare_classes(counts: Mapping[Any, int], batch_size: int) -> list[Finding]:
-    """Return a finding on classes with fewer rows than would appear in a batch on average."""
-    total = sum(counts.values())
-    rare = {name: n for name, n in counts.items() if n * batch_size < total}
+def rare_classes(counts: Mapping[Any, int], batch_size: int, rows: int) -> list[Finding]:
+    """Return a finding on classes with fewer rows than would appear in a batch on average.
+
+    Args:
+        counts: rows of each class.
+        batch_size: rows of a batch.
+        rows: number of all rows.
+    """
+    rare = {name: n for name, n in counts.items() if n * batch_size < rows}
     if not rare:
         return []
     rarest = sorted(rare.items(), key=lambda entry: entry[1])[:NAMED]
@@ -252,12 +294,6 @@ def rare_classes(counts: Mapping[Any, int], batch_size: int) -> list[Finding]:
             "Collect more, raise data.batch_size, or set data.balance (A50, A51, A107).",
         )
     ]
-
-
-def _names(store: Store, rows: np.ndarray) -> list[str]:
-    """Return the labels that rows have."""
-    present = np.flatnonzero(np.bincount(store.labels[rows], minlength=len(store.names)))
-    return [store.names[label] for label in present]
 
 
 def _lists(names: Sequence[str]) -> list[str]:

@@ -11,10 +11,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zoo.data.columns import Columns
+from zoo.data.label_text import set_text
 from zoo.errors import ZooError
 from zoo.finding import Finding
 
 BATCH_ROWS = 8192
+# What columns of labels hold, of any library; empty is missing.
+FLAGS = {
+    "0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True, "": None,
+}  # fmt: skip
 
 T = TypeVar("T")
 
@@ -27,7 +32,8 @@ class Rows:
         file: named in messages.
         first: number of the first row.
         inputs: what each row holds: a text, the path of an image, or the bytes of its file.
-        labels: None where a row has no label; None as a whole where no label was asked for.
+        labels: of each row as text, several as `zoo.data.label_text` has them; None where a row
+            lacks one; None as a whole where no label was asked for.
         columns: of the table that the rows come from, if it has any.
         suspect: numbers of rows that seem to be read wrongly, by what is wrong with them; the words
             for it are in `zoo.data.checks`.
@@ -50,6 +56,8 @@ class Rows:
 def to_label(value: Any) -> str | None:
     """Return a label as text; None for a missing one (null, NaN, or nothing but space).
 
+    A list of labels becomes the text of their set, see `zoo.data.label_text`.
+
     Raises:
         TypeError: the value is neither a string nor a number.
         ValueError: bytes that are not UTF-8.
@@ -57,9 +65,11 @@ def to_label(value: Any) -> str | None:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, list | tuple | set | np.ndarray):
-        raise TypeError(
-            f"several labels a row are not supported: give one. Received: {value!r:.80}"
-        )
+        nested = any(isinstance(label, list | tuple | set | np.ndarray) for label in value)
+        labels = [] if nested else [to_label(label) for label in value]
+        if nested or None in labels:
+            raise TypeError(f"a list of labels was expected. Received: {value!r:.80}")
+        return set_text(map(str, labels))
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool):
@@ -121,6 +131,76 @@ def convert_values(
         except (TypeError, ValueError) as error:
             raise ZooError(f"{file}: row {first + len(converted)}: {what}: {error}.") from error
     return converted
+
+
+def split_columns(columns: Columns, values: list[T]) -> tuple[list[T], list[T]]:
+    """Return the values of the input columns, and those of the label columns."""
+    return values[: len(columns.inputs)], values[len(columns.inputs) :]
+
+
+def labels_of(
+    file: str, first: int, columns: Columns, values: Sequence[Iterable[Any]]
+) -> list[str | None] | None:
+    """Return the labels of consecutive rows; None where none are read.
+
+    Args:
+        file: named in errors.
+        first: number of the first row.
+        columns: of the table.
+        values: of each of its label columns, one a row.
+
+    Raises:
+        ZooError: a value is no label; the message names its row.
+    """
+    if columns.flags:
+        return flagged_labels(file, first, columns.flags, [list(column) for column in values])
+    if columns.label is None:
+        return None
+    return convert_values(file, first, values[0], to_label, f"'{columns.label}'")
+
+
+def flagged_labels(
+    file: str, first: int, names: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> list[str | None]:
+    """Return the labels of consecutive rows from columns of 0 and 1.
+
+    Args:
+        file: named in errors.
+        first: number of the first row.
+        names: of the columns, which are the labels.
+        columns: the values of each, one a row.
+
+    Returns:
+        The text of the labels whose column is 1; None of a row whose columns are all empty.
+
+    Raises:
+        ZooError: a value is neither 0 nor 1; the message names its row and column.
+    """
+    flags = [
+        [_flag(file, first + row, name, value) for row, value in enumerate(values)]
+        for name, values in zip(names, columns, strict=True)
+    ]
+    labels: list[str | None] = []
+    for row, values in enumerate(zip(*flags, strict=True)):
+        empty = [name for name, value in zip(names, values, strict=True) if value is None]
+        if empty and len(empty) < len(names):
+            raise ZooError(
+                f"{file}: row {first + row}: '{empty[0]}' is empty, and other labels are not. "
+                "Write 0 or 1."
+            )
+        chosen = (name for name, value in zip(names, values, strict=True) if value)
+        labels.append(None if empty else set_text(chosen))
+    return labels
+
+
+def _flag(file: str, row: int, name: str, value: Any) -> bool | None:
+    text = to_text(str(value) if isinstance(value, bool) else value).strip().lower()
+    if text in FLAGS:
+        return FLAGS[text]
+    raise ZooError(
+        f"{file}: row {row}: '{name}' must be 0 or 1, as one of several columns of labels. "
+        f"Received: {value!r:.80}. Name the column of labels with --label."
+    )
 
 
 def join_columns(values: Iterable[str]) -> str:

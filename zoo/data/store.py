@@ -8,17 +8,21 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from zoo.data.columns import Columns, regression_hint
+from zoo.data.label_text import found_separator, labels_in, split_text
 from zoo.data.parts import MOST_VALUES, rows_of_parts
 from zoo.data.rows import Rows, replace_surrogates
 from zoo.data.spool import Spool
 from zoo.errors import ZooError
 from zoo.finding import Finding, first_few
+
+if TYPE_CHECKING:  # they know what a missing label is
+    from zoo.data.targets import Targets
 
 MISSING = -1
 NAMED_ROWS = 5
@@ -32,6 +36,8 @@ class Store:
 
     Args:
         rows: read once and written to a temporary file.
+        several_labels: whether a row may have several, so that most rows may have a text of labels
+            of their own.
 
     Attributes:
         names: the labels as text, in order of appearance.
@@ -50,7 +56,8 @@ class Store:
         ZooError: the rows cannot be read, or not be kept: the disk is full.
     """
 
-    def __init__(self, rows: Iterable[Rows]):
+    def __init__(self, rows: Iterable[Rows], several_labels: bool = False):
+        self._several_labels = several_labels
         self.names: list[str] = []
         self._columns: Columns | None = None
         self.suspect: dict[str, list[int]] = {}
@@ -97,7 +104,7 @@ class Store:
                 block_codes = (codes.setdefault(value, len(codes)) for value in parts)
                 part_codes.append(np.fromiter(block_codes, np.int16, count))
             self._rows += count
-            if len(ids) > MANY_LABELS and 2 * len(ids) > self._rows:
+            if self._too_many(ids):
                 raise ZooError(
                     f"{block.file}: {len(ids):,} different labels in the first {self._rows:,} "
                     f"rows. Is this the label column? Name it with --label.{regression_hint(ids)}"
@@ -110,6 +117,14 @@ class Store:
             self._ends = np.zeros(self._rows + 1, np.int64)
             np.cumsum(_concatenated(sizes), out=self._ends[1:])
         pa.default_memory_pool().release_unused()
+
+    def _too_many(self, texts: Mapping[str, int]) -> bool:
+        """Whether the texts of labels are so many that the column holds something else."""
+        if self._several_labels or not _many(len(texts), self._rows):
+            return False
+        separator = found_separator(list(texts))
+        sets = [split_text(text, separator) if separator else text for text in texts]
+        return _many(len({label for text in sets for label in labels_in(text)}), self._rows)
 
     def _note_origin(self, block: Rows) -> None:
         last = self._files[-1] if self._files else None
@@ -217,6 +232,10 @@ class Store:
         self._spool.close()
 
 
+def _many(labels: int, rows: int) -> bool:
+    return labels > MANY_LABELS and 2 * labels > rows
+
+
 def _concatenated(pieces: list[np.ndarray]) -> np.ndarray:
     """Return the pieces as one array, and free them."""
     array = np.concatenate(pieces)
@@ -240,11 +259,12 @@ class Split:
     Args:
         store: where the rows are; closed with the split.
         rows: positions in the store, int32.
-        labels: class ids, int32, as long as `rows`.
+        labels: ids of the targets, int32, as long as `rows`.
+        targets: what the ids stand for.
     """
 
-    def __init__(self, store: Store, rows: np.ndarray, labels: np.ndarray):
-        self.store, self.rows, self.labels = store, rows, labels
+    def __init__(self, store: Store, rows: np.ndarray, labels: np.ndarray, targets: Targets):
+        self.store, self.rows, self.labels, self.targets = store, rows, labels, targets
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -10,6 +10,7 @@ from zoo.preset.batch_rule import BATCH, OPTIMIZER, RATE, batch_finding
 from zoo.preset.recipe import Recipe
 
 EPOCHS, STEPS = "recipe.epochs", "recipe.min_steps"
+LABELS, MONITOR = "data.labels.name", "recipe.monitor"
 BUCKETS, CLASSES = "architecture.ngram_buckets", "architecture.num_classes"
 # With Adam's moments, the average and their copies, training takes about 2.4 GB for so many.
 MOST_WEIGHTS = 1 << 25
@@ -61,6 +62,25 @@ def follow_classes(
     return {BUCKETS: (new, {"sources": ["zoo"], "note": note})}
 
 
+def follow_labels(
+    before: Mapping[str, Any], changes: Mapping[str, Any]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return the score to monitor that several labels a row bring, with the reason.
+
+    Args:
+        before: dotted key to value.
+        changes: what was asked for; a value that is in it stays as asked.
+
+    Returns:
+        Dotted key to value and reason; empty where the score is one of several labels, too.
+    """
+    monitored = str(before.get(MONITOR))
+    if changes.get(LABELS) != "several" or MONITOR in changes or "accuracy" not in monitored:
+        return {}
+    note = f"{monitored} is of one label a row; of several micro F1 is what rows are compared by"
+    return {MONITOR: ("micro_f1", {"sources": ["zoo"], "note": note})}
+
+
 def findings_on(
     before: Mapping[str, Any], after: Mapping[str, Any], changes: Mapping[str, Any]
 ) -> list[Finding]:
@@ -79,7 +99,7 @@ def findings_on(
     else:
         findings = batch_finding(before, after)
     for key in after:
-        if key.endswith(".name") and before[key] != after[key]:
+        if key.endswith(".name") and before[key] not in (after[key], "auto"):
             findings += _variant(key, before, after, changes)
     if STEPS not in changes and before.get(STEPS, 0) != after.get(STEPS, 0):
         what = (

@@ -95,12 +95,21 @@ def read_scores(model: str) -> dict[str, tuple[Measured, ...]]:
     return {name: tuple(map(Measured.model_validate, own)) for name, own in scores.items()}
 
 
+# Keys that came after scores had been measured, with the values of what was done before.
+CAME_LATER: dict[str, tuple[Any, ...]] = {"data.labels.name": ("auto", "one")}
+
+
 def values_digest(model: str, values: Mapping[str, Any]) -> str:
     """Return a checksum of a model's name and of all values of its preset, by dotted key.
 
     A score belongs to exactly these: with another one, it is another configuration's. What says how
-    a step is computed, and not what, is left out.
+    a step is computed, and not what, is left out; so is a key that came later where its value is
+    what was done before.
     """
-    scored = {key: value for key, value in values.items() if key not in SCORED_ALIKE}
+    scored = {
+        key: value
+        for key, value in values.items()
+        if key not in SCORED_ALIKE and value not in CAME_LATER.get(key, ())
+    }
     plain = json.dumps([model, scored], sort_keys=True, default=list)
     return hashlib.blake2b(plain.encode(), digest_size=6).hexdigest()

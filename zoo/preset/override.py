@@ -8,7 +8,7 @@ from typing import Any
 from zoo.errors import unknown
 from zoo.finding import Finding
 from zoo.preset.batch_rule import OPTIMIZER, RATE, follow_batch
-from zoo.preset.derived import follow_classes, follow_epochs
+from zoo.preset.derived import follow_classes, follow_epochs, follow_labels
 from zoo.preset.unread import split_unread
 
 BLOCKS = ("architecture", "data", "recipe")
@@ -57,7 +57,8 @@ def change(
     Reasons of values that change go, since they are reasons of the old ones. The order of the
     changes does not matter: another variant, such as an optimizer, comes first, with its own
     values. Another batch size brings another rate (`zoo.preset.batch_rule`), epochs that are set no
-    further steps, many classes fewer buckets (`zoo.preset.derived`).
+    further steps, many classes fewer buckets, several labels a score of theirs
+    (`zoo.preset.derived`).
 
     Args:
         document: of the preset.
@@ -72,6 +73,7 @@ def change(
     """
     before = values_of(document)
     why = document["why"]
+    changes = {**_chosen(document, changes, variants), **changes}
     switched: dict[str, dict[str, Any]] = {}
     for path, schemas in variants.items():
         name = changes.get(f"{path}.name")
@@ -81,6 +83,7 @@ def change(
     followed: dict[str, tuple[Any, dict[str, Any]]] = {
         **follow_epochs(before, changes),
         **follow_classes(before, changes),
+        **follow_labels(before, changes),
     }
     if RATE not in switched:  # a usual rate is that of no batch size
         name = document["recipe"]["optimizer"]["name"]
@@ -102,6 +105,24 @@ def change(
         if covers(key, after) and key not in switched  # a range for another optimizer's rate
     }
     return notices
+
+
+def _chosen(
+    document: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    variants: Mapping[str, Mapping[str, Any]],
+) -> dict[str, str]:
+    """Return the names of variants that a value of their own chooses, where it is `auto` so far."""
+    names: dict[str, str] = {}
+    for path, schemas in variants.items():
+        section, _, key = path.partition(".")
+        if document[section][key]["name"] != "auto":
+            continue
+        asked = {str(key).removeprefix(f"{path}.") for key in changes if str(key).startswith(path)}
+        for name, schema in schemas.items():
+            if asked.intersection(schema.model_fields) - {"name"}:
+                names[f"{path}.name"] = name
+    return names
 
 
 def _assign(document: dict[str, Any], key: str, value: Any) -> None:

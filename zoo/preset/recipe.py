@@ -15,7 +15,7 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=0.1)]
 Clip = Annotated[float, Field(gt=0.0)] | None
 Average = Annotated[float, Field(gt=0.0, lt=1.0)] | None
-Score = Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1"]
+Score = Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1", "micro_f1"]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -229,7 +229,8 @@ class Recipe(Block):
         monitor: validation score that picks the epoch whose weights are kept; of equal ones the
             lower loss does. `smoothed-accuracy` is the mean of an epoch's accuracy and the two
             before: of fewer than 100 rows of validation `zoo.train` takes it in place of
-            `accuracy`, unless that was set.
+            `accuracy`, unless that was set. Where rows have several labels `accuracy` becomes
+            `micro_f1`.
         patience_epochs: epochs without a better score before training stops, or null for all.
         micro_batches: pieces a batch is cut into by row, whose gradients are summed before a step:
             the same step in less memory (gradient accumulation). Statistics of a batch, as in

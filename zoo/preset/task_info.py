@@ -23,6 +23,8 @@ class TaskInfo:
         next_command: what to try after training, with `{run}` for the folder.
         serves: what the `serve` of an export takes.
         has_sheet: whether `zoo data --show` can write a sheet of what training sees.
+        several_labels: metrics of rows with several labels, as `metrics`; empty of a task without
+            such rows.
     """
 
     noun: str
@@ -36,6 +38,13 @@ class TaskInfo:
     next_command: str
     serves: str
     has_sheet: bool = False
+    several_labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def of_labels(self, kind: str) -> TaskInfo:
+        """Return what is known where rows have `one` label or `several`."""
+        if kind != "several":
+            return self
+        return dataclasses.replace(self, metrics=self.several_labels, primary_metric="micro_f1")
 
     def number(self, metric: str, value: float | None) -> str:
         """Return a score as it is shown; `-` for none."""
@@ -46,3 +55,4 @@ class TaskInfo:
 
 
 CLASSIFICATION_METRICS = {"loss": ".4f", "accuracy": ".2%", "macro_f1": ".2%", "weighted_f1": ".2%"}
+MULTILABEL = {"loss": ".4f", "micro_f1": ".2%", "macro_f1": ".2%", "exact_match": ".2%"}

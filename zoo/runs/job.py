@@ -168,7 +168,8 @@ def _prepare(job: Job, data: Data) -> Prepared:
         print(f"baseline: fitting on {len(data.train):,} {job.task.info.unit}", file=sys.stderr)
     chief = is_chief(job.strategy)
     prepared = job.task.prepare_data(data, job.preset, job.request.seed, baseline=chief)
-    recorded = {key: prepared.facts[key] for key in job.task.recorded_facts}
+    facts = prepared.facts
+    recorded = {key: facts[key] for key in job.task.recorded_facts if key in facts}
     written = with_facts(job.preset, job.request.fixed, recorded)
     write_text(job.folder / "preset.yaml", written.to_yaml())
     write_json(

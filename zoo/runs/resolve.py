@@ -10,15 +10,16 @@ from typing import Any
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.batch_rule import NORM, norm_for_batch
-from zoo.preset.derived import BUCKETS, CLASSES, findings_on
+from zoo.preset.derived import BUCKETS, CLASSES, MONITOR, findings_on
 from zoo.preset.preset import Preset
 from zoo.preset.renamed import rename_keys
 from zoo.preset.unread import unread
 from zoo.tasks.classifiers import FEW
+from zoo.tasks.label_kinds import kind_of
 from zoo.tasks.task import load_task
 from zoo.training.precision import chosen_policy
 
-MONITOR, SMOOTHED = "recipe.monitor", "smoothed-accuracy"
+SMOOTHED = "smoothed-accuracy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def with_facts(preset: Preset, fixed: Collection[str], values: Mapping[str, Any]
         fixed: the keys that were set.
         values: dotted key to value.
     """
-    held = {key: preset.values()[key] for key in (BUCKETS,) if key in fixed}
+    held = {key: preset.values()[key] for key in (BUCKETS, MONITOR) if key in fixed}
     return preset.override({**held, **values})
 
 
@@ -100,8 +101,14 @@ def with_monitor(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Pre
         preset: that is trained.
         rows: of the validation part.
         fixed: the keys that were set.
+
+    Raises:
+        ZooError: what is monitored is no score of rows with so many labels.
     """
-    if preset.recipe.monitor != "accuracy" or MONITOR in fixed or not 0 < rows < FEW:
+    monitor, labels = preset.recipe.monitor, getattr(preset.data, "labels", None)
+    if labels is not None:
+        kind_of(labels).check_monitor(monitor)
+    if monitor != "accuracy" or MONITOR in fixed or not 0 < rows < FEW:
         return preset, []
     what = (
         f"{MONITOR} accuracy -> {SMOOTHED}: of {rows:,} rows of validation one is {100 / rows:.2g} "

@@ -11,6 +11,7 @@ from zoo.files import read_json
 from zoo.preset.loading import load_preset
 from zoo.preset.override import values_of
 from zoo.preset.preset import Preset
+from zoo.runs.resolve import with_facts
 from zoo.tasks.request import Request
 from zoo.tasks.task import load_task
 
@@ -40,8 +41,11 @@ def check_same(
     """
     recorded = _environment(folder)
     try:
-        before = _settings(load_preset(None, folder / "preset.yaml"), recorded["request"])
-        now = _settings(preset, request)
+        written = load_preset(None, folder / "preset.yaml")
+        keys = load_task(preset.task).recorded_facts
+        facts = {key: value for key, value in written.values().items() if key in keys}
+        before = _settings(written, recorded["request"])
+        now = _settings(with_facts(preset, request["fixed"], facts), request)
         if not finished:
             before |= _versions(recorded)
             now |= _versions(about)

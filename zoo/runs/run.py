@@ -64,7 +64,7 @@ class Run:
         if columns is None:
             return None
         try:
-            return Columns(tuple(columns["text"]), columns["label"])
+            return Columns.from_dict(columns)
         except (KeyError, TypeError) as error:
             raise ZooError(f"{path}: is damaged: columns need `text` and `label`.") from error
 
@@ -76,7 +76,7 @@ class Run:
     @functools.cached_property
     def info(self) -> TaskInfo:
         """Names and words of the task, without loading its libraries."""
-        return info_of(task_of(self.metrics["model"]))
+        return info_of(task_of(self.metrics["model"])).of_labels(self.metrics.get("labels", "one"))
 
     @functools.cached_property
     def model(self) -> Predictor:
@@ -150,7 +150,8 @@ class Run:
 
         Returns:
             A list of `{"label": ..., "probabilities": {label: probability}}`, one a text or image;
-            of an image file with its `file`.
+            of an image file with its `file`. A run with several labels a row gives `labels`, a
+            list of those above its threshold.
 
         Raises:
             ZooError: `data` is one string, or something in it cannot be read.

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from zoo import scores
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
-from zoo.training.losses import Accuracy, MacroF1, make_loss
+from zoo.preset.task_info import TaskInfo
+from zoo.tasks.label_kind import LabelKind
+from zoo.tasks.label_kinds import kind_of
 from zoo.training.model import TrainingModel
 
 # Two epochs differ beyond chance (5 %, McNemar 1947, https://doi.org/10.1007/BF02295996) by four
@@ -27,8 +28,14 @@ class Classifier(Protocol):
     """What scores a part and writes down its worst mistakes."""
 
     @property
-    def labels(self) -> list[Any]:
-        """The classes in the order of the logits."""
+    def kind(self) -> LabelKind:
+        """One label a row or several."""
+
+    def with_kind(self, kind: LabelKind) -> Classifier:
+        """Return the classifier with another threshold of several labels."""
+
+    def save(self, folder: Path) -> None:
+        """Write everything that serves into a folder."""
 
     def logits_of(self, part: Any) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a part."""
@@ -54,54 +61,68 @@ def check_preset(preset: Preset) -> list[Finding]:
 
 
 def loss_and_metrics(network: keras.Model, preset: Preset) -> tuple[Any, list[Any]]:
-    """Return the loss of the recipe, and accuracy with what the recipe monitors.
+    """Return the loss of the recipe, and metrics with what the recipe monitors.
 
     Args:
         network: to logits `(batch, classes)`.
         preset: whose recipe is compiled.
     """
-    metrics: list[Any] = [Accuracy(name="accuracy")]
-    if preset.recipe.monitor == "macro_f1":
-        metrics.append(MacroF1(network.output.shape[-1]))
-    return make_loss(preset.recipe.loss), metrics
+    kind = kind_of(preset.data.labels)
+    return kind.loss_and_metrics(preset.recipe, network.output.shape[-1])
 
 
-def scores_of_parts(
-    classifier: Classifier, parts: Mapping[str, Any], baseline: dict[str, Any], folder: Path
+def facts_on_labels(data: Any) -> dict[str, Any]:
+    """Return the values of the preset that the labels of data decide, by dotted key.
+
+    Args:
+        data: with `classes` and `kind`.
+    """
+    return {"architecture.num_classes": len(data.classes), **data.kind.facts()}
+
+
+def save_and_score(
+    classifier: Classifier, data: Any, baseline: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Score a classifier on parts of its data and write the worst mistakes.
+    """Save a trained classifier, score it on the parts of its data, and write the worst mistakes.
 
     Args:
         classifier: the trained one.
-        parts: name to part, or to None where there is none; the mistakes of the last stay.
+        data: with `validation` and `test`, or None where there is none; the mistakes of the last
+            stay. The threshold of several labels is the best on validation.
         baseline: scores of the linear model.
         folder: of the run.
 
     Returns:
-        Part to scores, or to None, and `baseline`.
+        Part to scores, or to None, and `baseline`; and `labels` where a row has several.
     """
-    documents: dict[str, Any] = {}
-    for name, part in parts.items():
+    logits = classifier.logits_of(data.validation)
+    classifier = classifier.with_kind(classifier.kind.tuned(data.validation, logits))
+    classifier.save(folder / "model")
+    documents: dict[str, Any] = {"validation": None, "test": None}
+    for name, part in (("validation", data.validation), ("test", data.test)):
         if part is None:
-            documents[name] = None
             continue
-        logits = classifier.logits_of(part)
-        documents[name] = scores.report(part.labels, logits, classifier.labels)
+        logits = logits if name == "validation" else classifier.logits_of(part)
+        documents[name] = classifier.kind.report(part, logits)
         documents[name]["mistakes"] = classifier.write_mistakes(folder, part, logits)
-    return documents | {"baseline": baseline}
+    named = {"labels": classifier.kind.name} if classifier.kind.to_dict() else {}
+    return documents | {"baseline": baseline} | named
 
 
-def compare_with_linear(metrics: Mapping[str, Any], mistakes: str) -> Finding:
+def compare_with_linear(metrics: Mapping[str, Any], info: TaskInfo, mistakes: str) -> Finding:
     """Return by how much the network beats the linear model on the same split, or that it does not.
 
     Args:
         metrics: the document of metrics.json.
+        info: of the task.
         mistakes: name of the file of mistakes.
     """
     part = "test" if metrics["test"] else "validation"
-    network, linear = metrics[part]["accuracy"], metrics["baseline"][part]["accuracy"]
+    metric = info.of_labels(metrics.get("labels", "one")).primary_metric
+    network, linear = metrics[part][metric], metrics["baseline"][part][metric]
     points = 100 * (network - linear)
-    numbers = f"{100 * network:.1f} % against {100 * linear:.1f} % accuracy on {part}"
+    words = metric.replace("_f1", " F1")
+    numbers = f"{100 * network:.1f} % against {100 * linear:.1f} % {words} on {part}"
     evidence = {"split": part, "network": network, "baseline": linear, "points": points}
     if points > 0:
         what = f"{metrics['model']} beats the linear baseline by {points:.1f} points: {numbers}."
@@ -127,11 +148,16 @@ def findings_on_epochs(
         history: a mapping an epoch, as history.csv.
         best: the epoch whose weights were kept, from 1; None without validation.
     """
-    return few_validated(len(data.validation), history, preset.recipe.monitor, best)
+    monitor, primary = preset.recipe.monitor, data.kind.primary
+    return few_validated(len(data.validation), history, monitor, best, primary)
 
 
 def few_validated(
-    rows: int, history: Sequence[Mapping[str, Any]], monitor: str, best_epoch: int | None
+    rows: int,
+    history: Sequence[Mapping[str, Any]],
+    monitor: str,
+    best_epoch: int | None,
+    primary: str = "accuracy",
 ) -> list[Finding]:
     """Return a finding where a classifier was validated on too few rows to tell its epochs apart.
 
@@ -140,6 +166,7 @@ def few_validated(
         history: a mapping an epoch.
         monitor: `recipe.monitor`, the score that picks the epoch.
         best_epoch: the epoch whose weights were kept, from 1.
+        primary: the score of one label a row, `accuracy`, or of several.
     """
     if not 0 < rows < ENOUGH:
         return []
@@ -147,7 +174,8 @@ def few_validated(
     values = [epoch[score] for epoch in history if score in epoch]
     equal = sum(value == max(values) for value in values)
     what = (
-        f"validation has {rows:,} rows: one is {100 / rows:.2g} points of accuracy, and epochs "
+        f"validation has {rows:,} rows: one is {100 / rows:.2g} points of "
+        f"{'accuracy' if primary == 'accuracy' else 'exact matches'}, and epochs "
         f"that differ by fewer than {APART} ({min(100 * APART / rows, 100):.3g} points) cannot be "
         "told apart."
     )

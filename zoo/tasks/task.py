@@ -105,7 +105,8 @@ class Task(Protocol):
         info: names and words, known before any library is loaded.
         sparse: whether the time goes into rows of tables and sparse products, which gain nothing
             from half precision on a CPU.
-        recorded_facts: those of `facts_from_data` that a run's preset.yaml holds; the others, such
+        recorded_facts: those of `facts_from_data`, where it has them, that a run's preset.yaml
+            holds; the others, such
             as the size of a vocabulary, stay upper bounds there.
     """
 

@@ -78,16 +78,20 @@ def test_one_hot_labels_become_their_class():
             assert data.classes == [0, 1]
             assert len(data.train) + len(data.validation) == len(x)
     for labels, message in (
-        (eye * 0.9 + 0.05, "row 1: labels of shape .* must be one-hot.*Several labels"),
-        (np.ones((24, 3)), "row 1: labels of shape .* must be one-hot"),
+        (eye * 0.9 + 0.05, "row 1: labels of shape .* must be 0 or 1 of each class.*Shares"),
         (np.zeros((24, 2, 2)), "labels must be one an example"),
         (eye[:5], "24 images and labels of shape"),
     ):
         with pytest.raises(ZooError, match=message):
             load((x, labels))
-    with pytest.raises(ZooError, match="row 4: labels of shape"):
-        eye[3] = 0
+    eye[3] = 0
+    with pytest.raises(ZooError, match="row 4: no label, and no row has several"):
         load(tf.data.Dataset.from_tensor_slices((x, eye)))
+    eye[4] = 1
+    for source in ((x, eye), tf.data.Dataset.from_tensor_slices((x, eye)).batch(5)):
+        with load(source) as data:
+            assert data.kind.name == "several" and data.classes == [0, 1]
+            assert any("several labels a row" in finding.what for finding in data.findings)
 
 
 @pytest.mark.parametrize("mode", ["int", "categorical", "binary"])

@@ -8,6 +8,7 @@ from PIL import Image
 
 from zoo import ZooError
 from zoo.data.epochs import EpochCursor
+from zoo.data.targets import ClassTargets
 from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
 from zoo.tasks.image_classification.batches import ImageTransform, image_batches
 from zoo.tasks.image_classification.data import load_labelled_images
@@ -16,6 +17,7 @@ from zoo.tasks.image_classification.sheet import training_sheet
 from zoo.tasks.image_classification.sources.source import ImageSplit
 from zoo.tasks.request import Request
 
+TARGETS = ClassTargets([0, 1])
 AUGMENTED = with_data(crop="pad", flip="random", color_jitter=0.3, erasing=0.5, mixup=0.2)
 
 
@@ -91,7 +93,7 @@ def test_alternating_flips_show_both_sides_in_two_epochs():
     ],
 )  # fmt: skip
 def test_the_same_key_gives_the_same_changes(changes):
-    augment = tf.function(augmentation(with_data(**changes), 2))
+    augment = tf.function(augmentation(with_data(**changes), TARGETS))
     x, y = arrays(8)
     x, y = tf.constant(x), tf.constant(y, tf.int32)
     one, same, other = (
@@ -108,7 +110,7 @@ def test_the_same_key_gives_the_same_changes(changes):
 
 
 def test_colours_are_jittered_about_what_they_are():
-    augment = tf.function(augmentation(with_data(color_jitter=0.3), 2))
+    augment = tf.function(augmentation(with_data(color_jitter=0.3), TARGETS))
     x = np.zeros((500, 8, 8, 3), "uint8")
     x[..., 0], x[..., 1:] = 150, 90
     x[:, :4] //= 2
@@ -118,7 +120,7 @@ def test_colours_are_jittered_about_what_they_are():
     assert y.mean((0, 1, 2)) == pytest.approx(x.mean((0, 1, 2)), abs=6)
     spread = (y[..., 0] - y[..., 1]).mean((1, 2)) / (x[..., 0] - x[..., 1].astype(float)).mean()
     assert 0.5 < spread.min() < 0.75 and 1.2 < spread.max() < 1.75
-    erased = tf.function(augmentation(with_data(erasing=0.25), 2))
+    erased = tf.function(augmentation(with_data(erasing=0.25), TARGETS))
     z = np.asarray(
         erased(tf.constant(x), tf.zeros(500, tf.int32), tf.constant([3, 4], tf.int64))[0]
     )
@@ -149,7 +151,7 @@ def test_scoring_sees_the_center_crop(tmp_path):
     images = load_labelled_images(Request(tmp_path), ["blue", "red"])
     assert isinstance(images, ImageSplit)
     transform = ImageTransform(settings, 24, (0.0, 0.0, 0.0))
-    datasets = [image_batches(images, transform, num_classes=2, seed=seed) for seed in (None, 0)]
+    datasets = [image_batches(images, transform, seed=seed) for seed in (None, 0)]
     assert [dataset.element_spec[0].shape[1] for dataset in datasets] == [32, 24]
     ((batch, _),) = list(datasets[0])
     expected = CenterCrop(32, 0.875)(images.inputs([0])[0])

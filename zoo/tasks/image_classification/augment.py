@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.targets import Targets
 from zoo.tasks.image_classification.settings import ImageData
 
 ERASED = (0.02, 0.33)  # share of the area of an erased rectangle (Zhong 2017)
@@ -72,17 +73,17 @@ class KeyedSeeds(keras.random.SeedGenerator):
 
 
 def augmentation(
-    settings: ImageData, num_classes: int
+    settings: ImageData, targets: Targets
 ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None:
     """Return the changes that Keras' layers make to a batch, or None when they make none.
 
     Args:
         settings: the preset's data block.
-        num_classes: of the labels.
+        targets: what the ids of the labels stand for.
 
     Returns:
-        From images `(batch, height, width, 3)` in [0, 255], int32 labels `(batch,)` and an int64
-        key `(2,)` to float32 images and labels; blended labels are float32 `(batch, classes)`.
+        From images `(batch, height, width, 3)` in [0, 255], int32 ids `(batch,)` and an int64 key
+        `(2,)` to float32 images and targets; those of blends are float32 `(batch, classes)`.
     """
     single = _single_layers(settings)
     blends: list[Any] = [keras.layers.MixUp(settings.mixup)] if settings.mixup else []
@@ -99,8 +100,8 @@ def augmentation(
             images = _seeded(layer, seeds)(images, training=True)
         images = tf.clip_by_value(images, 0.0, 255.0)
         if not blends:
-            return images, labels
-        batch = {"images": images, "labels": tf.one_hot(labels, num_classes)}
+            return images, targets.batch(labels)
+        batch = {"images": images, "labels": targets.shares(labels)}
         choice = tf.random.stateless_uniform([], tf.cast(seeds.next(), tf.int32)) * len(blends)
         branches = [lambda layer=layer: _blended(layer, seeds, batch) for layer in blends]
         return tf.switch_case(tf.cast(choice, tf.int32), branches)

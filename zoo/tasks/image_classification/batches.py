@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.epochs import EpochCursor, class_weights, epoch_of, epoch_order, epoch_rows
+from zoo.data.epochs import EpochCursor, epoch_of, epoch_order, epoch_rows
 from zoo.errors import ZooError
 from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
 from zoo.tasks.image_classification.image import (
@@ -101,7 +101,6 @@ def image_batches(
     images: ImageSplit,
     transform: ImageTransform,
     *,
-    num_classes: int,
     seed: int | None,
     replica_ids: range = range(1),
     replicas: int = 1,
@@ -115,16 +114,15 @@ def image_batches(
     Args:
         images: what to read.
         transform: from an image to what the network sees of it.
-        num_classes: number of classes.
         seed: of order and augmentation; None is for scoring: in order, without any.
         replica_ids: of the replicas that are fed, each its rows of every batch in turn.
         replicas: number of all replicas.
         cursor: epoch and batch to begin at, to resume a run; None is the first.
 
     Returns:
-        A dataset of images `(batch, size, size, 3)` in [0, 255] and int32 labels `(batch,)`; with
-        `balance="class-weights"` also float32 weights `(batch,)`; with mixup or cutmix labels are
-        float32 `(batch, classes)`.
+        A dataset of images `(batch, size, size, 3)` in [0, 255] and their targets: int32
+        `(batch,)`, with mixup or cutmix or several labels an image float32 `(batch, classes)`; with
+        `balance="class-weights"` also float32 weights (`zoo.data.targets`).
 
     Raises:
         ZooError: while it is read: a file cannot be read any more.
@@ -138,14 +136,22 @@ def image_batches(
     )
     reader = _Reader(images, transform, seed, replica_ids, replicas, cursor or EpochCursor())
     dataset = tf.data.Dataset.from_generator(reader.read, output_signature=signature)
-    augment = augmentation(settings, num_classes) if training else None
-    if augment is not None:
-        dataset = dataset.map(augment, num_parallel_calls=AHEAD, deterministic=True)
-    else:
-        dataset = dataset.map(lambda images, labels, key: (images, labels))
+    targets, weigh = images.targets, None
     if training and settings.balance == "class-weights":
-        weights = class_weights(images.labels, num_classes)
-        dataset = dataset.map(lambda images, labels: (images, labels, tf.gather(weights, labels)))
+        weigh = targets.weigher(images.labels)
+    augment = augmentation(settings, targets) if training else None
+
+    def finished(images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor) -> tuple[Any, ...]:
+        if augment is None:
+            changed = images, targets.batch(labels)
+        else:
+            changed = augment(images, labels, key)
+        return changed if weigh is None else (*changed, weigh(labels))
+
+    if augment is None:
+        dataset = dataset.map(finished)
+    else:
+        dataset = dataset.map(finished, num_parallel_calls=AHEAD, deterministic=True)
     rows = epoch_rows(images.labels, settings.balance) if training else len(images)
     return epoch_of(dataset, -(-rows // settings.batch_size) * len(replica_ids), ahead=2)
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.columns import quoted
+from zoo.data.label_sets import has_sets
 from zoo.data.labels import looks_like
 from zoo.data.store import Store
 from zoo.errors import ZooError
@@ -257,7 +258,8 @@ def copied_images(name: str, stats: ImageStats) -> list[Finding]:
     if len(conflicting):
         pairs = [f"{names(rows[[i]])} and {names(rows[[i + 1]])}" for i in conflicting[:NAMED]]
         count = _images_are(len(conflicting))
-        what = f"{name}: {count} there under two labels: {'; '.join(pairs)}."
+        two = "different labels" if has_sets(stats.store) else "two labels"
+        what = f"{name}: {count} there under {two}: {'; '.join(pairs)}."
         hint = "No model can be right on both. Decide on one label."
         findings.append(Finding("warning", what, {"count": len(conflicting)}, hint))
     return findings

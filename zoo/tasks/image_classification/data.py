@@ -26,6 +26,7 @@ from zoo.data.classes import (
 )
 from zoo.data.columns import Columns, quoted
 from zoo.data.epochs import EpochCursor
+from zoo.data.label_sets import label_counts, strata
 from zoo.data.labels import (
     absent_classes,
     alike_labels,
@@ -47,8 +48,12 @@ from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sources.find import find_images
 from zoo.tasks.image_classification.sources.source import ImageSource, ImageSplit
+from zoo.tasks.label_kind import LabelKind
+from zoo.tasks.label_kinds import read_kind
+from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 
+ONE = OneLabel()
 SMALLEST = 8  # pixels that a network is built for
 COLOUR_IMAGES = 1000  # images whose colours are averaged
 
@@ -62,6 +67,7 @@ class ImageDataset:
         validation: those that pick the best epoch.
         test: those that are scored once, or None.
         classes: label of each class id.
+        kind: one label an image or several.
         findings: on all of them.
         fingerprint: tells contents, split and sample apart.
         settings: the preset's data block.
@@ -76,6 +82,7 @@ class ImageDataset:
     validation: ImageSplit
     test: ImageSplit | None
     classes: list[Any]
+    kind: LabelKind
     findings: list[Finding]
     fingerprint: str
     settings: ImageData
@@ -110,7 +117,6 @@ class ImageDataset:
         return image_batches(
             images,
             self.transform,
-            num_classes=len(self.classes),
             seed=self.seed if part == "train" else None,
             replica_ids=replica_ids,
             replicas=replicas,
@@ -164,10 +170,12 @@ def load_images(request: Request, settings: ImageData, image_size: int) -> Image
     parts: dict[str, ImageStats] = {}
     with contextlib.ExitStack() as opened:
         for name, part in sources.items():
-            stores[name] = opened.enter_context(Store(part.rows))
+            several = settings.labels.name == "several"
+            stores[name] = opened.enter_context(Store(part.rows, several))
             whole_labels(stores[name], findings)
             findings += part.findings + stores[name].findings
             findings += columns_read(part.where, stores[name].columns, kind="path")
+        kind = read_kind(stores, settings, request.fixed, findings)
         for name, (store, rows) in given_parts(stores, findings).items():
             part = sources[name] if store is stores.get(name) else sources["train"]
             rows = labelled_rows(store, rows, drop_missing, findings)
@@ -182,7 +190,7 @@ def load_images(request: Request, settings: ImageData, image_size: int) -> Image
         findings += alike_labels(stores["train"], parts["train"].rows)
         _split(parts, settings, seed, fraction)
         enlarge = "architecture.image_size" in request.fixed
-        dataset = _dataset(parts, settings, image_size, enlarge, seed, findings)
+        dataset = _dataset(parts, kind, settings, image_size, enlarge, seed, findings)
         opened.pop_all()  # the data set closes them
     return dataset
 
@@ -191,6 +199,7 @@ def load_labelled_images(
     request: Request,
     classes: Sequence[Any],
     *,
+    kind: LabelKind = ONE,
     trained: Columns | None = None,
     findings: list[Finding] | None = None,
 ) -> ImageSplit:
@@ -199,6 +208,7 @@ def load_labelled_images(
     Args:
         request: see `sources.find.find_images`; `text` is the column of paths of a table.
         classes: the labels of the run.
+        kind: one label an image or several, as in the run.
         trained: the columns of the run, read where none are named.
         findings: findings on the images are appended to it.
 
@@ -223,8 +233,9 @@ def load_labelled_images(
     if len(sources) > 1:
         findings.append(scored_part(str(request.data), name, sources))
     with contextlib.ExitStack() as opened:
-        store = opened.enter_context(Store(part.rows))
+        store = opened.enter_context(Store(part.rows, kind.name == "several"))
         whole_labels(store, findings, classes)
+        kind.read(store)
         rows = rows_of_part(store, SCORED, findings)
         rows = labelled_rows(store, rows, drop_missing, findings)
         findings += part.findings + store.findings
@@ -232,7 +243,7 @@ def load_labelled_images(
         stats = check_images(store, rows, part.pixels, drop_missing=drop_missing, findings=findings)
         if not len(stats.rows):
             raise ZooError(f"{part.where}: holds no images.")
-        split, unknown_rows, labels = classified(store, stats.rows, classes)
+        split, unknown_rows, labels = classified(store, stats.rows, kind.targets(list(classes)))
         if len(unknown_rows):
             error = checks.unknown_labels(stats, unknown_rows, labels, part.where, classes)
             raise ZooError(str(error))
@@ -256,12 +267,10 @@ def _check_part(name: str, where: str, stats: ImageStats) -> list[Finding]:
         raise ZooError(f"{where}: no image is left ({name}).")
     findings: list[Finding] = []
     if name == "train":
-        present = np.unique(stats.labels)
+        present = list(label_counts(store, rows))
         if len(present) < 2:
-            raise ZooError(
-                f"{where}: all images ({len(rows):,}) have the one class "
-                f"'{store.names[present[0]]}'. A classifier needs two."
-            )
+            what = f"have the one class '{present[0]}'" if present else "have no label"
+            raise ZooError(f"{where}: all images ({len(rows):,}) {what}. A classifier needs two.")
         findings += several_labels(store, rows)
         findings += measurements(store, rows)
     findings += checks.large_images(name, stats)
@@ -273,7 +282,8 @@ def _split(parts: dict[str, ImageStats], settings: ImageData, seed: int, fractio
     """Set a validation part aside if there is none, and take a sample of the training part."""
     train = parts["train"]
     if "validation" not in parts:
-        kept, held_out = split_rows(train.digests, train.labels, settings.validation_fraction, seed)
+        kinds = strata(train.store, train.rows)
+        kept, held_out = split_rows(train.digests, kinds, settings.validation_fraction, seed)
         if not len(held_out):
             raise ZooError(
                 f"{train.store.file}: no class has two different images, so none can be "
@@ -281,12 +291,13 @@ def _split(parts: dict[str, ImageStats], settings: ImageData, seed: int, fractio
             )
         train, parts["validation"] = train.at(kept), train.at(held_out)
     if fraction < 1.0:
-        train = train.at(sample_rows(train.labels, fraction, seed))
+        train = train.at(sample_rows(strata(train.store, train.rows), fraction, seed))
     parts["train"] = train
 
 
 def _dataset(
     parts: dict[str, ImageStats],
+    kind: LabelKind,
     settings: ImageData,
     image_size: int,
     enlarge: bool,
@@ -294,11 +305,13 @@ def _dataset(
     findings: list[Finding],
 ) -> ImageDataset:
     train = parts["train"]
-    classes = class_order([train.store.names[label] for label in np.unique(train.labels)])
+    classes = class_order(list(label_counts(train.store, train.rows)))
+    targets = kind.targets(classes)
+    targets.check_balance(settings.balance)
     splits: dict[str, ImageSplit] = {}
     for name in (name for name in PARTS if name in parts):
         stats = parts[name]
-        split, unknown_rows, labels = classified(stats.store, stats.rows, classes)
+        split, unknown_rows, labels = classified(stats.store, stats.rows, targets)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(stats, unknown_rows, labels, name, classes))
         splits[name] = ImageSplit(split, stats.pixels)
@@ -314,7 +327,7 @@ def _dataset(
     transform = ImageTransform(settings, size, (0.0, 0.0, 0.0), deep_scale)
     mean, std = _mean_colour(splits["train"], transform.center_crop, seed)
     return ImageDataset(
-        splits["train"], splits["validation"], splits.get("test"), classes, findings,
+        splits["train"], splits["validation"], splits.get("test"), classes, kind, findings,
         _fingerprint(splits, parts), settings, seed, size, mean, std, deep_scale,
     )  # fmt: skip
 
@@ -323,13 +336,13 @@ def _class_findings(
     splits: dict[str, ImageSplit], classes: list[Any], settings: ImageData
 ) -> list[Finding]:
     findings: list[Finding] = []
+    counts = {name: part.targets.counts(part.labels) for name, part in splits.items()}
     for name in ("validation", "test"):
         if name in splits:
-            findings += absent_classes(splits[name].labels, classes, name, "image")
-    counts = np.bincount(splits["train"].labels, minlength=len(classes)).tolist()
-    count_of = dict(zip(classes, counts, strict=True))
+            findings += absent_classes(counts[name], classes, name, "image")
+    count_of = dict(zip(classes, counts["train"].tolist(), strict=True))
     if settings.balance == "none":
-        findings += rare_classes(count_of, settings.batch_size)
+        findings += rare_classes(count_of, settings.batch_size, len(splits["train"]))
     return findings + checks.small_classes(count_of) + unlabelled_classes(classes)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zoo.data.parts import parts_of
 from zoo.tasks.image_classification.data import load_images
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sheet import training_sheet
-from zoo.tasks.inspection import Inspection, Line, class_counts, classes_shown
+from zoo.tasks.inspection import Inspection, Line, class_counts, classes_shown, labels_a_row
 from zoo.tasks.request import Request
 
 
@@ -28,7 +26,8 @@ def inspect_images(
 
     Returns:
         Its summary has the keys `rows`, `parts` (part to count), `classes` (label to count in all
-        parts, the largest first), `image_size` and `sheet`.
+        parts, the largest first), of several labels an image `labels_a_row` (number of labels to
+        count), `image_size` and `sheet`.
 
     Raises:
         ZooError: the images cannot be read or trained on, or the sheet not be written.
@@ -37,15 +36,16 @@ def inspect_images(
         if sheet is not None:
             training_sheet(data, sheet)
         parts = parts_of(data)
-        labels = np.concatenate([part.labels for part in parts.values()])
+        sizes = labels_a_row(parts.values())
         summary: dict[str, Any] = {
             "rows": sum(map(len, parts.values())),
             "parts": {name: len(part) for name, part in parts.items()},
-            "classes": class_counts(labels, data.classes),
+            "classes": class_counts(parts.values()),
+            **({"labels_a_row": sizes} if sizes else {}),
             "image_size": data.image_size,
             "sheet": None if sheet is None else str(sheet),
         }
-        shown = classes_shown(summary["rows"], summary["classes"])
+        shown = classes_shown(summary["rows"], summary["classes"], sizes)
         if sheet is not None:
             shown.append(Line(f"what training sees: {sheet}"))
         return Inspection(summary, data.findings, shown)

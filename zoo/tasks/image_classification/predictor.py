@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import scores
 from zoo.data.columns import Columns
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
@@ -35,9 +34,13 @@ from zoo.tasks.image_classification.serving.graph import read_images
 from zoo.tasks.image_classification.sheet import write_sheet
 from zoo.tasks.image_classification.sources.inputs import NamedImage, named_images
 from zoo.tasks.image_classification.sources.source import ImageSplit
+from zoo.tasks.label_kind import LabelKind
+from zoo.tasks.label_kinds import saved_kind
+from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 
 BATCH = 64  # images of one forward pass
+ONE = OneLabel()
 MISTAKES = 48
 
 
@@ -49,11 +52,17 @@ class ImageClassifier:
         network: `(batch, height, width, 3)` pixels in [0, 255] to logits `(batch, classes)`.
         labels: the classes in the order of the logits.
         center_crop: from an image to what the network sees of it.
+        kind: one label an image or several.
     """
 
     network: keras.Model
     labels: list[Any]
     center_crop: CenterCrop
+    kind: LabelKind = ONE
+
+    def with_kind(self, kind: LabelKind) -> ImageClassifier:
+        """Return the classifier with another threshold of several labels."""
+        return dataclasses.replace(self, kind=kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras` and `labels.json` into a folder.
@@ -61,7 +70,8 @@ class ImageClassifier:
         The second holds the labels in the order of the logits, and the arguments of `CenterCrop`.
         """
         save_network(self.network, folder)
-        document = {"labels": self.labels, **dataclasses.asdict(self.center_crop)}
+        crop = dataclasses.asdict(self.center_crop)
+        document = {"labels": self.labels, **crop, **self.kind.to_dict()}
         write_json(folder / "labels.json", document)
 
     @functools.cached_property
@@ -100,7 +110,8 @@ class ImageClassifier:
     ) -> Iterator[dict[str, Any]]:
         """Yield `{"file": ..., "label": ..., "probabilities": {label: probability}}` of each image.
 
-        Images in memory have no `file`.
+        Of several labels an image, `labels` is the list of those above the threshold. Images in
+        memory have no `file`.
 
         Args:
             data: see `sources.inputs.named_images`.
@@ -121,8 +132,8 @@ class ImageClassifier:
             while batch := list(itertools.islice(images, BATCH)):
                 results = list(pool.map(read, batch))
                 crops = [result for result in results if not isinstance(result, str)]
-                logits = self.logits(np.stack(crops)) if crops else np.zeros((0, 1))
-                predictions = scores.predictions(logits, self.labels)
+                logits = self.logits(np.stack(crops)) if crops else np.zeros((0, len(self.labels)))
+                predictions = self.kind.predictions(logits, self.labels)
                 for named, result in zip(batch, results, strict=True):
                     if not isinstance(result, str):
                         yield ({"file": named.name} if named.is_file else {}) | next(predictions)
@@ -145,9 +156,11 @@ class ImageClassifier:
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        images = load_labelled_images(request, self.labels, trained=trained, findings=findings)
+        images = load_labelled_images(
+            request, self.labels, kind=self.kind, trained=trained, findings=findings
+        )
         with images.split:
-            return scores.report(images.labels, self.logits_of(images), self.labels)
+            return self.kind.report(images, self.logits_of(images))
 
     def logits_of(self, images: ImageSplit) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a split."""
@@ -169,11 +182,8 @@ class ImageClassifier:
             images: a split.
             logits: of the split, `(rows, classes)`.
         """
-        mistakes, count = scores.mistakes(images.labels, logits, MISTAKES)
-        captions = [
-            f"is {self.labels[m.label]}\n{self.labels[m.predicted]} {m.probability:.2f}"
-            for m in mistakes
-        ]
+        mistakes, count = self.kind.mistakes(images, logits, MISTAKES)
+        captions = [f"is {m.label}\n{m.predicted} {m.probability:.2f}" for m in mistakes]
         crops = [self._crop(image) for image in images.inputs([m.row for m in mistakes])]
         write_sheet(folder / "mistakes.png", crops, captions)
         return count
@@ -183,8 +193,9 @@ class ImageClassifier:
 
         The input of `serve` is `images`, strings `(batch,)`, of JPEG, PNG, GIF, BMP or WebP
         files, of which it sees what `zoo predict` sees; its outputs are `label` and `probabilities`
-        `(batch, classes)`. Where files cannot be read it answers with an error that names their
-        positions; see `serving.headers.problem`. A process that loads it needs TensorFlow alone.
+        `(batch, classes)`; of several labels an image as `LabelKind.serve` has them. Where files
+        cannot be read it answers with an error that names their positions; see
+        `serving.headers.problem`. A process that loads it needs TensorFlow alone.
 
         The input of `classify` is `pixels`, float32 `(batch, size, size, 3)` in [0, 255], and its
         output `probabilities`: what a device that decodes and crops by itself calls, and what
@@ -195,15 +206,13 @@ class ImageClassifier:
         """
         archive = keras.export.ExportArchive()
         archive.track(self.network)
-        labels = tf.constant(self.labels)
 
         def classify(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"probabilities": tf.nn.softmax(self.network(pixels, training=False))}
+            return {"probabilities": self.kind.probabilities(self.network(pixels, training=False))}
 
         def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            outputs = classify(read_images(images, self.center_crop))
-            label = tf.gather(labels, tf.argmax(outputs["probabilities"], axis=1))
-            return {"label": label, **outputs}
+            pixels = read_images(images, self.center_crop)
+            return self.kind.serve(self.network(pixels, training=False), self.labels)
 
         size = self.center_crop.size
         for function, spec in (
@@ -226,6 +235,7 @@ def load_image_classifier(folder: Path) -> ImageClassifier:
         labels = list(document["labels"])
         deep_scale = int(document.get("deep_scale", DEEPEST))  # older runs do not say
         crop = CenterCrop(int(document["size"]), float(document["fraction"]), deep_scale)
+        kind = saved_kind(document)
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{path}: is damaged: labels, size and fraction.") from error
     network = load_network(folder)
@@ -234,4 +244,4 @@ def load_image_classifier(folder: Path) -> ImageClassifier:
             f"{folder}: network and labels do not belong together: "
             f"{network.output.shape[-1]} and {len(labels)} classes."
         )
-    return ImageClassifier(network, labels, crop)
+    return ImageClassifier(network, labels, crop, kind)

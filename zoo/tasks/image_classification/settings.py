@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from zoo.preset.block import Architecture, Balance, Block, DataBlock, Fraction, Positive
+from zoo.preset.block import Architecture, Balance, Block, Fraction, Positive
+from zoo.preset.labels import LabelledData
 from zoo.preset.recipe import SGD, Average, CrossEntropy, Loss, Optimizer, Score
 from zoo.preset.recipe import Recipe as CommonRecipe
-from zoo.preset.task_info import CLASSIFICATION_METRICS, TaskInfo
+from zoo.preset.task_info import CLASSIFICATION_METRICS, MULTILABEL, TaskInfo
 
 Pixel = Annotated[float, Field(ge=0.0, le=255.0)]
 Colour = tuple[Pixel, Pixel, Pixel]
@@ -133,7 +134,7 @@ class CropResized(Block):
 Crop = Annotated[CropCenter | CropPadded | CropResized, Field(discriminator="name")]
 
 
-class ImageData(DataBlock):
+class ImageData(LabelledData):
     """How images become batches.
 
     All images are turned upright, converted to red, green and blue, and brought to
@@ -211,6 +212,7 @@ INFO = TaskInfo(
     default_model="resnet",
     metrics=CLASSIFICATION_METRICS,
     primary_metric="accuracy",
+    several_labels=MULTILABEL,
     baseline="linear",
     unit="examples",
     items="images",

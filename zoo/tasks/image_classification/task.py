@@ -24,6 +24,7 @@ from zoo.tasks.image_classification.predictor import ImageClassifier, load_image
 from zoo.tasks.image_classification.settings import INFO
 from zoo.tasks.image_classification.sources.find import looks_like_images
 from zoo.tasks.inspection import Inspection
+from zoo.tasks.label_kinds import LABEL_FACTS
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.training.model import TrainingModel
@@ -37,7 +38,7 @@ class ImageClassification:
 
     info = INFO
     sparse = False
-    recorded_facts = tuple(f"architecture.{name}" for name in FACTS)
+    recorded_facts = (*(f"architecture.{name}" for name in FACTS), *LABEL_FACTS)
     bundled = staticmethod(bundled_images)
     recognises = staticmethod(looks_like_images)
     check_preset = staticmethod(classifiers.check_preset)
@@ -70,7 +71,7 @@ class ImageClassification:
     def facts_from_data(self, data: ImageDataset) -> dict[str, Any]:
         """Return the number of classes, the size of images, and their colours."""
         return {
-            "architecture.num_classes": len(data.classes),
+            **classifiers.facts_on_labels(data),
             "architecture.image_size": data.image_size,
             "architecture.pixel_mean": data.pixel_mean,
             "architecture.pixel_std": data.pixel_std,
@@ -103,14 +104,13 @@ class ImageClassification:
         folder: Path,
     ) -> dict[str, Any]:
         """Save the classifier, score it, and write a sheet of its mistakes."""
-        classifier = ImageClassifier(model, prepared.classes, data.transform.center_crop)
-        classifier.save(folder / "model")
-        parts = {"validation": data.validation, "test": data.test}
-        return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
+        crop = data.transform.center_crop
+        classifier = ImageClassifier(model, prepared.classes, crop, data.kind)
+        return classifiers.save_and_score(classifier, data, prepared.baseline, folder)
 
     def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
-        return classifiers.compare_with_linear(metrics, "mistakes.png")
+        return classifiers.compare_with_linear(metrics, INFO, "mistakes.png")
 
     def inputs_to_predict(
         self, files: Sequence[str], standard_input: Callable[[], BinaryIO]

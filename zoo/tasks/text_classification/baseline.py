@@ -19,8 +19,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from zoo import scores
 from zoo.data.store import Split
+from zoo.tasks.label_kind import LabelKind, Sample
+from zoo.tasks.one_label import OneLabel
 from zoo.text.spacing import LONGEST_WORD, characters_a_word
 
 # The bounds that keep the fit to seconds and its memory flat, whatever the size of the file.
@@ -35,6 +36,7 @@ MAX_SCORES = 20_000_000  # in memory at a time
 STRENGTHS = (3.0, 10.0, 1.0)  # inverse L2 strengths, the most often best first
 SMOOTHINGS = (0.1, 0.01, 1.0)  # of naive Bayes, likewise
 SECONDS = 20.0  # after which no further strength is tried
+ONE = OneLabel()
 CHUNK = 20_000  # rows scored at a time, and rows that pick the strength
 
 
@@ -43,7 +45,7 @@ class Baseline:
     """Scores of the linear model on the splits the network is scored on.
 
     Args:
-        validation: with the keys of `zoo.scores.scores`.
+        validation: with the keys of `zoo.tasks.label_kinds.LabelKind.scores`.
         test: likewise; None without a test part.
         rows: training rows it saw.
         features: n-grams.
@@ -68,11 +70,18 @@ class Baseline:
 
 
 def fit_baseline(
-    train: Split, validation: Split, test: Split | None, *, num_classes: int, seed: int
+    train: Split,
+    validation: Split,
+    test: Split | None,
+    *,
+    num_classes: int,
+    seed: int,
+    kind: LabelKind = ONE,
 ) -> Baseline:
     """Fit logistic regression on TF-IDF n-grams; the L2 strength is the best on validation.
 
-    Of very many classes it is naive Bayes, whose smoothing is picked likewise.
+    Of very many classes it is naive Bayes, whose smoothing is picked likewise. Of several labels a
+    row it is a logistic regression for each label, of fewer rows where there are many labels.
 
     Texts written without spaces get character 1- to 3-grams, others word 1- to 2-grams.
 
@@ -82,33 +91,50 @@ def fit_baseline(
         test: the part scored at the end, or None.
         num_classes: number of classes; labels are in [0, num_classes).
         seed: seed of the sample and of the solver.
+        kind: one label a row or several.
     """
     started = time.perf_counter()
-    texts, labels = _sample(train, seed)
+    rows = _sample(train, seed)
+    texts, labels = (
+        train.inputs(rows),
+        kind.linear_targets(Sample(train.labels[rows], train.targets)),
+    )
     vectorizer, features = _fit_vectorizer(texts, num_classes)
     probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
     probe_features = vectorizer.transform(validation.inputs(probe))
-    quick = num_classes * features.nnz > MAX_WORK
+    work = num_classes * features.nnz
+    quick = work > MAX_WORK and kind.bayes
+    if work > MAX_WORK and not kind.bayes:
+        kept = max(int(len(texts) * MAX_WORK / work), 2)
+        few = np.random.default_rng(seed).choice(len(texts), kept, replace=False)
+        features, labels = features[few], labels[few]
     highest = -1.0
     chosen: tuple[float, Any] = (STRENGTHS[0], None)
     for strength in SMOOTHINGS if quick else STRENGTHS:
         model = (
-            _NaiveBayes(strength, num_classes) if quick else _linear(strength, seed, num_classes)
+            _NaiveBayes(strength, num_classes)
+            if quick
+            else kind.linear(_linear(strength, seed, num_classes))
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # bounded iterations are the point
+            warnings.filterwarnings("ignore", "Label (not )?.* is present in all training examples")
             model.fit(features, labels)
-        predicted = _logits(model, probe_features, num_classes).argmax(axis=1)
-        accuracy = float((predicted == validation.labels[probe]).mean())
-        if accuracy > highest:
-            highest, chosen = accuracy, (strength, model)
+        logits = _logits(model, probe_features, num_classes, kind)
+        quality = kind.quality(Sample(validation.labels[probe], validation.targets), logits)
+        if quality > highest:
+            highest, chosen = quality, (strength, model)
         if time.perf_counter() - started > SECONDS / 2:
             break
     strength, model = chosen
+    logits = _logits_of(validation, vectorizer, model, num_classes, kind)
+    kind = kind.tuned(validation, logits)
     return Baseline(
-        validation=_scores(validation, vectorizer, model, num_classes),
-        test=None if test is None else _scores(test, vectorizer, model, num_classes),
-        rows=len(texts),
+        validation=kind.scores(validation, logits),
+        test=None
+        if test is None
+        else kind.scores(test, _logits_of(test, vectorizer, model, num_classes, kind)),
+        rows=features.shape[0],
         features=features.shape[1],
         analyzer=vectorizer.analyzer,
         model="naive Bayes" if quick else "logistic regression",
@@ -136,7 +162,8 @@ def _fit_vectorizer(texts: list[str], num_classes: int) -> tuple[TfidfVectorizer
         return vectorizer, vectorizer.fit_transform(texts)
 
 
-def _sample(train: Split, seed: int) -> tuple[list[str], np.ndarray]:
+def _sample(train: Split, seed: int) -> np.ndarray:
+    """Return positions of the rows to learn from; every class is among them."""
     order = np.arange(len(train))
     if len(train) > MAX_ROWS:
         order = np.sort(np.random.default_rng(seed).choice(len(train), MAX_ROWS, replace=False))
@@ -144,11 +171,12 @@ def _sample(train: Split, seed: int) -> tuple[list[str], np.ndarray]:
     if share < 1.0:
         kept = max(int(len(order) * share), 2)
         order = np.sort(np.random.default_rng(seed).choice(order, kept, replace=False))
-    missing = np.setdiff1d(train.labels, train.labels[order])
-    if len(missing):  # every class is seen at least once
-        first = [int(np.flatnonzero(train.labels == label)[0]) for label in missing]
-        order = np.concatenate([order, first])
-    return train.inputs(order), train.labels[order]
+    targets = train.targets
+    present, sampled = (targets.counts(ids) > 0 for ids in (train.labels, train.labels[order]))
+    missing = np.flatnonzero(present & ~sampled)
+    if len(missing):
+        order = np.concatenate([order, targets.first_rows(train.labels, missing)])
+    return order
 
 
 def _characters(train: Split, order: np.ndarray) -> int:
@@ -156,12 +184,14 @@ def _characters(train: Split, order: np.ndarray) -> int:
     return int(np.mean([len(text) for text in train.inputs(probe)]) * len(order))
 
 
-def _scores(split: Split, vectorizer: Any, model: Any, num_classes: int) -> dict[str, float]:
+def _logits_of(
+    split: Split, vectorizer: Any, model: Any, num_classes: int, kind: LabelKind
+) -> np.ndarray:
     logits = [
-        _logits(model, vectorizer.transform(split.inputs(rows)), num_classes)
+        _logits(model, vectorizer.transform(split.inputs(rows)), num_classes, kind)
         for rows in np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
     ]
-    return scores.scores(split.labels, np.concatenate(logits))
+    return np.concatenate(logits)
 
 
 def _linear(strength: float, seed: int, num_classes: int) -> Any:
@@ -196,7 +226,7 @@ class _NaiveBayes:
         return logits
 
 
-def _logits(model: Any, features: Any, num_classes: int) -> np.ndarray:
+def _logits(model: Any, features: Any, num_classes: int, kind: LabelKind) -> np.ndarray:
     """Return logits `(rows, classes)`, made some rows at a time."""
     if isinstance(model, LogisticRegression):
         margin = model.decision_function(features)
@@ -209,5 +239,5 @@ def _logits(model: Any, features: Any, num_classes: int) -> np.ndarray:
         if many:
             logits[start : start + rows] = model.logits(part)
         else:
-            logits[start : start + rows] = np.log(np.maximum(model.predict_proba(part), 1e-12))
+            logits[start : start + rows] = kind.linear_logits(model.predict_proba(part))
     return logits

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.epochs import EpochCursor, class_weights, epoch_of, epoch_order, epoch_rows
+from zoo.data.epochs import EpochCursor, epoch_of, epoch_order, epoch_rows
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 
 BLOCK_BATCHES = 50  # enough texts to find neighbours of like length, few enough to mix an epoch
@@ -43,23 +43,23 @@ def batches(
     batch_size: int,
     seed: int | None,
     balance: str = "none",
-    num_classes: int = 2,
     lengths: Sequence[int] = (),
     replica_ids: range = range(1),
     replicas: int = 1,
     cursor: EpochCursor | None = None,
 ) -> tf.data.Dataset:
-    """Return a dataset of int32 `(batch, time)` ids and int32 `(batch,)` labels.
+    """Return a dataset of int32 `(batch, time)` ids and the targets of their labels.
 
-    With `balance="class-weights"` float32 `(batch,)` weights come third. Iterated again, a seeded
-    dataset gives the order of the next epoch; a dataset made again starts from the first.
+    Targets are int32 `(batch,)`, or float32 `(batch, classes)` of several labels a row
+    (`zoo.data.targets`). With `balance="class-weights"` float32 weights come third. Iterated
+    again, a seeded dataset gives the order of the next epoch; a dataset made again starts from the
+    first.
 
     Args:
         split: the rows.
         batch_size: rows of a batch of all replicas; the last one of an epoch may be smaller.
         seed: seed of the order; None keeps the rows' order between blocks and does not shuffle.
         balance: the preset's `data.balance`.
-        num_classes: number of classes.
         lengths: what the rows of a batch are padded to, the next of these, in rising order; none is
             the longest row of a piece.
         replica_ids: the replicas that this dataset feeds: it yields the rows of each in turn, for
@@ -68,7 +68,8 @@ def batches(
         cursor: where a resumed run begins; what lies before is not tokenized. The reading that
             begins within an epoch is shorter than the dataset's cardinality.
     """
-    weights = class_weights(split.labels, num_classes) if balance == "class-weights" else None
+    targets = split.targets
+    weigh = targets.weigher(split.labels) if balance == "class-weights" else None
     # Sorting by length would undo the balance inside a batch.
     bucketed = balance != "batches"
     signature = (
@@ -112,8 +113,8 @@ def batches(
             count, replica = tf.size(rows, tf.int64), number % replicas
             rows = rows[replica * count // replicas : (replica + 1) * count // replicas]
             piece_labels = tf.gather(labels, rows)
-            inputs = (tf.gather(block, rows).to_tensor(shape=padded), piece_labels)
-            return inputs if weights is None else (*inputs, tf.gather(weights, piece_labels))
+            inputs = (tf.gather(block, rows).to_tensor(shape=padded), targets.batch(piece_labels))
+            return inputs if weigh is None else (*inputs, weigh(piece_labels))
 
         return tf.data.Dataset.from_tensor_slices(pieces).map(piece)
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from zoo.data.checks import PROBED, SUSPECT, columns_read, on_rows, paths_in, row_numbers
 from zoo.data.columns import Columns, quoted
+from zoo.data.label_sets import has_sets, label_counts
 from zoo.data.labels import absent_classes, looks_like, rare_classes, unlabelled_classes
 from zoo.data.rows import BATCH_ROWS
-from zoo.data.store import EMPTY_HASH, MISSING, NAMED_ROWS, Split, Store
+from zoo.data.store import EMPTY_HASH, NAMED_ROWS, Split, Store
 from zoo.errors import ZooError
 from zoo.finding import Finding, counted
 from zoo.tasks.text_classification.settings import TextData
@@ -23,7 +24,6 @@ from zoo.text.tokenizers import TextTokenizer
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99}
 MUCH_CUT = 0.1  # share of cut texts from which it is worth a warning
 FEWEST_TEXTS = 4  # two classes, each with one text to learn from and one to validate
-FEW_ROWS = 20  # below, rows in class order are no sign of a sorted file
 # Texts of each part whose lengths and characters are looked at: percentiles move little with more.
 PROBE_TEXTS = 10_000
 PROBE_BYTES = 2 << 20  # of long texts fewer are enough: half a second
@@ -40,12 +40,10 @@ def check_trainable(store: Store, rows: np.ndarray) -> None:
     where = store.file
     if (store.hashes[rows] == EMPTY_HASH).all():
         raise ZooError(f"{where}: all texts are empty.")
-    labels = np.flatnonzero(np.bincount(store.labels[rows]))
+    labels = list(label_counts(store, rows))
     if len(labels) < 2:
-        raise ZooError(
-            f"{where}: all {len(rows):,} rows have the one class '{store.names[labels[0]]}'. A "
-            "classifier needs two."
-        )
+        what = f"all {len(rows):,} rows have the one class '{labels[0]}'" if labels else "no label"
+        raise ZooError(f"{where}: {what}. A classifier needs two.")
     if _few_texts(store, rows):
         raise ZooError(f"{where}: fewer than four different texts: too few to train and validate.")
 
@@ -119,7 +117,8 @@ def repeated_texts(store: Store, rows: np.ndarray, name: str, split_here: bool) 
     if conflicting.any():
         first = np.sort(rows[start[conflicting]])
         hint = "No model can be right on all of them. Decide on one label."
-        what = f"{{count}} of {name} {{have}} two labels"
+        different = "different labels" if has_sets(store) else "two labels"
+        what = f"{{count}} of {name} {{have}} {different}"
         findings.append(on_rows("warning", store, first, what, hint))
     return findings
 
@@ -148,23 +147,6 @@ def shared_texts(one: Split, other: Split, one_name: str, other_name: str) -> li
             f"The {other_name} scores are too good by what was learned by heart: remove them from "
             "one of the two.",
             {"share": share},
-        )
-    ]
-
-
-def label_order(store: Store) -> list[Finding]:
-    """Return a finding when the rows stand in class order."""
-    labels = store.labels[store.labels != MISSING]
-    changes = int(np.count_nonzero(labels[1:] != labels[:-1]))
-    if len(labels) < FEW_ROWS or changes >= 2 * len(store.names):
-        return []
-    return [
-        Finding(
-            "info",
-            f"the rows stand in class order ({counted(changes, 'change')} of label in "
-            f"{len(store):,} rows).",
-            {"changes": changes, "rows": len(store)},
-            "They are shuffled before they are split and in every epoch (A123).",
         )
     ]
 
@@ -268,12 +250,13 @@ def part_findings(
             findings += shared_texts(splits[one], splits[other], name, other)
     for name in splits:
         if name == "test" or (name == "validation" and not split_here):
-            findings += absent_classes(splits[name].labels, classes, name, "row")
+            counts = splits[name].targets.counts(splits[name].labels)
+            findings += absent_classes(counts, classes, name, "row")
     findings += unlabelled_classes(classes)
     train = splits["train"]
     if settings.balance == "none":
-        counts = np.bincount(train.labels, minlength=len(classes)).tolist()
-        findings += rare_classes(dict(zip(classes, counts, strict=True)), settings.batch_size)
+        of_class = dict(zip(classes, train.targets.counts(train.labels).tolist(), strict=True))
+        findings += rare_classes(of_class, settings.batch_size, len(train))
     texts = {name: split.inputs(probe(split, seed)) for name, split in splits.items() if len(split)}
     lengths = tokenizer.count(texts["train"])
     findings += text_lengths(lengths, settings.max_length, len(train))

@@ -22,8 +22,10 @@ from zoo.data.classes import (
 )
 from zoo.data.columns import ColumnRequest, Columns, regression_hint
 from zoo.data.epochs import EpochCursor
+from zoo.data.label_sets import label_counts, strata
 from zoo.data.labels import (
     alike_labels,
+    label_order,
     measurements,
     several_labels,
     whole_labels,
@@ -41,6 +43,9 @@ from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, table_paths
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.tasks.label_kind import LabelKind
+from zoo.tasks.label_kinds import read_kind
+from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks
 from zoo.tasks.text_classification.batches import batches, fixed_lengths
@@ -50,6 +55,7 @@ from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokeniz
 from zoo.text.tokenizers import TextTokenizer
 from zoo.text.vocabulary import small_vocabulary
 
+ONE = OneLabel()
 StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
 
 
@@ -62,6 +68,7 @@ class Data:
         validation: the validation part.
         test: the test part, or None.
         classes: the label of each class id: integers where all labels are, else strings.
+        kind: one label a row or several.
         tokenizer: learned from the training part.
         findings: on the data.
         fingerprint: differs where contents, split or sample do.
@@ -73,6 +80,7 @@ class Data:
     validation: TokenizedSplit
     test: TokenizedSplit | None
     classes: list[Any]
+    kind: LabelKind
     tokenizer: TextTokenizer
     findings: list[Finding]
     fingerprint: str
@@ -103,7 +111,6 @@ class Data:
             batch_size=self.settings.batch_size,
             seed=self.seed if training else None,
             balance=self.settings.balance if training else "none",
-            num_classes=len(self.classes),
             lengths=fixed_lengths(self.settings.max_length) if fixed else (),
             cursor=cursor,
             replica_ids=replica_ids,
@@ -157,12 +164,14 @@ def load_data(
         )
         for name, data in sources.items():
             source_rows = read_rows(data, ColumnRequest(request.text, request.label))
-            stores[name] = opened.enter_context(Store(source_rows))
+            several = settings.labels.name == "several"
+            stores[name] = opened.enter_context(Store(source_rows, several))
         for name, store in stores.items():
             if not len(store):
                 raise ZooError(f"the data of the {name} part hold no rows.")
             whole_labels(store, findings)
             findings += checks.reading(store)
+        kind = read_kind(stores, settings, request.fixed, findings)
         parts = _used_rows(given_parts(stores, findings), request, findings)
         split_here = "validation" not in parts
         for name, (store, rows) in parts.items():
@@ -170,14 +179,16 @@ def load_data(
             called = "the data" if split_here and name == "train" else name
             copies_stay = split_here and name == "train"
             findings += checks.repeated_texts(store, rows, called, copies_stay)
-        findings += checks.label_order(stores["train"])
+        findings += label_order(stores["train"])
         findings += alike_labels(*parts["train"])
         findings += checks.image_paths(*parts["train"])
         findings += several_labels(*parts["train"])
         findings += measurements(*parts["train"])
         _set_apart(parts, settings, seed, fraction)
         del rows  # of some million rows: learning the tokenizer needs the memory
-        whole = _tokenized(parts, findings, settings, vocabulary_size, seed, tokenizer, split_here)
+        whole = _tokenized(
+            parts, kind, findings, settings, vocabulary_size, seed, tokenizer, split_here
+        )
         opened.pop_all()  # the data close them
     return whole
 
@@ -186,6 +197,7 @@ def load_split(
     request: Request,
     classes: list[Any],
     *,
+    kind: LabelKind = ONE,
     trained: Columns | None = None,
     findings: list[Finding] | None = None,
 ) -> Split:
@@ -197,6 +209,7 @@ def load_split(
     Args:
         request: the data; what is accepted says `zoo.data.tables.read_rows`.
         classes: the labels of the run.
+        kind: one label a row or several, as in the run.
         trained: the columns of the run, read where none are named.
         findings: findings on what is read are appended to it.
 
@@ -207,14 +220,16 @@ def load_split(
     source = scored_source(request.data, table_paths, findings)
     with contextlib.ExitStack() as opened:
         column_request = ColumnRequest(request.text, request.label, trained=trained)
-        store = opened.enter_context(Store(read_rows(source, column_request)))
+        several = kind.name == "several"
+        store = opened.enter_context(Store(read_rows(source, column_request), several))
         whole_labels(store, findings, classes)
+        kind.read(store)
         rows = rows_of_part(store, SCORED, findings)
         rows = labelled_rows(store, rows, request.drop_missing, findings)
         if not len(rows):
             raise ZooError("the data hold no rows with a label.")
         findings += checks.reading(store, trained)
-        split, unknown_rows, labels = classified(store, rows, classes)
+        split, unknown_rows, labels = classified(store, rows, kind.targets(classes))
         if len(unknown_rows):
             finding = checks.unknown_labels(store, unknown_rows, labels, "the data", classes)
             raise ZooError(str(finding))
@@ -252,7 +267,7 @@ def _set_apart(
     store, train = parts["train"]
     if "validation" not in parts:
         kept, held_out = split_rows(
-            store.hashes[train], store.labels[train], settings.validation_fraction, seed
+            store.hashes[train], strata(store, train), settings.validation_fraction, seed
         )
         if not len(held_out):
             raise ZooError(
@@ -262,12 +277,13 @@ def _set_apart(
         parts["validation"] = (store, train[held_out])
         train = train[kept]
     if fraction < 1.0:
-        train = train[sample_rows(store.labels[train], fraction, seed)]
+        train = train[sample_rows(strata(store, train), fraction, seed)]
     parts["train"] = (store, train)
 
 
 def _tokenized(
     parts: dict[str, StoredRows],
+    kind: LabelKind,
     findings: list[Finding],
     settings: TextData,
     vocabulary_size: int,
@@ -275,13 +291,13 @@ def _tokenized(
     tokenizer: TextTokenizer | None,
     split_here: bool,
 ) -> Data:
-    store, rows = parts["train"]
-    present = np.flatnonzero(np.bincount(store.labels[rows]))
-    classes = class_order([store.names[label] for label in present])
+    classes = class_order(list(label_counts(*parts["train"])))
+    targets = kind.targets(classes)
+    targets.check_balance(settings.balance)
     splits: dict[str, Split] = {}
     for name in (part for part in PARTS if part in parts):
         store, rows = parts[name]
-        splits[name], unknown_rows, labels = classified(store, rows, classes)
+        splits[name], unknown_rows, labels = classified(store, rows, targets)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(store, unknown_rows, labels, name, classes))
     if tokenizer is None:
@@ -300,6 +316,7 @@ def _tokenized(
         validation=tokenized["validation"],
         test=tokenized.get("test"),
         classes=classes,
+        kind=kind,
         tokenizer=tokenizer,
         findings=findings,
         fingerprint=fingerprint,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from zoo.data.parts import parts_of
 from zoo.tasks.inspection import (
     SAMPLE_CHARACTERS,
@@ -15,6 +13,7 @@ from zoo.tasks.inspection import (
     Table,
     class_counts,
     classes_shown,
+    labels_a_row,
 )
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.checks import probe
@@ -33,8 +32,9 @@ def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) ->
 
     Returns:
         Its summary has the keys `rows` (of `source`), `classes` (label to count, the largest
-        first), `lengths` (tokens: `median`, `90 %`, `99 %`, `longest`) and `samples` (row, label
-        and the beginning of the text).
+        first), of several labels a row `labels_a_row` (number of labels to count), `lengths`
+        (tokens: `median`, `90 %`, `99 %`, `longest`) and `samples` (row, label and the beginning of
+        the text).
 
     Raises:
         ZooError: the data cannot be read or trained on.
@@ -45,12 +45,14 @@ def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) ->
 
 
 def _summary(data: Data, seed: int) -> dict[str, Any]:
-    labels = [part.labels for part in parts_of(data).values() if part.store is data.train.store]
+    parts = [part for part in parts_of(data).values() if part.store is data.train.store]
+    sizes = labels_a_row(parts)
     lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
     positions = probe(data.train, seed)[:SAMPLES]
     return {
         "rows": len(data.train.store),
-        "classes": class_counts(np.concatenate(labels), data.classes),
+        "classes": class_counts(parts),
+        **({"labels_a_row": sizes} if sizes else {}),
         "lengths": {
             key: value
             for key, value in lengths.items()
@@ -59,7 +61,7 @@ def _summary(data: Data, seed: int) -> dict[str, Any]:
         "samples": [
             {
                 "row": data.train.row_number(int(position)),
-                "label": data.classes[data.train.labels[position]],
+                "label": data.train.targets.shown(data.train.labels[position]),
                 "text": text[:SAMPLE_CHARACTERS],
             }
             for position, text in zip(positions, data.train.inputs(positions), strict=True)
@@ -70,5 +72,5 @@ def _summary(data: Data, seed: int) -> dict[str, Any]:
 def _shown(summary: dict[str, Any]) -> list[Table | Line]:
     lengths = ", ".join(f"{name} {value:,}" for name, value in summary["lengths"].items())
     samples = [Line(row["text"][:100], f"  {row['label']}") for row in summary["samples"]]
-    counts = classes_shown(summary["rows"], summary["classes"])
+    counts = classes_shown(summary["rows"], summary["classes"], summary.get("labels_a_row"))
     return [*counts, Line(f"tokens a text: {lengths}"), *samples]

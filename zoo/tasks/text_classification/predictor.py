@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import scores
 from zoo.data.columns import ColumnRequest, Columns
 from zoo.data.store import Split
 from zoo.data.texts import BATCH, batched, text_batches
@@ -21,12 +20,16 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.label_kind import LabelKind
+from zoo.tasks.label_kinds import saved_kind
+from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_split
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
 
 TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
+ONE = OneLabel()
 MISTAKES = 100
 
 
@@ -39,18 +42,25 @@ class TextClassifier:
         tokenizer: the tokenizer the network was trained with.
         labels: the classes in the order of the logits; all strings or all integers.
         max_length: tokens of a text that are read.
+        kind: one label a text or several.
     """
 
     network: keras.Model
     tokenizer: TextTokenizer
     labels: list[Any]
     max_length: int
+    kind: LabelKind = ONE
+
+    def with_kind(self, kind: LabelKind) -> TextClassifier:
+        """Return the classifier with another threshold of several labels."""
+        return dataclasses.replace(self, kind=kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `tokenizer/` and `labels.json` into a folder."""
         save_network(self.network, folder)
         self.tokenizer.save(folder / "tokenizer")
-        write_json(folder / "labels.json", {"labels": self.labels, "max_length": self.max_length})
+        document = {"labels": self.labels, "max_length": self.max_length, **self.kind.to_dict()}
+        write_json(folder / "labels.json", document)
 
     @functools.cached_property
     def _forward(self) -> Any:
@@ -114,6 +124,8 @@ class TextClassifier:
     ) -> Iterator[dict[str, Any]]:
         """Yield `{"label": ..., "probabilities": {label: probability}}` of each text.
 
+        Of several labels a text, `labels` is the list of those above the threshold.
+
         Args:
             data: see `zoo.data.texts.text_batches`, as of the next three.
             text: text column of a table.
@@ -124,7 +136,7 @@ class TextClassifier:
         del keep_going
         request = ColumnRequest(text, labelled=False, trained=trained)
         for texts in text_batches(data, request, findings):
-            yield from scores.predictions(self.logits(texts), self.labels)
+            yield from self.kind.predictions(self.logits(texts), self.labels)
 
     def evaluate(
         self,
@@ -140,8 +152,10 @@ class TextClassifier:
         Raises:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
-        with load_split(request, self.labels, trained=trained, findings=findings) as split:
-            return scores.report(split.labels, self.logits_of(split), self.labels)
+        with load_split(
+            request, self.labels, kind=self.kind, trained=trained, findings=findings
+        ) as split:
+            return self.kind.report(split, self.logits_of(split))
 
     def write_mistakes(self, folder: Path, split: Split, logits: np.ndarray) -> int:
         """Write the most confident mistakes as `mistakes.csv` (A26); return the count of all.
@@ -154,7 +168,7 @@ class TextClassifier:
             split: the rows.
             logits: of the rows, `(rows, classes)`.
         """
-        worst, count = scores.mistakes(split.labels, logits, MISTAKES)
+        worst, count = self.kind.mistakes(split, logits, MISTAKES)
         path = folder / "mistakes.csv"
         with (
             written_beside(path) as temporary,
@@ -168,8 +182,8 @@ class TextClassifier:
                     [
                         split.row_number(mistake.row),
                         f"{mistake.probability:.4f}",
-                        self.labels[mistake.label],
-                        self.labels[mistake.predicted],
+                        mistake.label,
+                        mistake.predicted,
                         text,
                     ]
                 )
@@ -178,8 +192,9 @@ class TextClassifier:
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes a vector of strings, `texts`.
 
-        It gives `label` and `probabilities` `(batch, classes)`. A process that loads it needs
-        `tensorflow` and `import tensorflow_text`, nothing of the zoo.
+        It gives `label` and `probabilities` `(batch, classes)`; of several labels a text `labels`,
+        joined, and `predicted`, bool `(batch, classes)`, in place of `label`. A process that loads
+        it needs `tensorflow` and `import tensorflow_text`, nothing of the zoo.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
@@ -187,13 +202,10 @@ class TextClassifier:
         archive = keras.export.ExportArchive()
         archive.track(self.network)
         archive.track(self.tokenizer)
-        labels = tf.constant(self.labels)
 
         def serve(texts: tf.Tensor) -> dict[str, tf.Tensor]:
             ids = self.tokenizer.encode_dense(texts, self.max_length)
-            probabilities = tf.nn.softmax(self.network(ids, training=False))
-            label = tf.gather(labels, tf.argmax(probabilities, axis=1))
-            return {"label": label, "probabilities": probabilities}
+            return self.kind.serve(self.network(ids, training=False), self.labels)
 
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
         archive.add_endpoint("serve", serve, input_signature=signature)
@@ -210,7 +222,8 @@ def load_text_classifier(folder: Path) -> TextClassifier:
     document = read_json(path)
     try:
         labels, max_length = list(document["labels"]), int(document["max_length"])
+        kind = saved_kind(document)
     except (KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{path}: is damaged: labels and max_length.") from error
     tokenizer = load_text_tokenizer(folder / "tokenizer")
-    return TextClassifier(load_network(folder), tokenizer, labels, max_length)
+    return TextClassifier(load_network(folder), tokenizer, labels, max_length, kind)

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.preset.block import Activation, Architecture, Balance, DataBlock, Fraction, Positive
+from zoo.preset.block import Activation, Architecture, Balance, Fraction, Positive
+from zoo.preset.labels import LabelledData
 from zoo.preset.recipe import Average, LazyAdamW, Optimizer, Score
 from zoo.preset.recipe import Recipe as CommonRecipe
-from zoo.preset.task_info import CLASSIFICATION_METRICS, TaskInfo
+from zoo.preset.task_info import CLASSIFICATION_METRICS, MULTILABEL, TaskInfo
 
 KernelSizes = Annotated[tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(min_length=1)]
 Ngrams = tuple[Annotated[int, Field(ge=1, le=5)], ...]
@@ -272,7 +273,7 @@ class TransformerArchitecture(Classifier):
         return self.hidden_dim * (tables + self.num_layers * layer)
 
 
-class TextData(DataBlock):
+class TextData(LabelledData):
     """How texts become batches.
 
     Args:
@@ -282,7 +283,8 @@ class TextData(DataBlock):
         batch_size: examples a step, over all devices together.
         validation_fraction: share of the training file set aside when no validation file is given.
         balance: `none`, `oversample` (copies of rare classes, A50), `batches` (each class as often
-            in every batch, A51) or `class-weights` (loss weighted by inverse frequency).
+            in every batch, A51) or `class-weights` (loss weighted by inverse frequency; of several
+            labels a row, that of the labels it has).
         pad_to: what the texts of a batch are padded to: `longest`, their own longest; `fixed`, the
             next of at most eight lengths; or `auto`, `fixed` where XLA compiles the step, which it
             does for each length anew. Padding changes no score.
@@ -318,6 +320,7 @@ INFO = TaskInfo(
     default_model="textcnn",
     metrics=CLASSIFICATION_METRICS,
     primary_metric="accuracy",
+    several_labels=MULTILABEL,
     baseline="linear",
     unit="examples",
     items="texts",

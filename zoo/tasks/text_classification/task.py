@@ -13,6 +13,7 @@ from zoo.finding import Finding
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.inspection import Inspection
+from zoo.tasks.label_kinds import LABEL_FACTS
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
@@ -30,7 +31,7 @@ class TextClassification:
 
     info = INFO
     sparse = True
-    recorded_facts = ("architecture.num_classes",)
+    recorded_facts = ("architecture.num_classes", *LABEL_FACTS)
     bundled = staticmethod(bundled_texts)
     training_model = staticmethod(classifiers.training_model)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
@@ -73,8 +74,9 @@ class TextClassification:
         scores: dict[str, Any] = {}
         if baseline:
             linear = fit_baseline(
-                data.train, data.validation, data.test, num_classes=len(data.classes), seed=seed
-            )
+                data.train, data.validation, data.test,
+                num_classes=len(data.classes), seed=seed, kind=data.kind,
+            )  # fmt: skip
             scores = linear.to_dict()
         facts = self.facts_from_data(data)
         return Prepared(preset.name, data.classes, scores, facts, data.tokenizer)
@@ -82,7 +84,7 @@ class TextClassification:
     def facts_from_data(self, data: Data) -> dict[str, Any]:
         """Return the numbers of classes and of pieces."""
         return {
-            "architecture.num_classes": len(data.classes),
+            **classifiers.facts_on_labels(data),
             "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
         }
 
@@ -123,14 +125,12 @@ class TextClassification:
     ) -> dict[str, Any]:
         """Save the classifier, score it, and write its mistakes."""
         length = preset.data.max_length
-        classifier = TextClassifier(model, data.tokenizer, prepared.classes, length)
-        classifier.save(folder / "model")
-        parts = {"validation": data.validation, "test": data.test}
-        return classifiers.scores_of_parts(classifier, parts, prepared.baseline, folder)
+        classifier = TextClassifier(model, data.tokenizer, prepared.classes, length, data.kind)
+        return classifiers.save_and_score(classifier, data, prepared.baseline, folder)
 
     def compare_with_baseline(self, metrics: dict[str, Any]) -> Finding:
         """Compare with the linear model."""
-        return classifiers.compare_with_linear(metrics, "mistakes.csv")
+        return classifiers.compare_with_linear(metrics, INFO, "mistakes.csv")
 
     def inputs_to_predict(
         self, files: Sequence[str], standard_input: Callable[[], BinaryIO]

@@ -27,7 +27,7 @@ class TokenizedSplit(Split):
     """
 
     def __init__(self, split: Split, tokenizer: TextTokenizer, max_length: int):
-        super().__init__(split.store, split.rows, split.labels)
+        super().__init__(split.store, split.rows, split.labels, split.targets)
         self.tokenizer, self.max_length = tokenizer, max_length
         self._dtype = np.dtype(np.uint16 if tokenizer.vocabulary_size <= 1 << 16 else np.int32)
         self._lengths = np.zeros(len(split), np.int32)  # 0 where nothing is stored

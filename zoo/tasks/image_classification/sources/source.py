@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.data.rows import Rows
 from zoo.data.store import Split, Store
+from zoo.data.targets import Targets
 from zoo.finding import Finding
 from zoo.tasks.image_classification.image import ImageInput
 
@@ -67,8 +68,13 @@ class ImageSplit:
 
     @property
     def labels(self) -> np.ndarray:
-        """Class ids, int32."""
+        """Ids of the targets, int32."""
         return self.split.labels
+
+    @property
+    def targets(self) -> Targets:
+        """What the ids stand for."""
+        return self.split.targets
 
     def close(self) -> None:
         """Remove the rows from the disk."""
