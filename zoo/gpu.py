@@ -131,7 +131,8 @@ def why_unused(driver: Path = DRIVER) -> str:
     if not missing:
         return (
             f"this machine has {cards}, which TensorFlow cannot use, though its libraries are "
-            "here: is the driver too old for them? TF_CPP_MAX_VLOG_LEVEL=1 shows why."
+            "here: is the driver too old for them? `TF_CPP_MAX_VLOG_LEVEL=1 python -c 'import "
+            "tensorflow as tf; tf.config.list_physical_devices()'` shows why."
         )
     return (
         f"this machine has {cards}, which TensorFlow cannot use: Cannot dlopen some GPU libraries "
