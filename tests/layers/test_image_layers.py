@@ -8,15 +8,16 @@ import tensorflow as tf
 from zoo import ZooError
 from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PooledConv2D, WhiteningConv2D
 from zoo.layers.kernels import Kernels, use_kernels
-from zoo.training.kernels.convolution import convolve, fused_batch_norm
+from zoo.training.kernels.convolution import batch_norm_in_xla, convolve, fused_batch_norm
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_fused_batch_norm_is_keras_own(dtype):
+@pytest.mark.parametrize("kernel", [fused_batch_norm, batch_norm_in_xla])
+def test_a_fast_batch_norm_is_keras_own(kernel, dtype):
     tolerance = 1e-5 if dtype == "float32" else 0.05
     x = tf.cast(np.random.default_rng(0).normal(2.0, 3.0, (8, 6, 5, 16)), dtype)
     results = []
-    for fast in (None, fused_batch_norm):
+    for fast in (None, kernel):
         policy = f"mixed_{dtype}" if dtype != "float32" else dtype
         layer = BatchNorm(momentum=0.9, epsilon=1e-5, dtype=policy)
         layer.build(x.shape)
@@ -31,6 +32,13 @@ def test_the_fused_batch_norm_is_keras_own(dtype):
         assert one.dtype == other.dtype
         one, other = (np.asarray(tf.cast(y, tf.float32)) for y in (one, other))
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * np.abs(one).max())
+
+
+def test_a_channel_of_one_value_has_no_variance_in_xla():
+    inputs = tf.fill((64, 7, 7, 2), 123.45)
+    outputs, mean, variance = batch_norm_in_xla(inputs, tf.ones(2), tf.zeros(2), 1e-5)
+    np.testing.assert_allclose(mean, [123.45] * 2, rtol=1e-3)
+    assert np.isfinite(outputs).all() and (variance.numpy() >= 0).all()
 
 
 @pytest.mark.parametrize(("dtype", "side"), [("bfloat16", 7), ("bfloat16", 1), ("float32", 3)])

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from zoo.layers.kernels import Kernels
 from zoo.training.compiled import in_xla
-from zoo.training.kernels.convolution import convolve, fused_batch_norm
+from zoo.training.kernels.convolution import batch_norm_in_xla, convolve, fused_batch_norm
 from zoo.training.kernels.recurrence import COMPILED, WITHIN_XLA
 from zoo.training.kernels.sparse import sparse_matmul
 
@@ -14,11 +14,10 @@ from zoo.training.kernels.sparse import sparse_matmul
 def fast_kernels() -> Kernels:
     """Return those that are faster on the devices in use.
 
-    Where XLA compiles, a recurrence is all: XLA knows no sparse product, and makes a batch norm of
-    Keras' into as few passes.
+    Where XLA compiles, there is no sparse product, which it does not know, and no convolution.
     """
     if in_xla():
-        return Kernels(recurrence=WITHIN_XLA)
+        return Kernels(batch_norm_in_xla, recurrence=WITHIN_XLA)
     gpu = bool(tf.config.get_visible_devices("GPU"))
     # The product is faster than dense gradients on a CPU.
     sparse = None if gpu else sparse_matmul

@@ -18,8 +18,7 @@ def fused_batch_norm(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None:
     """Return normalised inputs, float32 mean and biased variance of each channel.
 
-    Statistics are float32 whatever the inputs are; no float32 copy of them is made, neither by
-    cuDNN nor by XLA, which fuses this into sums and one product.
+    Statistics are float32 whatever the inputs are; cuDNN reads bfloat16 as it is.
 
     Args:
         inputs: `(batch, height, width, channels)`.
@@ -42,6 +41,30 @@ def fused_batch_norm(
     count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
     variance = unbiased * (count - 1.0) / tf.maximum(count, 1.0)
     return outputs, mean, variance
+
+
+def batch_norm_in_xla(
+    inputs: tf.Tensor, gamma: Any, beta: Any, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return what `fused_batch_norm` does, by sums that XLA takes in one pass over the inputs.
+
+    Keras' variance is a sum of squared differences from the mean, and so another pass after it. No
+    pass makes a float32 copy of bfloat16.
+
+    Args:
+        inputs: `(..., channels)`.
+        gamma: scale of each channel, a float32 variable.
+        beta: offset of each channel, a float32 variable.
+        epsilon: added to variances.
+    """
+    wide = tf.cast(inputs, tf.float32)
+    axes = [*range(inputs.shape.rank - 1)]
+    mean = tf.reduce_mean(wide, axes)
+    # Of a channel of one value rounding could make it negative.
+    variance = tf.maximum(tf.reduce_mean(tf.square(wide), axes) - tf.square(mean), 0.0)
+    scale = tf.math.rsqrt(variance + epsilon) * tf.cast(gamma, tf.float32)
+    outputs = (wide - mean) * scale + tf.cast(beta, tf.float32)
+    return tf.cast(outputs, inputs.dtype), mean, variance
 
 
 def convolve(inputs: tf.Tensor, kernel: Any, even: bool = False) -> tf.Tensor | None:
