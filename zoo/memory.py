@@ -56,7 +56,7 @@ class Need:
 
 def needed(preset: Preset) -> Need:
     """Return what the training of a preset needs; nothing is allocated for it."""
-    with _without_values():
+    with without_values():
         network = MODELS[preset.model](**dict(preset.architecture))
         weights = sum(math.prod(variable.shape) for variable in network.variables)
         step = load_task(preset.task).step_bytes(network, preset)
@@ -131,7 +131,7 @@ def _remedies(preset: Preset, need: Need) -> list[str]:
 
 
 @contextmanager
-def _without_values() -> Iterator[None]:
+def without_values() -> Iterator[None]:
     """Build layers whose variables have shapes and no values, and draw no seeds for it.
 
     What is not public in Keras was written against 3.15.1: the list of variables that wait for

