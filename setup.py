@@ -55,6 +55,7 @@ setup(
         "scikit-learn>=1.5",
         "tensorflow-text>=2.21.1,<2.22",  # 2.21.0 does not load
         "sentencepiece>=0.2.3",
+        "safetensors>=0.5",
         "tensorboard>=2.19",  # keras-tuner imports it, TensorFlow no longer brings it
         "pyarrow>=18",
         "pydantic>=2.9",

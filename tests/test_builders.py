@@ -33,7 +33,7 @@ def test_schema_network_and_builder_have_the_same_names(model: str) -> None:
     assert {argument.default for argument in network.values()} == {inspect.Parameter.empty}
     preset, *others = inspect.signature(getattr(zoo, model)).parameters.values()
     assert preset.name == "preset" and preset.default == "default"
-    assert [parameter.name for parameter in others] == fields
+    assert [parameter.name for parameter in others] == ["init", *fields]
     assert {parameter.kind for parameter in others} == {inspect.Parameter.KEYWORD_ONLY}
     assert {parameter.default for parameter in others} == {None}
 
@@ -78,9 +78,9 @@ def test_a_builder_is_a_function_of_zoo(model: str) -> None:
     ("word", "value", "message"),
     [
         ("include_top", False, r"zoo\.resnet has no 'include_top': .*get_layer\(\"logits\"\)"),
-        ("weights", "imagenet", "no pretrained weights"),
+        ("weights", "imagenet", "give init: a name such as 'minilm'"),
         ("input_shape", (224, 224, 3), "give image_size=224"),
-        ("classes", 10, r"give num_classes\. Accepted: preset, image_size, num_classes"),
+        ("classes", 10, r"give num_classes\. Accepted: preset, init, image_size, num_classes"),
         ("num_clases", 10, r"unknown argument of zoo\.resnet 'num_clases'.*mean 'num_classes'"),
     ],
 )

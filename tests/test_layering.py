@@ -32,6 +32,7 @@ ROWS = [
     ["training"],
     ["tasks"],
     ["memory"],
+    ["starts"],
     ["builders"],
     ["runs", "tuning"],
     ["display", "process", "options"],

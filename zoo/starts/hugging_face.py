@@ -19,13 +19,16 @@ CODE = ("auto_map", "custom_pipelines", "custom_objects", "trust_remote_code")
 SPARE = 100  # a table may have one row in so many that no piece has: rounded up, or kept free
 
 
-def read_hugging_face(folder: Path, config: Mapping[str, Any], source: str) -> Pretrained:
+def read_hugging_face(
+    folder: Path, config: Mapping[str, Any], source: str, origin: str = ""
+) -> Pretrained:
     """Return the encoder of a folder, without its head.
 
     Args:
         folder: with config.json and model.safetensors.
         config: the document of config.json.
         source: how the folder was named.
+        origin: what it is; empty for its kind and path.
 
     Raises:
         ZooError: the folder asks for code, is of a kind that is not read, has its weights in a
@@ -49,7 +52,7 @@ def read_hugging_face(folder: Path, config: Mapping[str, Any], source: str) -> P
     values = start_values(sizes, tokenizer, segments=_has_segments(tokenizer, tensors))
     return Pretrained(
         source=source,
-        origin=f"{kind} in {folder}",
+        origin=origin or f"the {kind} in {folder}",
         model=MODEL,
         values=values,
         weights=Weights(

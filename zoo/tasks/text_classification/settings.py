@@ -277,7 +277,8 @@ class TextData(LabelledData):
     """How texts become batches.
 
     Args:
-        tokenizer: `sentencepiece`, `words` or `characters`; learned from the training part.
+        tokenizer: `sentencepiece`, `words` or `characters`, learned from the training part; or what
+            comes with the weights of `recipe.init`, `wordpiece` and `byte-pairs` among them.
         lowercase: whether texts are lower-cased (Unicode NFKC is always applied).
         max_length: tokens of a text that are read; longer texts are cut.
         batch_size: examples a step, over all devices together.
@@ -293,7 +294,9 @@ class TextData(LabelledData):
 
     paths = ("vectors",)
 
-    tokenizer: Literal["sentencepiece", "words", "characters"] = "sentencepiece"
+    tokenizer: Literal["sentencepiece", "words", "characters", "wordpiece", "byte-pairs"] = (
+        "sentencepiece"
+    )
     lowercase: bool = True
     max_length: Annotated[int, Field(ge=1, le=65_536)] = 256
     batch_size: Positive = 64

@@ -1,0 +1,174 @@
+"""Tiny folders in Hugging Face's form, and what their networks give, computed by NumPy."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from zoo.text.byte_pairs import byte_characters
+from zoo.text.unigram import unigram_model
+
+LAYERS, WIDTH, HEADS, INNER, POSITIONS = 2, 16, 4, 24, 32
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "great", "lovely"]
+WORDS += ["moving", "funny", "brilliant", "dull", "awful", "tired", "clumsy", "boring", "a", "##s"]
+WORDS += [
+    "story",
+    "with",
+    "actors",
+    "and",
+    "music",
+    "plot",
+    *"0123456789",
+    *(f"##{n}" for n in range(10)),
+]
+NAMES = {
+    "bert": (
+        "encoder.layer.{i}.attention.self.query", "encoder.layer.{i}.attention.self.key",
+        "encoder.layer.{i}.attention.self.value", "encoder.layer.{i}.attention.output.dense",
+        "encoder.layer.{i}.attention.output.LayerNorm", "encoder.layer.{i}.intermediate.dense",
+        "encoder.layer.{i}.output.dense", "encoder.layer.{i}.output.LayerNorm",
+    ),
+    "distilbert": (
+        "transformer.layer.{i}.attention.q_lin", "transformer.layer.{i}.attention.k_lin",
+        "transformer.layer.{i}.attention.v_lin", "transformer.layer.{i}.attention.out_lin",
+        "transformer.layer.{i}.sa_layer_norm", "transformer.layer.{i}.ffn.lin1",
+        "transformer.layer.{i}.ffn.lin2", "transformer.layer.{i}.output_layer_norm",
+    ),
+}  # fmt: skip
+NAMES["roberta"] = NAMES["xlm-roberta"] = NAMES["bert"]
+
+
+def config(kind: str, rows: int) -> dict[str, Any]:
+    if kind == "distilbert":
+        return {
+            "model_type": kind, "dim": WIDTH, "n_layers": LAYERS, "n_heads": HEADS,
+            "hidden_dim": INNER, "max_position_embeddings": POSITIONS, "activation": "gelu",
+            "vocab_size": rows,
+        }  # fmt: skip
+    return {
+        "model_type": kind, "hidden_size": WIDTH, "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS, "intermediate_size": INNER, "hidden_act": "gelu",
+        "max_position_embeddings": POSITIONS, "layer_norm_eps": 1e-5 if kind != "bert" else 1e-12,
+        "type_vocab_size": 2 if kind == "bert" else 1, "vocab_size": rows,
+    }  # fmt: skip
+
+
+def tensors(kind: str, rows: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random tensors under the names of a kind; LayerNorms are no identities."""
+    generator = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        return generator.normal(0, 0.3, shape).astype(np.float32)
+
+    made = {
+        "embeddings.word_embeddings.weight": draw(rows, WIDTH),
+        "embeddings.position_embeddings.weight": draw(POSITIONS, WIDTH),
+        "embeddings.LayerNorm.weight": 1 + draw(WIDTH),
+        "embeddings.LayerNorm.bias": draw(WIDTH),
+    }
+    if kind != "distilbert":
+        made["embeddings.token_type_embeddings.weight"] = draw(2 if kind == "bert" else 1, WIDTH)
+    for i in range(LAYERS):
+        *dense, first_norm, inner, outer, second_norm = (n.format(i=i) for n in NAMES[kind])
+        for name in dense:
+            made |= {f"{name}.weight": draw(WIDTH, WIDTH), f"{name}.bias": draw(WIDTH)}
+        made |= {f"{inner}.weight": draw(INNER, WIDTH), f"{inner}.bias": draw(INNER)}
+        made |= {f"{outer}.weight": draw(WIDTH, INNER), f"{outer}.bias": draw(WIDTH)}
+        for name in (first_norm, second_norm):
+            made |= {f"{name}.weight": 1 + draw(WIDTH), f"{name}.bias": draw(WIDTH)}
+    return made
+
+
+def mean_of_tokens(
+    kind: str,
+    made: Mapping[str, np.ndarray],
+    ids: list[int],
+    segments: list[int] | None = None,
+    epsilon: float = 1e-12,
+) -> np.ndarray:
+    """The mean over one text's tokens of the last layer, `(features,)`, in float64.
+
+    Args:
+        kind: of the tensors.
+        made: the tensors.
+        ids: the file's own, without padding.
+        segments: of each token; zeros unless given.
+        epsilon: of the norms.
+    """
+    made = {name: tensor.astype(np.float64) for name, tensor in made.items()}
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        centred = x - x.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + epsilon)
+        return scaled * made[f"{name}.weight"] + made[f"{name}.bias"]
+
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ made[f"{name}.weight"].T + made[f"{name}.bias"]
+
+    offset = 2 if "roberta" in kind else 0  # positions begin behind that of padding
+    x = made["embeddings.word_embeddings.weight"][ids]
+    x = x + made["embeddings.position_embeddings.weight"][offset : offset + len(ids)]
+    if "embeddings.token_type_embeddings.weight" in made:
+        x = x + made["embeddings.token_type_embeddings.weight"][segments or [0] * len(ids)]
+    x = norm(x, "embeddings.LayerNorm")
+    for i in range(LAYERS):
+        *projections, output, first_norm, inner, outer, second_norm = (
+            name.format(i=i) for name in NAMES[kind]
+        )
+        query, key, value = (
+            dense(x, name).reshape(len(ids), HEADS, -1).swapaxes(0, 1) for name in projections
+        )
+        scores = query @ key.swapaxes(1, 2) / math.sqrt(WIDTH / HEADS)
+        share = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = (share / share.sum(-1, keepdims=True)) @ value
+        x = norm(x + dense(mixed.swapaxes(0, 1).reshape(len(ids), -1), output), first_norm)
+        hidden = dense(x, inner)
+        hidden = hidden * np.vectorize(lambda v: (1 + math.erf(v / math.sqrt(2))) / 2)(hidden)
+        x = norm(x + dense(hidden, outer), second_norm)
+    return x.mean(0)
+
+
+def bert_folder(folder: Path, kind: str = "bert", prefix: str = "", seed: int = 0) -> Path:
+    """A folder of two layers of 16 features, with a vocabulary of `WORDS`."""
+    write_folder(folder, kind, tensors(kind, len(WORDS), seed), prefix)
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    return folder
+
+
+def write_folder(folder: Path, kind: str, made: Mapping[str, np.ndarray], prefix: str = "") -> None:
+    """Write config.json and model.safetensors, with a head that nobody asks for.
+
+    Args:
+        folder: is made.
+        kind: the model_type.
+        made: tensors.
+        prefix: before their names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = len(made["embeddings.word_embeddings.weight"])
+    (folder / "config.json").write_text(json.dumps(config(kind, rows)))
+    head = {"classifier.weight": np.ones((3, WIDTH), np.float32)}
+    named = {prefix + name: tensor for name, tensor in made.items()}
+    save_file(named | head, folder / "model.safetensors")
+
+
+def roberta_vocabulary() -> dict[str, Any]:
+    """RoBERTa's: vocab.json and the lines of merges.txt."""
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *byte_characters(), "th", "the", "fi"]
+    return {
+        "vocab": {piece: index for index, piece in enumerate([*pieces, "<mask>"])},
+        "merges": ["#version: 0.2", "t h", "th e", "f i"],
+    }
+
+
+def xlmr_model() -> bytes:
+    """The `sentencepiece.bpe.model` of an XLM-R: its ids are not those of the weights."""
+    pieces = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("▁the", -1.0), ("▁film", -2.0)]
+    pieces += [("▁", -3.0), ("好", -4.0), ("s", -5.0)]
+    return unigram_model(pieces, unknown=0, control=[1, 2])

@@ -1,0 +1,127 @@
+"""Encoders of Hugging Face folders against forward passes that NumPy computes."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from start_parts import (
+    HEADS,
+    LAYERS,
+    POSITIONS,
+    WIDTH,
+    WORDS,
+    bert_folder,
+    mean_of_tokens,
+    roberta_vocabulary,
+    tensors,
+    write_folder,
+    xlmr_model,
+)
+
+import zoo
+from zoo.starts.resolve import resolve_start
+
+TEXTS = ["the film was great", "films", "", "the story with actors and music 12"]
+EXACT = {"dropout": 0.0, "attention_dropout": 0.0, "pooling": "mean"}
+
+
+def features(folder: Path) -> keras.Model:
+    model = zoo.transformer(init=folder, **EXACT)
+    return keras.Model(model.input, model.get_layer("logits").input)
+
+
+def file_ids(pieces: list[str], own: list[str], ids: list[int]) -> list[int]:
+    """The file's ids of the zoo's."""
+    return [pieces.index(own[index]) for index in ids]
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix"), [("bert", ""), ("bert", "bert."), ("distilbert", "distilbert.")]
+)
+def test_bert_gives_what_numpy_gives(kind: str, prefix: str, tmp_path: Path) -> None:
+    folder = bert_folder(tmp_path / "start", kind, prefix)
+    start = resolve_start(folder)
+    assert start.values["architecture.num_segments"] == (2 if kind == "bert" else 0)
+    ids = start.tokenizer.encode(tf.constant(TEXTS), POSITIONS)
+    outputs = features(folder)(ids.to_tensor()).numpy()
+    made = tensors(kind, len(WORDS))
+    for row, output in zip(ids.to_list(), outputs, strict=True):  # padded rows among them
+        np.testing.assert_allclose(output, mean_of_tokens(kind, made, row), atol=1e-5)
+
+
+def test_the_second_text_of_a_pair_has_the_second_segment(tmp_path: Path) -> None:
+    folder = bert_folder(tmp_path / "start")
+    tokenizer = resolve_start(folder).tokenizer
+    first, second = tf.constant(["the film", "a"]), tf.constant(["was great", "story with plot"])
+    ids = tokenizer.encode_pairs(first, second, POSITIONS)
+    outputs = features(folder)(ids.to_tensor()).numpy()
+    made = tensors("bert", len(WORDS))
+    for row, output, cut in zip(ids.to_list(), outputs, (4, 3), strict=True):
+        segments = [0] * cut + [1] * (len(row) - cut)
+        expected = mean_of_tokens("bert", made, row, segments)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_roberta_gives_what_numpy_gives(tmp_path: Path) -> None:
+    vocabulary = roberta_vocabulary()
+    made = tensors("roberta", len(vocabulary["vocab"]))
+    write_folder(tmp_path, "roberta", made, "roberta.")
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary["vocab"]))
+    (tmp_path / "merges.txt").write_text("\n".join(vocabulary["merges"]))
+    start = resolve_start(tmp_path)
+    assert start.longest == POSITIONS - 2
+    pieces = start.tokenizer.pieces
+    assert pieces[:4] == ["<pad>", "<s>", "</s>", "<unk>"]  # padding is id 0 in the zoo
+    ids = start.tokenizer.encode(tf.constant(["the film", "é\n"]), POSITIONS - 2)
+    theirs = [file_ids([*vocabulary["vocab"]], pieces, row) for row in ids.to_list()]
+    expected_pieces = ["<s>", "the", "Ġ", "fi", "l", "m", "</s>"]
+    assert theirs[0] == [vocabulary["vocab"][piece] for piece in expected_pieces]
+    outputs = features(tmp_path)(ids.to_tensor()).numpy()
+    for row, output in zip(theirs, outputs, strict=True):
+        expected = mean_of_tokens("roberta", made, row, epsilon=1e-5)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_xlm_roberta_has_the_ids_of_fairseq(tmp_path: Path) -> None:
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁the", "▁film", "▁", "好", "s", "<mask>"]
+    made = tensors("xlm-roberta", len(pieces))
+    write_folder(tmp_path, "xlm-roberta", made, "roberta.")
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(xlmr_model())
+    start = resolve_start(tmp_path)
+    ids = start.tokenizer.encode(tf.constant(["the films 好", "x"]), POSITIONS - 2)
+    theirs = [file_ids(pieces, start.tokenizer.pieces, row) for row in ids.to_list()]
+    assert theirs == [[0, 4, 5, 8, 6, 7, 2], [0, 6, 3, 2]]
+    outputs = features(tmp_path)(ids.to_tensor()).numpy()
+    for row, output in zip(theirs, outputs, strict=True):
+        expected = mean_of_tokens("xlm-roberta", made, row, epsilon=1e-5)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_names_of_layer_norms_from_before_2019_are_read(tmp_path: Path) -> None:
+    made = tensors("bert", len(WORDS))
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): tensor
+        for name, tensor in made.items()
+    }
+    write_folder(tmp_path / "old", "bert", old, "bert.")
+    (tmp_path / "old" / "vocab.txt").write_text("\n".join(WORDS))
+    new = resolve_start(bert_folder(tmp_path / "new")).weights
+    weights = resolve_start(tmp_path / "old").weights
+    assert {*weights} == {*new}
+    assert all((weights[path] == new[path]).all() for path in new)
+
+
+def test_what_the_weights_decide_is_in_the_values(tmp_path: Path) -> None:
+    values = resolve_start(bert_folder(tmp_path / "start")).values
+    assert values["architecture.hidden_dim"] == WIDTH
+    assert values["architecture.num_layers"] == LAYERS
+    assert values["architecture.num_heads"] == HEADS
+    assert values["architecture.norm"] == "post"
+    assert values["architecture.vocabulary_size"] == len(WORDS)
+    assert values["data.tokenizer"] == "wordpiece"
+    assert values["data.lowercase"] is True

@@ -1,0 +1,177 @@
+"""Training that starts from weights: what it takes over, what it says, and what it refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import sentences, write_csv
+from start_parts import WORDS, bert_folder
+
+import zoo
+from zoo.errors import ZooError
+from zoo.files import read_json
+from zoo.preset.loading import load_preset
+from zoo.starts.initialise import initialise, with_start
+from zoo.starts.resolve import resolve_start
+
+SHORT = {"recipe.epochs": 1, "data.max_length": 16, "recipe.ema": None}
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bert_folder(tmp_path_factory.mktemp("starts") / "bert")
+
+
+@pytest.fixture(scope="module")
+def started(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> zoo.Run:
+    """A run that started from a folder which is gone."""
+    folder = tmp_path_factory.mktemp("started")
+    source = shutil.copytree(bert, folder / "bert")
+    rows = write_csv(folder / "rows.csv", sentences(80))
+    run = zoo.train(
+        "transformer", str(rows), init=source, set=SHORT, out=folder / "run", verbose=False
+    )
+    shutil.rmtree(source)
+    return run
+
+
+def test_a_run_says_what_came_with_its_start(started: zoo.Run) -> None:
+    values = started.preset.values()
+    assert values["data.tokenizer"] == "wordpiece"
+    assert values["architecture.hidden_dim"] == 16
+    assert Path(values["recipe.init"]).is_absolute()
+    texts = [str(finding) for finding in started.findings]
+    assert any("values come with it" in text and "norm post" in text for text in texts)
+    assert any(text.endswith("34 of the head at random.") for text in texts)
+    assert len(read_json(started.path / "environment.json")["start"]["sha256"]) == 64
+
+
+def test_it_predicts_and_serves_raw_strings_without_the_start(
+    started: zoo.Run, tmp_path: Path
+) -> None:
+    texts = ["the film was great", "dull", ""]
+    run = zoo.load_run(started.path)
+    predictions = run.predict(texts)
+    served = tf.saved_model.load(str(run.export(tmp_path / "served")))
+    outputs = served.serve(tf.constant(texts))
+    assert [p["label"] for p in predictions] == [
+        label.decode() for label in outputs["label"].numpy()
+    ]
+    expected = [[*prediction["probabilities"].values()] for prediction in predictions]
+    np.testing.assert_allclose(outputs["probabilities"], expected, atol=1e-5)
+
+
+def test_a_finished_run_is_returned_without_its_start(started: zoo.Run) -> None:
+    again = zoo.train(started.path / "preset.yaml", out=started.path, resume=True, verbose=False)
+    assert again.path == started.path
+
+
+def test_a_run_of_every_family_is_a_start(trained: zoo.Run, tmp_path: Path) -> None:
+    rows = write_csv(tmp_path / "rows.csv", sentences(60, seed=2))
+    first = resolve_start(trained.path)
+    model = zoo.textcnn(init=trained.path)
+    for variable in model.weights:
+        assert (first.weights[variable.path] == np.asarray(variable)).all()
+    run = zoo.train(
+        "textcnn", str(rows), init=trained.path, set={"recipe.epochs": 1}, verbose=False,
+        out=tmp_path / "run",
+    )  # fmt: skip
+    texts = [str(finding) for finding in run.findings]
+    assert any("the head among them" in text for text in texts)
+    assert run.model.tokenizer.pieces == trained.model.tokenizer.pieces
+    assert run.metrics["training"]["parameters"] == trained.metrics["training"]["parameters"]
+
+
+def test_other_classes_have_a_new_head(trained: zoo.Run) -> None:
+    start = resolve_start(trained.path)
+    preset, _ = with_start(load_preset("textcnn"), start, ())
+    for classes in (["bad", "better", "good"], ["yes", "no"], ["bad", "good"]):
+        same = classes == trained.model.labels
+        sized = preset.override({"architecture.num_classes": len(classes)})
+        model = zoo.builders.build(sized)
+        before = {v.path: np.asarray(v) for v in model.weights}
+        (finding,) = initialise(model, sized, start, classes)
+        changed = {v.path for v in model.weights if (np.asarray(v) != before[v.path]).any()}
+        assert ("logits/kernel" in changed) is same
+        assert (finding.evidence["random"] > 0) is not same
+        assert "embedding/embeddings" in changed
+
+
+def test_a_pretrained_preset_is_searched_from_its_start(bert: Path) -> None:
+    hypermodel = zoo.hypermodel("transformer", set={"recipe.init": str(bert)})
+    import keras_tuner
+
+    model = hypermodel.build(keras_tuner.HyperParameters())
+    start = resolve_start(bert)
+    table = model.get_layer("embedding").embeddings
+    assert (np.asarray(table) == start.weights["embedding/embeddings"]).all()
+
+
+def test_texts_are_no_longer_than_there_are_positions(bert: Path, reviews: Path) -> None:
+    preset, findings = with_start(load_preset("transformer"), resolve_start(bert), ())
+    assert preset.data.max_length == 32
+    assert "data.max_length 32" in str(findings[0])
+    with pytest.raises(ZooError, match=r"data.max_length=64 was set, .* have 32 positions"):
+        zoo.train("transformer", str(reviews), init=bert, set={"data.max_length": 64})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data.tokenizer": "words"}, r"data.tokenizer=words was set, .* have wordpiece"),
+        ({"architecture.num_layers": 3}, r"num_layers=3 was set, .* have 2. Leave it out"),
+        ({"data.vectors": "glove.txt"}, "both say how the table of words starts"),
+    ],
+)
+def test_what_the_weights_decide_cannot_be_set(
+    changes: dict, message: str, bert: Path, reviews: Path
+) -> None:
+    with pytest.raises(ZooError, match=message):
+        zoo.train("transformer", str(reviews), init=bert, set=changes, verbose=False)
+
+
+def test_what_they_do_not_decide_can_be_set(bert: Path) -> None:
+    model = zoo.transformer(init=bert, head_dim=8, pooling="first", num_classes=5)
+    assert model.get_layer("head").units == 8
+    assert model.output.shape == (None, 5)
+
+
+def test_a_start_of_another_family_is_refused(bert: Path, trained: zoo.Run, reviews: Path) -> None:
+    with pytest.raises(ZooError, match="is a transformer, and a textcnn cannot start from it"):
+        zoo.textcnn(init=bert)
+    with pytest.raises(ZooError, match="is a textcnn, and a transformer cannot start from it"):
+        zoo.train("transformer", str(reviews), init=trained.path, verbose=False)
+
+
+def test_a_tokenizer_of_weights_is_not_learned(reviews: Path) -> None:
+    with pytest.raises(ZooError, match="wordpiece cannot be learned: it comes with pretrained"):
+        zoo.train("textcnn", str(reviews), set={"data.tokenizer": "wordpiece"}, verbose=False)
+
+
+def test_the_command_starts_from_a_folder(bert: Path, tmp_path: Path, zoo_command) -> None:
+    rows = write_csv(tmp_path / "rows.csv", sentences(40))
+    settings = [
+        word for key, value in SHORT.items() for word in ("--set", f"{key}={value or 'null'}")
+    ]
+    ended = zoo_command(
+        "train", "transformer", rows, "--init", bert, *settings, "--out", tmp_path / "run",
+        "--json", code=0,
+    )  # fmt: skip
+    findings = " ".join(finding["what"] for finding in json.loads(ended.stdout)["findings"])
+    assert f"recipe.init {bert}" in findings
+
+
+def test_an_unfinished_run_is_no_start(started: zoo.Run, tmp_path: Path) -> None:
+    shutil.copy(started.path / "preset.yaml", tmp_path)
+    with pytest.raises(ZooError, match="is not a finished run"):
+        resolve_start(tmp_path)
+
+
+def test_a_vocabulary_of_its_own_size(bert: Path) -> None:
+    model = zoo.transformer(init=bert, num_classes=2)
+    assert model.get_layer("embedding").embeddings.shape == (len(WORDS), 16)
+    assert isinstance(model, keras.Model)
