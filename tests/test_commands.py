@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 import tensorflow as tf
 from conftest import QUICK, sentences, write_csv
@@ -20,7 +22,7 @@ FEW = {"recipe.epochs": 1, "recipe.min_steps": 0}
 # Run of one task, data of another: tables of text are a corpus, too.
 READABLE = {("language-modeling", "text-classification")}
 # Commands with a test of every task below, and those that know no task.
-SWEPT = {"train", "evaluate", "predict", "generate", "export", "data", "runs"}
+SWEPT = {"train", "evaluate", "predict", "embed", "generate", "export", "data", "runs"}
 OF_NO_TASK = {"launch", "help", "advice", "presets", "explain"}
 
 
@@ -84,6 +86,31 @@ def test_predict_and_generate(task: str, runs, zoo_command, tmp_path) -> None:
     else:
         assert generated.stdout.startswith("the")
         assert "is a language model, no classifier. Use generate or score." in predicted.stderr
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_embed(task: str, runs, zoo_command, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts, images = ["a great film", "the plot was dull"], info_of(task).items == "images"
+    (tmp_path / "new.txt").write_text("\n".join(texts) + "\n")
+    inputs = data(runs, task) if images else tmp_path / "new.txt"
+    ended = zoo_command("embed", runs / "runs" / task, inputs, "--json", code=0)
+    said = json.loads(ended.stdout)
+    name = f"{Path(inputs).name.split('.')[0]}-embeddings.parquet"
+    assert (said["file"], said["problems"]) == (name, [])
+    table = parquet.read_table(tmp_path / name)
+    vectors = np.stack(table["embedding"].to_pylist())
+    assert table.column_names == said["columns"] == ["row", said["columns"][1], "embedding"]
+    assert vectors.shape == (said["rows"], said["features"]) and table["row"][0].as_py() == 1
+    run = zoo.load_run(runs / "runs" / task)
+    expected = run.features([inputs] if images else texts)
+    assert expected.dtype == np.float32 and np.isfinite(expected).all()
+    np.testing.assert_array_equal(vectors.astype(np.float32), expected)
+    assert images or table["text"].to_pylist() == texts
+    again = zoo_command("embed", runs / "runs" / task, inputs, code=1)
+    assert f"{name}: is already there" in again.stderr
+    shown = zoo_command("embed", runs / "runs" / task, inputs, "--overwrite", code=0).stdout
+    assert f"{name}: {said['rows']} rows, vectors of {said['features']} features" in shown
 
 
 def test_what_cannot_predict_says_so_before_it_reads(runs, zoo_command) -> None:

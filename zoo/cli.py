@@ -188,6 +188,43 @@ def predict(
     display.prediction_lines(predictions, findings, loaded.info.items)
 
 
+@app.command(epilog=examples("embed"))
+def embed(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    files: Annotated[list[str] | None, typer.Argument(help=WITHOUT_LABELS)] = None,
+    text: Text = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A Parquet file; named after the data unless given.")
+    ] = None,
+    overwrite: Annotated[bool, flag("--overwrite", "Replace the file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the vector of each text or image, before the last layer, as a Parquet file.
+
+    Its columns are row, the input and embedding. An image that cannot be read has no vector, and
+    the exit code is 1.
+    """
+    load_tensorflow()
+    from zoo.runs.run import load_run
+    from zoo.tasks.embeddings import new_file, write_embeddings
+    from zoo.tasks.task import load_task
+
+    loaded = load_run(run)
+    loaded.check_can("features")
+    path = new_file(out, files or [], overwrite)
+    inputs = load_task(loaded.task).inputs_to_predict(files or [], standard_input)
+    findings: list[Finding] = []
+    read = partial(loaded.iter_features, text=text, findings=findings, keep_going=True)
+    written = write_embeddings(path, chain.from_iterable(map(read, inputs)))
+    if as_json:
+        _print_json(display.embedding_document(run, path, written, findings))
+    else:
+        display.remarks(findings)
+        display.embedding_summary(path, written)
+    if written.problems:
+        raise ZooError(display.unread(written, loaded.info.items))
+
+
 @app.command(epilog=examples("generate"))
 def generate(
     run: Annotated[Path, typer.Argument(help="A run's folder, of a language model.")],

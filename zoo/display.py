@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from zoo.errors import ZooError
-from zoo.finding import Finding
+from zoo.finding import Finding, first_few
 from zoo.preset.loading import Explanation, Summary
 from zoo.preset.preset import Preset
 from zoo.preset.schemas import info_of, task_of
@@ -65,6 +65,45 @@ def prediction_lines(
     if broken:
         why = "its line says why" if broken == 1 else "their lines say why"
         raise ZooError(f"{broken:,} of {total:,} {items} cannot be read: {why}.")
+
+
+def embedding_document(
+    run: Any, path: Any, written: Any, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    """Return what `zoo embed --json` prints.
+
+    Args:
+        run: the folder of the run.
+        path: of the file.
+        written: a `zoo.tasks.embeddings.Written`.
+        findings: on the data.
+    """
+    return {
+        "run": str(run),
+        "file": str(path),
+        "rows": written.rows,
+        "features": written.features,
+        "columns": written.columns,
+        "problems": written.problems,
+        "findings": [finding.to_dict() for finding in findings],
+    }
+
+
+def embedding_summary(path: Any, written: Any) -> None:
+    """Print what `zoo embed` wrote, a `zoo.tasks.embeddings.Written`."""
+    vectors = f"{written.rows:,} rows, vectors of {written.features:,} features"
+    console().print(f"{path}: {vectors}; columns {', '.join(written.columns)}", soft_wrap=True)
+
+
+def unread(written: Any, items: str) -> str:
+    """Return the message on inputs without a vector.
+
+    Args:
+        written: a `zoo.tasks.embeddings.Written`.
+        items: what is embedded, such as images.
+    """
+    named = first_few(written.problems, len(written.problems))
+    return f"{len(written.problems):,} of {written.rows:,} {items} have no vector: {named}."
 
 
 def train_document(run: Any) -> dict[str, Any]:

@@ -32,6 +32,10 @@ EXAMPLES = {
         "zoo predict runs/a new.csv --text review > predictions.jsonl",
         "zoo predict runs/photos new/ a.jpg",
     ),
+    "embed": (
+        "zoo embed runs/a new.csv --out vectors.parquet",
+        "zoo embed runs/photos photos/ --json",
+    ),
     "generate": ('zoo generate runs/lm "the market" --length 50 --top-k 40 --seed 1',),
     "export": ("zoo export runs/a serving/",),
     "data": (

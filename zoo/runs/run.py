@@ -17,6 +17,8 @@ from zoo.preset.schemas import TASKS, info_of, task_of
 from zoo.preset.task_info import TaskInfo
 
 if TYPE_CHECKING:  # TensorFlow is loaded with a run's model, not with its figures
+    import numpy as np
+
     from zoo.data.columns import Columns
     from zoo.tasks.task import Predictor
 
@@ -176,11 +178,53 @@ class Run:
                 of raising.
         """
         model = self._model_that_can("predict")
-        if isinstance(data, str):
-            raise ZooError(
-                "predict takes a list of texts, or of files. Received one string: wrap it in []."
-            )
+        _check_several(data, "predict")
         yield from model.predictions(
+            data, text=text, trained=self.columns, findings=findings, keep_going=keep_going
+        )
+
+    def features(self, data: Any, *, text: str | None = None) -> np.ndarray:
+        """Return the vector of each text, or of each image: what a classifier's logits are made of.
+
+        Those of a language model are the mean over the tokens of a text.
+
+        Args:
+            data: see `predict`.
+            text: see `predict`.
+
+        Returns:
+            float32 `(rows, features)`.
+
+        Raises:
+            ZooError: `data` is one string, is empty, or something in it cannot be read.
+        """
+        import numpy as np
+
+        vectors = [row["embedding"] for row in self.iter_features(data, text=text)]
+        if not vectors:
+            raise ZooError("features: there are no rows.")
+        return np.stack(vectors)
+
+    def iter_features(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"text": ..., "embedding": vector}`, of images `file`, at a flat memory.
+
+        Args:
+            data: see `iter_predictions`.
+            text: see `predict`.
+            findings: what there is to say of the data is added to it.
+            keep_going: yield `{"file": ..., "error": ...}` of an image that cannot be read, instead
+                of raising.
+        """
+        model = self._model_that_can("features")
+        _check_several(data, "features")
+        yield from model.embeddings(
             data, text=text, trained=self.columns, findings=findings, keep_going=keep_going
         )
 
@@ -260,6 +304,13 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
     finished = [path for path in folder.iterdir() if (path / "metrics.json").is_file()]
     finished.sort(key=lambda path: (path / "metrics.json").stat().st_mtime)
     return [Run(path) for path in finished]
+
+
+def _check_several(data: Any, verb: str) -> None:
+    if isinstance(data, str):
+        raise ZooError(
+            f"{verb} takes a list of texts, or of files. Received one string: wrap it in []."
+        )
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -76,6 +76,20 @@ class Predictor(Protocol):
             keep_going: yield `{"file": ..., "error": ...}` of an input that cannot be read.
         """
 
+    def embeddings(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the vector of each input as `embedding`, float32 `(features,)`, beside the input.
+
+        The arguments are those of `predictions`.
+        """
+
     def evaluate(
         self,
         request: Request,

@@ -167,7 +167,14 @@ class Monitor(keras.callbacks.Callback):
     def _show(self, line: dict[str, Any]) -> None:
         shown = "  ".join(
             f"{key} {line[key]:.4f}"
-            for key in ("loss", "val_loss", "val_perplexity", "val_accuracy", "val_macro_f1")
+            for key in (
+                "loss",
+                "val_loss",
+                "val_perplexity",
+                "val_accuracy",
+                "val_micro_f1",
+                "val_macro_f1",
+            )
             if key in line
         )
         console = self._progress.console if self._progress else Console(stderr=True)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.features import VECTOR, feature_network
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import (
     DEEPEST,
@@ -76,9 +77,16 @@ class ImageClassifier:
 
     @functools.cached_property
     def _forward(self) -> Any:
+        return self._compiled(self.network)
+
+    @functools.cached_property
+    def _features(self) -> Any:
+        return self._compiled(feature_network(self.network))
+
+    def _compiled(self, network: keras.Model) -> Any:
         size = self.center_crop.size
         return tf.function(
-            lambda images: self.network(images, training=False),
+            lambda images: network(images, training=False),
             input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)],
         )
 
@@ -125,6 +133,52 @@ class ImageClassifier:
         """
         images = named_images(data, path=text, trained=trained, findings=findings)
 
+        def answers(crops: np.ndarray) -> Iterator[dict[str, Any]]:
+            return self.kind.predictions(self.logits(crops), self.labels)
+
+        yield from self._answered(images, answers, keep_going)
+
+    def embeddings(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"file": ..., "embedding": vector}` of each image: what the logits are made of.
+
+        The arguments are those of `predictions`.
+
+        Raises:
+            ZooError: as `predictions`.
+        """
+        images = named_images(data, path=text, trained=trained, findings=findings)
+
+        def answers(crops: np.ndarray) -> Iterator[dict[str, Any]]:
+            vectors = self._features(crops.astype(np.float32)).numpy().astype(np.float32)
+            return ({VECTOR: vector} for vector in vectors)
+
+        yield from self._answered(images, answers, keep_going)
+
+    def _answered(
+        self,
+        images: Iterator[NamedImage],
+        answers: Callable[[np.ndarray], Iterator[dict[str, Any]]],
+        keep_going: bool,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the file of each image with what is answered for it.
+
+        Args:
+            images: in the order of the answers.
+            answers: from crops `(rows, size, size, 3)` to an answer a row.
+            keep_going: yield an `error` of an image that cannot be read.
+
+        Raises:
+            ZooError: an image cannot be read, and `keep_going` is not set; the message names it.
+        """
+
         def read(named: NamedImage) -> np.ndarray | str:
             return named.problem if named.image is None else self._crop_or_problem(named.image)
 
@@ -132,11 +186,10 @@ class ImageClassifier:
             while batch := list(itertools.islice(images, BATCH)):
                 results = list(pool.map(read, batch))
                 crops = [result for result in results if not isinstance(result, str)]
-                logits = self.logits(np.stack(crops)) if crops else np.zeros((0, len(self.labels)))
-                predictions = self.kind.predictions(logits, self.labels)
+                answered = answers(np.stack(crops)) if crops else iter(())
                 for named, result in zip(batch, results, strict=True):
                     if not isinstance(result, str):
-                        yield ({"file": named.name} if named.is_file else {}) | next(predictions)
+                        yield ({"file": named.name} if named.is_file else {}) | next(answered)
                     elif keep_going:
                         yield {"file": named.name, "error": result}
                     else:

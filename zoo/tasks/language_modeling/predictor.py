@@ -23,6 +23,7 @@ from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.models.lstm_lm import with_states
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.features import VECTOR
 from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.data import check_unlabelled
 from zoo.tasks.language_modeling.lines import (
@@ -171,6 +172,47 @@ class TrainedLanguageModel:
                 }
             )
         return scored
+
+    def embeddings(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"text": ..., "embedding": vector}` of each text: the mean of its last features.
+
+        They are those that the logits of each token of the text are made of, `<eos>` included, from
+        a state of zeros. The arguments are those of `zoo.tasks.task.Predictor.embeddings`.
+        """
+        del keep_going
+        request = ColumnRequest(text, labelled=False, trained=trained)
+        for read in itertools.chain.from_iterable(text_batches(data, request, findings)):
+            yield {
+                "text": read,
+                VECTOR: self._mean_features(self.tokenizer.encode(read.split("\n"))),
+            }
+
+    def _mean_features(self, ids: Ids) -> np.ndarray:
+        """Return the mean over the tokens of a text, float32 `(features,)`."""
+        states = self.zeros(1)
+        total: Any = 0.0
+        for x, _, _ in windows(ids, rows=1, window=WINDOW, keep_remainder=True):
+            sums, states = self._feature_sums(x["tokens"], states)
+            total += sums.numpy().astype(np.float64)
+        return (total / len(ids)).astype(np.float32)
+
+    @functools.cached_property
+    def _feature_sums(self) -> Any:
+        @tf.function(reduce_retracing=True)
+        @tf.autograph.experimental.do_not_convert
+        def sums(tokens: Any, states: Any) -> Any:
+            features, *after = self.windowed([tokens, *states], training=False)
+            return tf.reduce_sum(tf.cast(features, tf.float32), axis=[0, 1]), after
+
+        return sums
 
     def generate(
         self,

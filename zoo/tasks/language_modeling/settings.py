@@ -160,7 +160,7 @@ INFO = TaskInfo(
     baseline="bigrams",
     unit="tokens",
     items="texts",
-    verbs=("generate", "score", "evaluate"),
+    verbs=("generate", "score", "evaluate", "features"),
     next_command="generate {run} PROMPT",
     serves="takes token ids and the state, and gives logits and the state after them",
 )

@@ -135,8 +135,8 @@ class LanguageModeling:
     def inputs_to_predict(
         self, files: Sequence[str], standard_input: Callable[[], BinaryIO]
     ) -> Iterable[Any]:
-        """Return the files; `zoo.Run.predict` says what a language model has in its place."""
-        return [Path(name) for name in files]
+        """Return files of texts, and stdin: of a language model what is embedded."""
+        return (standard_input() if name == "-" else Path(name) for name in files or ["-"])
 
 
 TASK = LanguageModeling()

@@ -20,6 +20,7 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.features import VECTOR, feature_network
 from zoo.tasks.label_kind import LabelKind
 from zoo.tasks.label_kinds import saved_kind
 from zoo.tasks.one_label import OneLabel
@@ -64,14 +65,18 @@ class TextClassifier:
 
     @functools.cached_property
     def _forward(self) -> Any:
-        return tf.function(
-            lambda ids: self.network(ids, training=False),
-            input_signature=[tf.TensorSpec([None, None], tf.int32)],
-        )
+        return _compiled(self.network)
+
+    @functools.cached_property
+    def _features(self) -> Any:
+        return _compiled(feature_network(self.network))
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of some thousand texts, in their order."""
-        return self._logits(*self.tokenizer.encode_rows(texts, self.max_length))
+        return _outputs(self._forward, *self._ids(texts))
+
+    def _ids(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        return self.tokenizer.encode_rows(texts, self.max_length)
 
     def logits_of(self, split: Split) -> np.ndarray:
         """Return float32 logits `(rows, classes)` of a whole part.
@@ -82,36 +87,10 @@ class TextClassifier:
             return np.concatenate([self.logits(texts) for texts in batched(split.iter_inputs())])
         rows = np.arange(len(split))
         ids = (split.token_ids(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
-        return np.concatenate([self._logits(*flat_and_lengths) for flat_and_lengths in ids])
+        return np.concatenate([_outputs(self._forward, *read) for read in ids])
 
     def _tokenized_by(self, split: TokenizedSplit) -> bool:
         return split.tokenizer is self.tokenizer and split.max_length == self.max_length
-
-    def _logits(self, flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Return logits `(rows, classes)`.
-
-        Texts of like length go through the network together, so that little is padding.
-
-        Args:
-            flat: the ids of all rows, one row after the other.
-            lengths: of the rows, at least 1.
-        """
-        ids = np.split(flat, np.cumsum(lengths)[:-1])
-        order = np.argsort(lengths, kind="stable")
-        logits = np.empty((len(lengths), len(self.labels)), np.float32)
-        start = 0
-        while start < len(order):
-            # the longest of the group decides its width, so grow it while the product is small
-            stop = start + 1
-            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
-                stop += 1
-            rows = order[start:stop]
-            batch = np.zeros((len(rows), lengths[rows[-1]]), np.int32)
-            for row, position in zip(batch, rows, strict=True):
-                row[: lengths[position]] = ids[position]
-            logits[rows] = self._forward(batch).numpy()
-            start = stop
-        return logits
 
     def predictions(
         self,
@@ -137,6 +116,26 @@ class TextClassifier:
         request = ColumnRequest(text, labelled=False, trained=trained)
         for texts in text_batches(data, request, findings):
             yield from self.kind.predictions(self.logits(texts), self.labels)
+
+    def embeddings(
+        self,
+        data: Any,
+        *,
+        text: str | None = None,
+        trained: Columns | None = None,
+        findings: list[Finding] | None = None,
+        keep_going: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"text": ..., "embedding": vector}` of each text: what the logits are made of.
+
+        The arguments are those of `predictions`.
+        """
+        del keep_going
+        request = ColumnRequest(text, labelled=False, trained=trained)
+        for texts in text_batches(data, request, findings):
+            vectors = _outputs(self._features, *self._ids(texts))
+            for read, vector in zip(texts, vectors, strict=True):
+                yield {"text": read, VECTOR: vector}
 
     def evaluate(
         self,
@@ -210,6 +209,44 @@ class TextClassifier:
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
         archive.add_endpoint("serve", serve, input_signature=signature)
         return write_archive(archive, folder)
+
+
+def _compiled(network: keras.Model) -> Any:
+    return tf.function(
+        lambda ids: network(ids, training=False),
+        input_signature=[tf.TensorSpec([None, None], tf.int32)],
+    )
+
+
+def _outputs(forward: Any, flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return what a network gives for texts, float32 `(rows, outputs)`.
+
+    Texts of like length go through the network together, so that little is padding.
+
+    Args:
+        forward: from ids `(batch, time)` to `(batch, outputs)`.
+        flat: the ids of all rows, one row after the other.
+        lengths: of the rows, at least 1.
+    """
+    ids = np.split(flat, np.cumsum(lengths)[:-1])
+    order = np.argsort(lengths, kind="stable")
+    outputs = np.empty((len(lengths), 0), np.float32)
+    start = 0
+    while start < len(order):
+        # the longest of the group decides its width, so grow it while the product is small
+        stop = start + 1
+        while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= TOKENS:
+            stop += 1
+        rows = order[start:stop]
+        batch = np.zeros((len(rows), lengths[rows[-1]]), np.int32)
+        for row, position in zip(batch, rows, strict=True):
+            row[: lengths[position]] = ids[position]
+        values = forward(batch).numpy()
+        if not start:
+            outputs = np.empty((len(lengths), values.shape[1]), np.float32)
+        outputs[rows] = values
+        start = stop
+    return outputs
 
 
 def load_text_classifier(folder: Path) -> TextClassifier:

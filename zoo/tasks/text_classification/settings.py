@@ -327,7 +327,7 @@ INFO = TaskInfo(
     baseline="linear",
     unit="examples",
     items="texts",
-    verbs=("predict", "evaluate"),
+    verbs=("predict", "evaluate", "features"),
     next_command="predict {run} FILE",
     serves="takes strings. Load it after import tensorflow_text",
 )
