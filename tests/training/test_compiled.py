@@ -14,9 +14,10 @@ from training_parts import arrays, compiled
 
 from zoo import ZooError
 from zoo.builders import build
+from zoo.distribute import strategy_for
 from zoo.preset.loading import load_preset
 from zoo.training import compiled as compiled_module
-from zoo.training.compiled import Compilation, CompiledStep, in_xla
+from zoo.training.compiled import Compilation, CompiledStep, call_compiled, in_xla
 from zoo.training.kernels import token_loss
 from zoo.training.model import TrainingModel
 
@@ -35,13 +36,14 @@ FLOAT32 = {"recipe.dtype_policy": "float32"}
 def trained(model: TrainingModel, x: Any, y: Any) -> dict[str, Any]:
     """Train 20 steps; return all that they leave behind."""
     history = model.fit(x, y, shuffle=False, verbose=0)
-    assert int(model.optimizer.iterations) == 20
+    assert int(model.optimizer.iterations.numpy()) == 20
+    averages = [] if model.averages is None else model.averages.variables
     return {
         "weights": model.get_weights(),
-        "slots": [np.asarray(slot.value) for slot in model.optimizer.variables],
-        "averages": [] if model.averages is None else [*map(np.asarray, model.averages.variables)],
+        "slots": [slot.numpy() for slot in model.optimizer.variables],
+        "averages": [average.numpy() for average in averages],
         "loss": history.history["loss"],
-        "statistics": [*map(np.asarray, model.statistics.variables)],
+        "statistics": [figure.numpy() for figure in model.statistics.variables],
     }
 
 
@@ -136,6 +138,59 @@ def test_micro_batches() -> None:
 @pytest.mark.slow
 def test_scaled_losses() -> None:
     assert_alike(compiled, X, Y, **BUSY, **{"recipe.dtype_policy": "mixed_float16"})
+
+
+# --- several devices ------------------------------------------------------------------------------
+
+
+def text_model(**changes: Any) -> TrainingModel:
+    return compiled(**BUSY, **changes)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        text_model,
+        # Batch norm's moving statistics are means over the replicas.
+        pytest.param(image_model, marks=pytest.mark.slow),
+        # Its state is carried, its penalty is in the loss.
+        pytest.param(language_model, marks=pytest.mark.slow),
+    ],
+)
+def test_two_devices_compile_their_parts(make: Any) -> None:
+    generator = np.random.default_rng(0)
+    ids = generator.integers(1, 30, (18, 6)).astype("int32")
+    x, y = {
+        text_model: arrays(74),  # the last batch has 10 of 16 rows
+        image_model: (
+            generator.integers(0, 256, (18, 16, 16, 3)).astype("uint8"),
+            generator.integers(0, 2, 18).astype("int32"),
+        ),
+        language_model: (ids[:, :-1], ids[:, 1:]),
+    }[make]
+
+    def on_two(**changes: Any) -> TrainingModel:
+        with strategy_for("cpu:0,1").scope():
+            return make(**changes)
+
+    assert_alike(on_two, x, y)
+
+
+def test_a_function_assigns_after_it_was_compiled() -> None:
+    count = keras.Variable(1.0)
+    other = keras.Variable(5.0)
+
+    @tf.function
+    def call(x: tf.Tensor) -> Any:
+        def inner(pair: Any) -> Any:
+            count.assign(count + pair["x"])
+            return {"twice": 2.0 * count + other, "none": None}, [pair["x"]]
+
+        return call_compiled(inner, [count, other], {"x": x, "none": None})
+
+    (results, (same,)) = call(tf.constant(2.0))
+    assert float(results["twice"]) == 11.0 and results["none"] is None and float(same) == 2.0
+    assert float(count.numpy()) == 3.0 and float(other.numpy()) == 5.0
 
 
 def no_loop_outside(model: TrainingModel) -> None:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
@@ -60,6 +61,58 @@ def is_compiled(recipe: Recipe) -> bool:
     return recipe.jit
 
 
+class Assignments(keras.StatelessScope):
+    """Keeps what is assigned to variables in the block; others have the value they had.
+
+    What is not public in Keras was written against 3.15.1: `state_mapping`, what was assigned, by
+    the identity of the variable; `_value`, the variable of TensorFlow.
+    """
+
+    def get_current_value(self, variable: Any) -> Any:
+        """Return the value of a variable."""
+        # Keras' own has none: a regularizer wants it, and its gradient.
+        return self.state_mapping.get(id(variable), variable._value)
+
+
+def call_compiled(function: Callable[..., Any], variables: Sequence[Any], *arguments: Any) -> Any:
+    """Call a function that XLA compiles from within a replica's step, which it does not.
+
+    What is compiled must not wait for other replicas, as assigning a mean over them does: what the
+    function assigns to `keras.Variable`s is assigned after it.
+
+    Args:
+        function: from nests of tensors to a nest of tensors, with None in it.
+        variables: all that it may assign to.
+        *arguments: nests of tensors, with None in it.
+    """
+    assigned: list[Any] = []
+    structure: list[Any] = []
+
+    @tf.function(jit_compile=True, autograph=False)
+    def pure(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        with Assignments(collect_losses=True) as scope:
+            results = function(*tf.nest.pack_sequence_as(arguments, _with_none(arguments, tensors)))
+        values = [scope.state_mapping.get(id(variable)) for variable in variables]
+        assigned[:] = [
+            one for one, value in zip(variables, values, strict=True) if value is not None
+        ]
+        structure[:] = [results]
+        return [*(value for value in values if value is not None), *tensors_of(results)]
+
+    outputs = pure(*tensors_of(arguments))
+    for variable, value in zip(assigned, outputs, strict=False):
+        variable.assign(value)
+    (results,) = structure
+    flat = _with_none(results, outputs[len(assigned) :])
+    return tf.nest.pack_sequence_as(results, flat)
+
+
+def _with_none(nest: Any, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor | None]:
+    """Return tensors with None in between, where a nest has it."""
+    rest = iter(tensors)
+    return [None if leaf is None else next(rest) for leaf in tf.nest.flatten(nest)]
+
+
 @dataclasses.dataclass
 class Compilation:
     """What was compiled in a `fit`.
@@ -85,13 +138,9 @@ class Compilation:
         """
         key = f"recipe.jit {str(jit).lower()}"
         if self.required and not tried:
-            what = (
-                f"{key}: nothing was compiled: steps of several devices, eager ones, and several "
-            )
-            what += "in one execution are not."
-            return [
-                Finding("warning", what, {}, "Train on one device, or set recipe.jit to false.")
-            ]
+            what = f"{key}: nothing was compiled: eager steps, several in one execution, and those "
+            what += "of several workers are not."
+            return [Finding("warning", what, {}, "Set recipe.jit to false.")]
         if self.refused:
             what = f"{key}: XLA cannot compile this step, which runs as it is ({self.refused})."
             return [Finding("warning", what, {}, "Set recipe.jit to false to try no more.")]

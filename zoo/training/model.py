@@ -24,7 +24,7 @@ from zoo.preset.derived import more_epochs
 from zoo.training import batches
 from zoo.training.averages import Averages, averages_of
 from zoo.training.callbacks import fit_callbacks
-from zoo.training.compiled import Compilation, is_compiled
+from zoo.training.compiled import Compilation, call_compiled, is_compiled
 from zoo.training.gradients import (
     add,
     as_rows,
@@ -125,13 +125,28 @@ class TrainingModel(RecipeModel, StrategyModel):
             for number in range(count):
                 part = batches.micro_batch(number, count, (x, y, weights), after=gradients)
                 with replica_seeds(self, number, count):
-                    part_gradients, part_outputs, part_rows = self._part_gradients(*part)
+                    part_gradients, part_outputs, part_rows = self._part(*part)
                 gradients = add(gradients, part_gradients)
                 outputs.append(part_outputs)
                 rows.append(part_rows)
             if self._in_parts:
                 gradients = mean_over_replicas(gradients, tf.add_n(rows))
         return gradients, batches.join_rows(outputs)
+
+    def _part(self, *part: Any) -> tuple[list[Any], Any, tf.Tensor]:
+        """Return what `_part_gradients` does, compiled where the parts are."""
+        if not self.compiles_parts:
+            return self._part_gradients(*part)
+
+        def gradients(*part: Any) -> Any:
+            with use_kernels(self.kernels):
+                return self._part_gradients(*part)
+
+        metrics = [variable for metric in self.metrics for variable in metric.variables]
+        results: tuple[list[Any], Any, tf.Tensor] = call_compiled(
+            gradients, [*self.non_trainable_variables, *metrics], *part
+        )
+        return results
 
     def _part_gradients(self, x: Any, y: Any, weights: Any) -> tuple[list[Any], Any, tf.Tensor]:
         """Return gradients of a part of a batch, its outputs, and its number of rows.

@@ -35,6 +35,7 @@ class StrategyModel(keras.Model):
     test_function: Any
     _totals: Totals | None = None
     compiled_step: CompiledStep | None = None
+    compiles_parts = False  # while a step of several replicas is traced
 
     @property
     def replicas(self) -> int:
@@ -83,22 +84,31 @@ class StrategyModel(keras.Model):
 
     @property
     def compiles_steps(self) -> bool:
-        """Whether XLA compiles the steps of `fit`, one function each, as `compile` was asked."""
+        """Whether XLA compiles the steps of `fit`, as `compile` was asked."""
         return bool(self.jit_compile) and self._compilable
 
     @property
     def _compilable(self) -> bool:
-        return self.replicas == 1 and not self.run_eagerly and self.steps_per_execution == 1
+        alone = workers(self.distribute_strategy) == 1  # others may have batches of other shapes
+        return alone and not self.run_eagerly and self.steps_per_execution == 1
 
     def _compiled_step(self, step: Any) -> CompiledStep:
-        """Return what takes a step on the next batch, compiled for its shape."""
+        """Return what takes a step on the next batch, compiled for its shape.
+
+        On several replicas, which exchange gradients in its midst, each compiles its part.
+        """
         step = self._autoconvert_optionals(step)
+        alone = self.replicas == 1
 
         def make(jit_compile: bool = True) -> Any:
-            @tf.function(jit_compile=jit_compile, reduce_retracing=not jit_compile)
+            @tf.function(jit_compile=jit_compile and alone, reduce_retracing=not jit_compile)
             @tf.autograph.experimental.do_not_convert
             def step_on_batch(data: Any) -> dict[str, Any]:
-                logs = self.distribute_strategy.run(step, args=(data,))
+                self.compiles_parts = jit_compile and not alone
+                try:
+                    logs = self.distribute_strategy.run(step, args=(data,))
+                finally:
+                    self.compiles_parts = False
                 return self._of_first_replica(logs)
 
             return step_on_batch
