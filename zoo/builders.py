@@ -29,6 +29,7 @@ from zoo.preset.renamed import current_key
 from zoo.starts.initialise import INIT, initialise, with_start
 from zoo.starts.resolve import resolve_start
 from zoo.tasks.task import load_task
+from zoo.training.layer_groups import freeze_blocks
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
 from zoo.training.precision import dtype_policy
@@ -216,6 +217,7 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
         The training model of the task; it shares the network's weights.
     """
     recipe, task = preset.recipe, load_task(preset.task)
+    freeze_blocks(network, recipe.fine_tuning)
     model = task.training_model(network, preset)
     model.recipe = recipe
     model.batch_size = preset.data.batch_size

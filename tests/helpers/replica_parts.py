@@ -53,7 +53,7 @@ def small(model: str, optimizer: str, **changes: Any) -> TrainingModel:
     known = architectures()[model].model_fields
     architecture = {key: value for key, value in architecture.items() if key in known}
     recipe = {"epochs": 4, "min_steps": 0, "global_clipnorm": 0.05, "ema": 0.9}
-    block = {"name": optimizer, "learning_rate": 0.01, **OPTIMIZERS[optimizer]}
+    block = {"name": optimizer, "learning_rate": 0.01, **OPTIMIZERS.get(optimizer, {})}
     preset = load_preset(
         model,
         "default",

@@ -19,6 +19,11 @@ SMALL = {
     "architecture.vocabulary_size": 200,
     "recipe.epochs": 2,
     "data.batch_size": 16,
+    # What fine-tuning has, so that a resumed run shows that it continues.
+    "recipe.fine_tuning.name": "by-block",
+    "recipe.fine_tuning.unfreeze_epochs": 1,
+    "recipe.monitor": "last",
+    "recipe.r_drop": 1.0,
 }
 
 

@@ -99,6 +99,8 @@ def read_scores(model: str) -> dict[str, tuple[Measured, ...]]:
 CAME_LATER: dict[str, tuple[Any, ...]] = {
     "data.labels.name": ("auto", "one"),
     "recipe.init": (None,),
+    "recipe.fine_tuning.name": ("uniform",),
+    "recipe.r_drop": (0.0,),
 }
 
 

@@ -15,7 +15,7 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=0.1)]
 Clip = Annotated[float, Field(gt=0.0)] | None
 Average = Annotated[float, Field(gt=0.0, lt=1.0)] | None
-Score = Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1", "micro_f1"]
+Score = Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1", "micro_f1", "last"]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -213,6 +213,41 @@ class BinaryCrossEntropy(SmoothedLoss):
 Loss = Annotated[CrossEntropy | Focal | BinaryCrossEntropy, Field(discriminator="name")]
 
 
+class Uniform(Block):
+    """Every layer is trained from the first step, at the optimizer's rate."""
+
+    name: Literal["uniform"] = "uniform"
+
+
+class ByBlock(Block):
+    """Layers are trained by what they are: bottom (tables, stem), blocks, head (classifier).
+
+    Args:
+        rate_decay: factor on the learning rate from each block to the one below it, in (0, 1]; the
+            topmost has it once.
+        head_rate_factor: learning rate of the head, as a multiple of the optimizer's.
+        frozen_blocks: how many are not trained, from the bottom, which counts as one; `all` trains
+            the head alone.
+        unfreeze_epochs: epochs after which one more block, from the top, is trained, or null for
+            all from the start.
+        reset_blocks: topmost blocks that start at random whatever the others start from.
+
+    Source: Clark 2020, https://arxiv.org/abs/2003.10555 (falling rates); Howard and Ruder 2018,
+        https://arxiv.org/abs/1801.06146 (unfreezing); Zhang 2021,
+        https://arxiv.org/abs/2006.05987 (blocks that start anew).
+    """
+
+    name: Literal["by-block"] = "by-block"
+    rate_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    head_rate_factor: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
+    frozen_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 0
+    unfreeze_epochs: Positive | None = None
+    reset_blocks: Annotated[int, Field(ge=0)] = 0
+
+
+FineTuning = Annotated[Uniform | ByBlock, Field(discriminator="name")]
+
+
 class Recipe(Block):
     """How to train.
 
@@ -223,6 +258,7 @@ class Recipe(Block):
         epochs: passes over the training part.
         min_steps: optimizer steps a small data set gets at the least: epochs are raised until
             `epochs * steps_per_epoch` reaches it. 0 leaves the epochs as they are.
+        fine_tuning: `uniform` trains every layer alike, `by-block` by where it is.
         global_clipnorm: largest norm of the whole gradient vector, or null.
         decay_embeddings: whether weight decay also touches embedding tables.
         ema: decay of the moving average of weights that is validated and kept, or null.
@@ -230,10 +266,10 @@ class Recipe(Block):
             on whose validation loss is not below the best of all but the last so many (NT-ASGD,
             Merity 2017); null for never.
         monitor: validation score that picks the epoch whose weights are kept; of equal ones the
-            lower loss does. `smoothed-accuracy` is the mean of an epoch's accuracy and the two
-            before: of fewer than 100 rows of validation `zoo.train` takes it in place of
-            `accuracy`, unless that was set. Where rows have several labels `accuracy` becomes
-            `micro_f1`.
+            lower loss does. `last` keeps those of the last epoch: where the rate ends at zero, none
+            is better. `smoothed-accuracy` is the mean of an epoch's accuracy and the two before: of
+            fewer than 100 rows of validation `zoo.train` takes it in place of `accuracy`, unless
+            that was set. Where rows have several labels `accuracy` becomes `micro_f1`.
         patience_epochs: epochs without a better score before training stops, or null for all.
         micro_batches: pieces a batch is cut into by row, whose gradients are summed before a step:
             the same step in less memory (gradient accumulation). Statistics of a batch, as in
@@ -259,6 +295,7 @@ class Recipe(Block):
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Cosine(warmup_fraction=0.05)
     loss: Loss = CrossEntropy()
+    fine_tuning: FineTuning = Uniform()
     global_clipnorm: Clip = None
     decay_embeddings: bool = False
     ema: Average = None
@@ -282,6 +319,12 @@ class Recipe(Block):
     def _one_average(self) -> Recipe:
         if self.ema is not None and self.nonmono is not None:
             raise ValueError("ema and nonmono are two averages of the weights; one must be null")
+        return self
+
+    @model_validator(mode="after")
+    def _last_epoch(self) -> Recipe:
+        if self.monitor == "last" and self.patience_epochs is not None:
+            raise ValueError("monitor last keeps the last epoch; patience_epochs must be null")
         return self
 
     def total_epochs(self, steps_per_epoch: int) -> int:

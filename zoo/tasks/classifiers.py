@@ -168,7 +168,7 @@ def few_validated(
         best_epoch: the epoch whose weights were kept, from 1.
         primary: the score of one label a row, `accuracy`, or of several.
     """
-    if not 0 < rows < ENOUGH:
+    if not 0 < rows < ENOUGH or monitor == "last":
         return []
     score = "val_accuracy" if monitor == "smoothed-accuracy" else f"val_{monitor}"
     values = [epoch[score] for epoch in history if score in epoch]

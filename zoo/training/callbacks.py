@@ -17,6 +17,7 @@ from zoo.preset.recipe import Recipe
 from zoo.training.averages import StartAveraging, SwapAveragesIn, SwapAveragesOut, ValidateAverages
 from zoo.training.blowup import BlowUp
 from zoo.training.checkpoints.callback import Checkpoints
+from zoo.training.layer_groups import Unfreeze
 from zoo.training.schedules import RecipeSchedule
 
 SMOOTH = 3  # epochs of `smoothed-accuracy`
@@ -32,13 +33,13 @@ class KeepBest(keras.callbacks.Callback):
     on a small part many epochs have the same accuracy, and the first of them is hardly trained.
 
     Args:
-        score: key of the logs.
+        score: key of the logs; None keeps the weights of every epoch, and so of the last.
         smooth: epochs whose mean score counts, the present one and those before.
         patience_epochs: epochs since the best one before training stops, or None. An epoch with the
             same score and a lower loss is a better one, and restarts the count.
     """
 
-    def __init__(self, score: str, patience_epochs: int | None = None, smooth: int = 1):
+    def __init__(self, score: str | None, patience_epochs: int | None = None, smooth: int = 1):
         super().__init__()
         self.score = score
         self.smooth = smooth
@@ -58,7 +59,7 @@ class KeepBest(keras.callbacks.Callback):
         """Keep the weights that were validated if they are the best so far."""
         logs = logs or {}
         loss = float(logs.get("val_loss", 0.0))
-        value = (self.sign * self._smoothed(logs), loss)
+        value = (-epoch if self.score is None else self.sign * self._smoothed(logs), loss)
         # Broken weights have an accuracy too: all logits are NaN, and argmax names some class.
         if value < self.best and math.isfinite(loss):
             self.best, self.waited = value, 0
@@ -76,7 +77,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def _smoothed(self, logs: Mapping[str, Any]) -> float:
         """Return the mean score of the last epochs; of an epoch without a score, NaN."""
-        if self.score not in logs:
+        if self.score is None or self.score not in logs:
             return math.nan
         self.recent = [*self.recent, float(logs[self.score])][-self.smooth :]
         # Rounded, so that equal scores in another order are equal.
@@ -160,10 +161,14 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     if validated:
         smooth = SMOOTH if recipe.monitor == "smoothed-accuracy" else 1
         score = "val_accuracy" if smooth > 1 else f"val_{recipe.monitor}"
-        first.append(KeepBest(score, recipe.patience_epochs, smooth))
+        first.append(
+            KeepBest(None if recipe.monitor == "last" else score, recipe.patience_epochs, smooth)
+        )
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         first.append(Plateau(model.schedule, block.factor, block.patience_epochs))
+    if recipe.fine_tuning.name == "by-block" and recipe.fine_tuning.unfreeze_epochs:
+        first.append(Unfreeze(recipe.fine_tuning.unfreeze_epochs))
     if recipe.nonmono is not None:
         first.append(StartAveraging(recipe.nonmono))
     first.append(BlowUp())

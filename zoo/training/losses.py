@@ -69,6 +69,10 @@ class ClassificationLoss(keras.losses.Loss):
             losses += self.label_smoothing * (spread - losses)
         return weight * losses
 
+    def disagreement(self, logits: Any) -> tf.Tensor:
+        """Return how far two answers to each row lie apart, logits `(2 * rows, classes)`."""
+        return binary_disagreement(logits) if self.binary else disagreement(logits)
+
     def _binary(self, shares: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         smoothing = self.label_smoothing
         targets = (1.0 - smoothing) * shares + smoothing / logits.shape[-1]
@@ -163,6 +167,29 @@ class MacroF1(keras.metrics.Metric):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the metric again."""
         return {**super().get_config(), "num_classes": self.num_classes}
+
+
+def disagreement(logits: Any) -> tf.Tensor:
+    """Return how far the two answers to each row lie apart: the mean of both KL divergences.
+
+    Args:
+        logits: `(2 * rows, classes)`, first of all rows, then of all rows again.
+
+    Returns:
+        The mean over the rows, a float32 scalar.
+
+    Source: Wu 2021, https://arxiv.org/abs/2106.14448, equation 2.
+    """
+    one, other = (tf.nn.log_softmax(part) for part in tf.split(tf.cast(logits, tf.float32), 2))
+    both = tf.reduce_sum((tf.exp(one) - tf.exp(other)) * (one - other), axis=1)
+    return tf.reduce_mean(both) / 2
+
+
+def binary_disagreement(logits: Any) -> tf.Tensor:
+    """Return `disagreement` of a yes or no a class, the mean over the classes."""
+    one, other = tf.split(tf.cast(logits, tf.float32), 2)
+    # The logarithms of the odds differ as the logits do.
+    return tf.reduce_mean((tf.sigmoid(one) - tf.sigmoid(other)) * (one - other)) / 2
 
 
 def make_loss(loss: Loss) -> ClassificationLoss:

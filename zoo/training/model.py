@@ -17,7 +17,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import zoo.training.losses  # noqa: F401  (a saved model names its loss)
 from zoo.finding import Finding
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.preset.derived import more_epochs
@@ -33,6 +32,8 @@ from zoo.training.gradients import (
     without_repeated_rows,
 )
 from zoo.training.kernels import fast_kernels
+from zoo.training.layer_groups import freeze_blocks, rate_factors, scale_rates
+from zoo.training.losses import disagreement  # and the loss that a saved model names
 from zoo.training.optimizers import LazyAdamW, MomentumSGD, name_variables, weight_matrices
 from zoo.training.randomness import deterministic_ops, replica_seeds
 from zoo.training.recipe_model import RecipeModel
@@ -76,17 +77,23 @@ class TrainingModel(RecipeModel, StrategyModel):
         return getattr(self.optimizer, "inner_optimizer", self.optimizer)
 
     def name_variables(self) -> None:
-        """Tell the optimizer what does not decay and which gradients come as rows.
+        """Tell the optimizer what does not decay, what comes as rows, and the rates of layers.
 
-        Neither is part of an optimizer's config in Keras 3.15.1: needed again after loading.
+        None of it is part of an optimizer's config in Keras 3.15.1: needed again after loading.
         """
         if self.recipe is not None:
             name_variables(self.inner_optimizer, self, self.recipe.decay_embeddings)
+            scale_rates(self.inner_optimizer, rate_factors(self, self.recipe.fine_tuning))
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile a loaded or cloned model as it was."""
         super().compile_from_config(config)
         self.name_variables()
+
+    def _set_values(self, values: Mapping[str, Any]) -> None:
+        super()._set_values(values)
+        if self.recipe is not None:  # a file does not say it of layers within layers
+            freeze_blocks(self, self.recipe.fine_tuning)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far.
@@ -185,6 +192,9 @@ class TrainingModel(RecipeModel, StrategyModel):
         rows = batches.count_rows(x)
         if self._in_parts:
             x, y, weights = batches.standalone(self, x, y, weights)
+        r_drop = getattr(self.recipe, "r_drop", 0.0) if training else 0.0
+        if r_drop:
+            x, y, weights = (batches.join_rows([part, part]) for part in (x, y, weights))
         outputs = self(x, training=training)
         # Keras divides by the number of replicas, so that their sum is a mean.
         means = [] if self._compile_loss is None else self._compile_loss.metrics
@@ -193,6 +203,8 @@ class TrainingModel(RecipeModel, StrategyModel):
                 x=x, y=y, y_pred=outputs, sample_weight=weights, training=training
             )
         loss *= tf.cast(self.replicas, loss.dtype)
+        if r_drop:
+            loss += r_drop * getattr(self.loss, "disagreement", disagreement)(outputs)
         self._loss_tracker.update_state(loss, sample_weight=rows)
         return batches.map_tensors(lambda tensor: tensor[:rows], outputs), loss, rows
 

@@ -153,7 +153,8 @@ class Monitor(keras.callbacks.Callback):
         if self._unwritten is not None:
             what = f"history.csv lacks the last epochs: {self._unwritten}"
             return [Finding("warning", what, {}, "Free some space.")]
-        if self.best_epoch == planned and planned > 1:
+        chosen = self.model.recipe is None or self.model.recipe.monitor != "last"
+        if self.best_epoch == planned and planned > 1 and chosen:
             return [
                 Finding(
                     "info",

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo.preset.recipe import Focal, Loss
+from zoo.training.losses import binary_disagreement
 
 BINS = 200  # of probabilities: thresholds that a score is taken at
 
@@ -76,6 +77,10 @@ class MultilabelLoss(keras.losses.Loss):
             losses *= tf.pow(tf.maximum(wrong, 1e-7), self.gamma)
         # Keras divides by batch and labels.
         return losses if self.mean else classes * losses
+
+    def disagreement(self, logits: Any) -> tf.Tensor:
+        """Return how far two answers to each row lie apart, logits `(2 * rows, classes)`."""
+        return binary_disagreement(logits) * (1 if self.mean else logits.shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the loss again."""

@@ -307,11 +307,17 @@ class TextData(LabelledData):
 
 
 class TextRecipe(CommonRecipe):
-    """How to train a text classifier."""
+    """How to train a text classifier.
+
+    Args:
+        r_drop: weight of R-Drop (Wu 2021): each row is trained twice, with dropout of its own, and
+            how far the two answers lie apart is added to the loss; 0 trains it once.
+    """
 
     task = "text-classification"
 
     optimizer: Optimizer = LazyAdamW()
+    r_drop: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     ema: Average = 0.995
     monitor: Score = "accuracy"
 
