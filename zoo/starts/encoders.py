@@ -118,7 +118,8 @@ def encoder_sizes(names: Names, config: Mapping[str, Any], path: Path) -> dict[s
     for own, name in names.sizes.items():
         value: Any = config.get(name, EPSILON)
         expected = {"activation": "a name", "norm_epsilon": "a number"}.get(own, "a whole number")
-        if type(value) is not TYPES[expected] or value == "" or value == 0:
+        number = value if isinstance(value, int | float) else 1
+        if type(value) is not TYPES[expected] or not number > 0:
             raise ZooError(f"{path}: '{name}' must be {expected}. Received: {value!r}.")
         values[own] = value
     kind = config.get("position_embedding_type", "absolute")
