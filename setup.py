@@ -11,7 +11,7 @@ MODELS = sorted(path.name for path in (ROOT / "presets").iterdir() if path.is_di
 
 TEST = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "pandas>=2", "polars>=1"]
 TEST += ["setuptools>=77"]  # a test builds the source distribution, as pyproject.toml asks
-BENCH = ["torch>=2.6", "psutil>=6"]
+BENCH = ["torch>=2.6", "psutil>=6", "tokenizers>=0.21"]
 
 setup(
     name="keras-preset-zoo",

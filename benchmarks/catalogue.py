@@ -65,6 +65,14 @@ BENCHMARKS = {
         "gpu.speed", "training speed of every kind of network on one GPU",
         "plain Keras, PyTorch", "random images and ids", 8,
     ),
+    "vectors": Benchmark(
+        "text_classification.pretrained_vectors", "vectors of a network that starts from MiniLM",
+        "PyTorch", "trec, mr, subj, chnsenticorp", 1,
+    ),
+    "tokenizers": Benchmark(
+        "text_classification.pretrained_tokenizers", "ids of the tokenizers of pretrained weights",
+        "tokenizers, sentencepiece", "nine text sets", 3,
+    ),
     "overhead": Benchmark(
         "training.overhead", "a step of the training model",
         "plain Keras", "random ids", 2,
