@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import sentences, write_csv
+from resume_parts import Killed, kill_at, train, write_always
 from start_parts import WORDS, bert_folder
 
 import zoo
@@ -17,6 +18,7 @@ from zoo.files import read_json
 from zoo.preset.loading import load_preset
 from zoo.starts.initialise import initialise, with_start
 from zoo.starts.resolve import resolve_start
+from zoo.training.checkpoints import callback
 
 SHORT = {"recipe.epochs": 1, "data.max_length": 16, "recipe.ema": None}
 
@@ -175,3 +177,38 @@ def test_a_vocabulary_of_its_own_size(bert: Path) -> None:
     model = zoo.transformer(init=bert, num_classes=2)
     assert model.get_layer("embedding").embeddings.shape == (len(WORDS), 16)
     assert isinstance(model, keras.Model)
+
+
+def test_an_interrupted_run_is_resumed_without_its_start(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_always(monkeypatch)
+    rows = write_csv(tmp_path / "rows.csv", sentences(60))
+    settings = SHORT | {"data.batch_size": 8, "architecture.dropout": 0.2}
+    arguments = {"model": "transformer", "init": "bert", "set": settings}
+    shutil.copytree(bert, "bert")
+    whole = train(rows, tmp_path / "whole", **arguments)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_at(patched, callback.Checkpoints, "on_train_batch_end", 4)
+        train(rows, tmp_path / "run", **arguments)
+    shutil.rmtree("bert")
+    resumed = train(rows, tmp_path / "run", **arguments, resume=True)
+    for one, other in zip(resumed.model.network.weights, whole.model.network.weights, strict=True):
+        assert (np.asarray(one) == np.asarray(other)).all(), one.path
+    again = zoo.train(tmp_path / "run" / "preset.yaml", out=tmp_path / "run", resume=True)
+    assert again.metrics["validation"] == whole.metrics["validation"]
+
+
+def test_several_labels_a_text_start_from_weights(bert: Path, tmp_path: Path) -> None:
+    rows = [(text, f"{label};film" if "film" in text else label) for text, label in sentences(80)]
+    path = write_csv(tmp_path / "rows.csv", rows)
+    settings = SHORT | {"data.labels.name": "several"}
+    run = zoo.train(
+        "transformer", str(path), init=bert, set=settings, out=tmp_path / "run", verbose=False
+    )
+    assert sorted(run.model.labels) == ["bad", "film", "good"]
+    again = zoo.train(
+        "transformer", str(path), init=run.path, set=settings, out=tmp_path / "b", verbose=False
+    )
+    assert any("the head among them" in str(finding) for finding in again.findings)

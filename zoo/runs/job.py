@@ -40,7 +40,7 @@ from zoo.runs.resume import check_fingerprint, check_same, recorded_start
 from zoo.runs.run import Run
 from zoo.starts.initialise import initialise
 from zoo.starts.pretrained import Pretrained
-from zoo.starts.resolve import resolve_start
+from zoo.starts.resolve import canonical, resolve_start
 from zoo.tasks.prepared import Prepared, load_prepared
 from zoo.tasks.request import Request
 from zoo.tasks.task import Data, Task, load_task
@@ -103,6 +103,7 @@ class Job:
         source = self.loaded.override(self.changes).recipe.init
         if source is None:
             return None
+        source = canonical(source)
         return recorded_start(self.resumed, source) or resolve_start(source)
 
     @functools.cached_property

@@ -16,6 +16,7 @@ from zoo.preset.renamed import rename_keys
 from zoo.preset.unread import unread
 from zoo.starts.initialise import INIT, with_start
 from zoo.starts.pretrained import Pretrained
+from zoo.starts.resolve import canonical
 from zoo.tasks.classifiers import FEW
 from zoo.tasks.label_kinds import kind_of
 from zoo.tasks.task import load_task
@@ -65,8 +66,8 @@ def resolve(
     fixed = {*changes, *fixed}
     files = {f"data.{name}": getattr(resolved.data, name) for name in resolved.data.paths}
     absolute = {key: str(Path(file).absolute()) for key, file in files.items() if file}
-    if start is not None and Path(start.source).is_dir():
-        absolute[INIT] = str(Path(start.source).absolute())
+    if resolved.recipe.init is not None:
+        absolute[INIT] = canonical(resolved.recipe.init)
     resolved = resolved.override(absolute)
     started: list[Finding] = []
     if start is not None:

@@ -19,6 +19,14 @@ ACCEPTED = (
 )
 
 
+def canonical(source: str | Path) -> str:
+    """Return a source as a run keeps it: a path becomes absolute, whether it is there or not."""
+    name = str(source)
+    return (
+        name if name in WHEELS or name.startswith(HUBS) else str(Path(name).expanduser().absolute())
+    )
+
+
 def resolve_start(source: str | Path) -> Pretrained:
     """Return the weights that a source names, with what comes with them.
 
@@ -34,9 +42,8 @@ def resolve_start(source: str | Path) -> Pretrained:
         return _from_wheel(name)
     folder = Path(name).expanduser()
     if not folder.exists():
-        raise ZooError(
-            f"--init: no such start '{name}'.{did_you_mean(name, WHEELS)} Accepted: {ACCEPTED}."
-        )
+        hint = did_you_mean(folder.name, WHEELS)
+        raise ZooError(f"--init: no such start '{name}'.{hint} Accepted: {ACCEPTED}.")
     if not folder.is_dir():
         if folder.suffix in PICKLED:
             raise ZooError(
