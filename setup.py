@@ -66,6 +66,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]==2.21.*"],
+        "hub": ["keras-hub>=0.32"],  # looks up keras_hub:NAME and hf://OWNER/MODEL
         "test": TEST,
         "bench": BENCH,
         "dev": [*TEST, "ruff==0.17.5", "mypy==2.4.1", "pre-commit>=4"],

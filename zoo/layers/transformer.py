@@ -12,6 +12,20 @@ Norm = Literal["pre", "post"]
 
 
 @keras.saving.register_keras_serializable(package="zoo")
+def gelu_tanh(inputs: Any) -> Any:
+    """Return GELU by its approximation with a tanh, which BERT's and GPT-2's own code has.
+
+    Source: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
+    """
+    return keras.activations.gelu(inputs, approximate=True)
+
+
+def activation_of(activation: Any) -> Any:
+    """Return the function of a name: Keras', or `gelu_tanh`."""
+    return gelu_tanh if activation == "gelu_tanh" else keras.activations.get(activation)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
 class FeedForward(keras.layers.Layer):
     """Two dense layers, the same at every position.
 
@@ -19,7 +33,8 @@ class FeedForward(keras.layers.Layer):
 
     Args:
         units: features between the two.
-        activation: name of the Keras activation between them; its `gelu` is the exact one.
+        activation: name of the activation between them: `gelu_tanh`, or one of Keras, whose `gelu`
+            is the exact one.
         initial_std: standard deviation of the kernels at the start.
     """
 
@@ -28,7 +43,7 @@ class FeedForward(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
         self.initial_std = initial_std
 
     def build(self, input_shape: Any) -> None:
@@ -106,7 +121,7 @@ class TransformerLayer(keras.layers.Layer):
         self.feed_forward_dim = feed_forward_dim
         self.norm = norm
         self.norm_epsilon = norm_epsilon
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
         self.dropout = dropout
         self.attention_dropout = attention_dropout
         self.causal = causal

@@ -15,7 +15,15 @@ from zoo.starts.pretrained import Reader
 from zoo.starts.tensors import Tensors
 
 # Keras' names of what Hugging Face calls otherwise; its gelu is the exact one, as there.
-ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh"}
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+}
 
 
 @dataclasses.dataclass(frozen=True)

