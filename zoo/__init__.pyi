@@ -263,7 +263,7 @@ def transformer(
     separator_id: int | None = None,
     norm: Literal["pre", "post"] | None = None,
     norm_epsilon: float | None = None,
-    activation: Literal["relu", "tanh", "gelu", "silu", "linear"] | None = None,
+    activation: Union[Literal["relu", "tanh", "gelu", "silu", "linear"], Literal["gelu_tanh"], NoneType] = None,
     pooling: Literal["mean", "first"] | None = None,
     head_dim: int | None = None,
     dropout: float | None = None,
@@ -291,7 +291,8 @@ def transformer(
         norm: `pre` norms what enters attention and feed-forward networks, `post`, as in BERT, the
             sums after them.
         norm_epsilon: added to the variance in norms.
-        activation: of the feed-forward networks; `gelu` is the exact one.
+        activation: of the feed-forward networks; `gelu` is the exact one, `gelu_tanh` the
+            approximation by a tanh that BERT's own code has.
         pooling: `mean` over the tokens, or the `first` token's features, as in BERT.
         head_dim: units of a tanh layer before the logits, 0 for none.
         dropout: fraction of features dropped: of the embeddings, of what each attention and
