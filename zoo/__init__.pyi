@@ -263,7 +263,7 @@ def transformer(
     separator_id: int | None = None,
     norm: Literal["pre", "post"] | None = None,
     norm_epsilon: float | None = None,
-    activation: Union[Literal["relu", "tanh", "gelu", "silu", "linear"], Literal["gelu_tanh"], NoneType] = None,
+    activation: Literal["relu", "tanh", "gelu", "gelu_tanh", "silu", "linear"] | None = None,
     pooling: Literal["mean", "first"] | None = None,
     head_dim: int | None = None,
     dropout: float | None = None,

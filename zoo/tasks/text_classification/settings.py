@@ -242,7 +242,7 @@ class TransformerArchitecture(Classifier):
     separator_id: Annotated[int, Field(ge=0)] = 0
     norm: Literal["pre", "post"] = "pre"
     norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
-    activation: Activation | Literal["gelu_tanh"] = "gelu"
+    activation: Literal["relu", "tanh", "gelu", "gelu_tanh", "silu", "linear"] = "gelu"
     pooling: Literal["mean", "first"] = "mean"
     head_dim: Annotated[int, Field(ge=0)] = 0
     dropout: Fraction = 0.3
