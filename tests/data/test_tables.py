@@ -18,7 +18,8 @@ from conftest import write_csv
 
 from zoo import ZooError
 from zoo.data import csvfile
-from zoo.data.columns import ColumnRequest, choose_columns
+from zoo.data.columns import ColumnRequest
+from zoo.data.header import choose_columns
 from zoo.data.rows import to_label
 from zoo.data.tables import read_rows
 from zoo.data.texts import read_texts

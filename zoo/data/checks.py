@@ -70,6 +70,7 @@ def columns_read(
         return []
     several = "s" if len(columns.inputs) > 1 else ""
     read = f"{kind} column{several} {quoted(columns.inputs)}"
+    read += " (a pair)" if columns.pair else ""
     if columns.labels:
         read += f", label column{'s' if columns.flags else ''} {quoted(columns.labels)}"
     more = len(unread) - NAMED_ROWS

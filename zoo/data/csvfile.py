@@ -16,13 +16,13 @@ from zoo.data.columns import (
     FIRST_VALUES,
     ColumnRequest,
     Columns,
-    choose_columns,
     quoted,
     summarize,
 )
+from zoo.data.header import choose_columns
 from zoo.data.parts import part_text
 from zoo.data.paths import check_encoding
-from zoo.data.rows import Rows, join_columns, labels_of, split_columns
+from zoo.data.rows import Rows, inputs_of, labels_of, split_columns
 from zoo.errors import ZooError
 
 BLOCK_BYTES = 2 << 20  # a row must fit into a block: posts of 200,000 characters exist
@@ -72,9 +72,7 @@ def read_csv(path: Path, opened: Opener, delimiter: str, request: ColumnRequest)
             parts = [part_text(value) for value in values.pop()] if columns.part else None
             values, of_labels = split_columns(columns, values)
             labels = labels_of(str(path), first, columns, of_labels)
-            inputs = values[0]
-            if len(values) > 1:
-                inputs = [join_columns(row) for row in zip(*values, strict=True)]
+            inputs = inputs_of(columns, values)
             known_labels.update(labels or ())
             suspect = {
                 "swallowed": swallowed(values[0], names, columns, delimiter, known_labels),

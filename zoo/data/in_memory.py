@@ -10,24 +10,29 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from zoo.data.columns import FIRST_VALUES, ColumnRequest, ColumnSummary, choose_columns, summarize
+from zoo.data.columns import FIRST_VALUES, ColumnRequest, ColumnSummary, summarize
+from zoo.data.header import choose_columns
 from zoo.data.labels import WEIGHTS, class_labels
 from zoo.data.parts import part_text
 from zoo.data.rows import (
     BATCH_ROWS,
     Rows,
     convert_values,
-    join_columns,
+    inputs_of,
     labels_of,
     split_columns,
     to_label,
+    to_pair,
     to_text,
 )
 from zoo.errors import ZooError, reason
+from zoo.text.pairs import value_pair
 
 
 def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
     """Yield the rows of texts and labels: lists, arrays or columns of the same length.
+
+    Texts may be pairs, a tuple or list of two each.
 
     Raises:
         ZooError: they are not of the same length, or not of strings and of strings or numbers.
@@ -40,12 +45,13 @@ def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
             "(texts, labels) must be of the same length. "
             f"Received: {len(texts):,} texts and {len(labels):,} labels."
         )
+    convert = to_text if not len(texts) or value_pair(texts[0]) is None else to_pair
     for start in range(0, len(texts), BATCH_ROWS):
         end = start + BATCH_ROWS
         yield Rows(
             "data",
             start + 1,
-            convert_values("data", start + 1, texts[start:end], to_text),
+            convert_values("data", start + 1, texts[start:end], convert),
             convert_values("data", start + 1, labels[start:end], to_label, "label"),
         )
 
@@ -85,10 +91,7 @@ def read_arrow(
                 convert_values(where, first, column, request.convert or to_text, f"'{name}'")
                 for name, column in zip(columns.inputs, values, strict=True)
             ]
-            inputs = converted[0]
-            if len(converted) > 1:
-                inputs = [join_columns(row) for row in zip(*converted, strict=True)]
-            yield Rows(where, first, inputs, labels, columns, parts=parts)
+            yield Rows(where, first, inputs_of(columns, converted), labels, columns, parts=parts)
             first += block.num_rows
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from zoo.data.columns import FIRST_VALUES, ColumnRequest, Columns, choose_columns, summarize
+from zoo.data.columns import FIRST_VALUES, ColumnRequest, Columns, summarize
+from zoo.data.header import choose_columns
 from zoo.data.parts import part_text
 from zoo.data.paths import check_encoding
-from zoo.data.rows import BATCH_ROWS, Rows, convert_values, join_columns, labels_of, to_text
+from zoo.data.rows import BATCH_ROWS, Rows, convert_values, inputs_of, labels_of, to_text
 from zoo.errors import ZooError
 
 READ_BYTES = 1 << 20
@@ -46,7 +47,7 @@ def read_json_lines(path: Path, file: pa.NativeFile, request: ColumnRequest) -> 
             )
             for name in columns.inputs
         ]
-        inputs = [join_columns(row) for row in zip(*converted, strict=True)]
+        inputs = inputs_of(columns, converted)
         values = [[document.get(name) for document in documents] for name in columns.labels]
         labels = labels_of(where, first, columns, values)
         parts = None

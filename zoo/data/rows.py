@@ -14,6 +14,7 @@ from zoo.data.columns import Columns
 from zoo.data.label_text import set_text
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.text.pairs import pair_text, value_pair
 
 BATCH_ROWS = 8192
 # What columns of labels hold, of any library; empty is missing.
@@ -201,6 +202,35 @@ def _flag(file: str, row: int, name: str, value: Any) -> bool | None:
         f"{file}: row {row}: '{name}' must be 0 or 1, as one of several columns of labels. "
         f"Received: {value!r:.80}. Name the column of labels with --label."
     )
+
+
+def inputs_of(columns: Columns, values: Sequence[list[Any]]) -> list[Any]:
+    """Return the inputs of consecutive rows: of one column, of several joined, or pairs.
+
+    Args:
+        columns: of the table.
+        values: of each of its input columns, one a row.
+    """
+    if columns.pair:
+        return [pair_text(*texts) for texts in zip(*values, strict=True)]
+    if len(values) > 1:
+        return [join_columns(texts) for texts in zip(*values, strict=True)]
+    return values[0]
+
+
+def to_pair(value: Any) -> str:
+    """Return a tuple or list of two texts as one (`zoo.text.pairs`).
+
+    Raises:
+        TypeError: it is no such thing.
+        ValueError: bytes that are not UTF-8.
+    """
+    texts = value_pair(value)
+    if texts is None:
+        raise TypeError(
+            f"a pair of texts was expected. Received {type(value).__name__}: {value!r:.80}"
+        )
+    return pair_text(*map(to_text, texts))
 
 
 def join_columns(values: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from zoo.data.rows import Rows, replace_surrogates
 from zoo.data.spool import Spool
 from zoo.errors import ZooError
 from zoo.finding import Finding, first_few
+from zoo.text.pairs import is_pair
 
 if TYPE_CHECKING:  # they know what a missing label is
     from zoo.data.targets import Targets
@@ -51,6 +52,7 @@ class Store:
         untyped: whether all labels come from files without types, such as CSV.
         surrogates: rows whose text held half a surrogate pair, now replaced.
         binary: whether the inputs are bytes, not text.
+        pairs: whether the inputs are pairs of texts.
 
     Raises:
         ZooError: the rows cannot be read, or not be kept: the disk is full.
@@ -66,7 +68,7 @@ class Store:
         self.findings: list[Finding] = []
         self.untyped = True
         self.surrogates: list[int] = []
-        self.binary = False
+        self.binary = self.pairs = False
         self.labels = np.zeros(0, np.int32)
         self.hashes = np.zeros(0, np.uint64)
         self._ends = np.zeros(1, np.int64)
@@ -90,6 +92,7 @@ class Store:
                 self._encoded(value, row) for row, value in enumerate(block.inputs, self._rows)
             ]
             count = len(inputs)
+            self.pairs = self.pairs or any(map(is_pair, block.inputs))
             self.binary = self.binary or isinstance(next(iter(block.inputs), ""), bytes)
             for data in inputs if self.binary else [b"".join(inputs)]:
                 self._spool.append(data)

@@ -20,10 +20,11 @@ from zoo.data.columns import UNLABELLED, ColumnRequest
 from zoo.data.in_memory import in_list
 from zoo.data.jsonfile import lines
 from zoo.data.paths import check_encoding, exists, open_file, table_kind
-from zoo.data.rows import convert_values, replace_surrogates, to_text
+from zoo.data.rows import convert_values, replace_surrogates, to_pair, to_text
 from zoo.data.tables import check_text_file, is_table, read_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.text.pairs import line_pair
 
 BATCH = 4096  # texts tokenized and sorted by length together
 IDLE = 0.02  # seconds without a byte after which lines that have come are answered
@@ -48,16 +49,16 @@ def text_batches(
         ZooError: a value is no text, or the source cannot be read.
     """
     if hasattr(source, "read"):
-        yield from _live(Path("standard input"), source)
+        yield from _live(Path("standard input"), source, request)
     elif isinstance(source, Path) and _is_pipe(source):
         with source.open("rb", buffering=0) as file:
-            yield from _live(source, file)
+            yield from _live(source, file, request)
     elif isinstance(source, Path):
         yield from batched(read_texts(source, request, findings))
     elif is_table(source):
         yield from batched(_table_texts(source, request, findings))
     else:
-        yield from batched(_values(source))
+        yield from batched(_values(source, request))
 
 
 def read_texts(
@@ -77,9 +78,9 @@ def read_texts(
         ZooError: the file is missing or unreadable, or has no such column.
     """
     if not isinstance(source, str | Path):
-        yield from text_lines(Path("stream"), source)
+        yield from input_lines(Path("stream"), source, request)
     elif str(source) == "-":
-        yield from text_lines(Path("standard input"), sys.stdin.buffer)
+        yield from input_lines(Path("standard input"), sys.stdin.buffer, request)
     elif table_kind(Path(source)) or (exists(Path(source)) and Path(source).is_dir()):
         yield from _table_texts(source, request, findings, file=True)
     else:
@@ -87,7 +88,7 @@ def read_texts(
         check_text_file(path)
         try:
             with open_file(path) as file:
-                yield from text_lines(path, file)
+                yield from input_lines(path, file, request)
         except FileNotFoundError as error:
             raise ZooError(f"{path}: no such file.") from error
         except (pa.ArrowException, lzma.LZMAError, EOFError, OSError) as error:
@@ -112,6 +113,25 @@ def text_lines(path: Path, file: Any) -> Iterator[str]:
             ) from error
 
 
+def input_lines(path: Path, file: Any, request: ColumnRequest) -> Iterator[str]:
+    """Yield the lines of an open binary file; of pairs two texts a line, with a tab between them.
+
+    Args:
+        path: named in errors.
+        file: the open file.
+        request: says whether the lines are pairs.
+
+    Raises:
+        ZooError: a line is not UTF-8, or no pair.
+    """
+    lines_read = text_lines(path, file)
+    if request.texts != "pair":
+        yield from lines_read
+        return
+    for number, line in enumerate(lines_read, start=1):
+        yield line_pair(line, f"{path}: line {number}")
+
+
 def batched(texts: Iterable[str]) -> Iterator[list[str]]:
     """Yield the texts in lists of `BATCH`."""
     remaining = iter(texts)
@@ -132,7 +152,7 @@ def _table_texts(
         yield from map(replace_surrogates, rows.inputs)
 
 
-def _values(source: Any) -> Iterator[str]:
+def _values(source: Any, request: ColumnRequest) -> Iterator[str]:
     if isinstance(source, dict):
         raise ZooError(
             "texts of type dict cannot be read. Accepted: a list of texts or a table, such as "
@@ -141,9 +161,10 @@ def _values(source: Any) -> Iterator[str]:
     if not isinstance(source, Iterator):
         source = in_list("texts", source)
     remaining = iter(source)
+    convert = to_pair if request.texts == "pair" else _string
     first = 1
     while values := list(itertools.islice(remaining, BATCH)):
-        yield from map(replace_surrogates, convert_values("data", first, values, _string))
+        yield from map(replace_surrogates, convert_values("data", first, values, convert))
         first += len(values)
 
 
@@ -190,16 +211,16 @@ class _Pipe:
         return not select.select([self._number], [], [], seconds)[0]
 
 
-def _live(path: Path, file: Any) -> Iterator[list[str]]:
+def _live(path: Path, file: Any, request: ColumnRequest) -> Iterator[list[str]]:
     """Yield lines in batches, as large as they come fast: none is held back while nothing comes."""
     try:
         pipe = _Pipe(file)
     except OSError:  # a stream in memory
-        yield from batched(text_lines(path, file))
+        yield from batched(input_lines(path, file, request))
         return
     batch: list[str] = []
     began = 0.0
-    for number, line in enumerate(text_lines(path, pipe), start=1):
+    for number, line in enumerate(input_lines(path, pipe, request), start=1):
         began = began if batch else time.monotonic()
         batch.append(line)
         # Only after the last complete line that has come would the next one be waited for.

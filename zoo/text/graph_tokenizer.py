@@ -16,7 +16,8 @@ import tensorflow_text
 from zoo.errors import ZooError, unknown
 from zoo.files import read_json, write_json, written_beside
 from zoo.host import on_host
-from zoo.text.counting import CHUNK, TOKEN_CHARACTERS, count_tokens
+from zoo.text.counting import CHUNK, count_tokens
+from zoo.text.cutting import beginning
 from zoo.text.sampling import sample_texts
 from zoo.text.splitting import normalize, split_characters, split_words
 from zoo.text.subwords import learn_sentencepiece
@@ -96,9 +97,7 @@ class GraphTokenizer(tf.Module):
 
         Only the first `TOKEN_CHARACTERS * max_length` characters of a text are looked at.
         """
-        texts = tf.convert_to_tensor(texts, tf.string)
-        beginning = tf.strings.substr(texts, 0, TOKEN_CHARACTERS * max_length, unit="UTF8_CHAR")
-        return self(beginning)[:, :max_length]
+        return self(beginning(texts, max_length))[:, :max_length]
 
     @on_host
     def encode_dense(self, texts: tf.Tensor, max_length: int) -> tf.Tensor:

@@ -19,7 +19,8 @@ from zoo.errors import ZooError
 from zoo.files import write_json, written_beside
 from zoo.host import on_host
 from zoo.text.byte_pairs import BytePairs
-from zoo.text.counting import TOKEN_CHARACTERS, count_tokens
+from zoo.text.counting import count_tokens
+from zoo.text.cutting import beginning, cut_pairs
 from zoo.text.unigram import read_unigram
 from zoo.text.wordpiece import WordPiece
 
@@ -106,7 +107,7 @@ class PretrainedTokenizer(tf.Module):
             ZooError: nothing of a text fits beside its special tokens.
         """
         room = self._room(max_length, 2)
-        return self._framed(self._tokenize(_beginning(texts, max_length))[:, :room])
+        return self._framed(self._tokenize(beginning(texts, max_length))[:, :room])
 
     @on_host
     def encode_pairs(self, first: tf.Tensor, second: tf.Tensor, max_length: int) -> tf.RaggedTensor:
@@ -123,12 +124,9 @@ class PretrainedTokenizer(tf.Module):
             ZooError: nothing of the texts fits beside their special tokens.
         """
         room = self._room(max_length, 4 if self.marks.doubled else 3)
-        left = self._tokenize(_beginning(first, max_length))
-        right = self._tokenize(_beginning(second, max_length))
-        lefts, rights = left.row_lengths(), right.row_lengths()
-        shorter = tf.minimum(tf.minimum(lefts, rights), room // 2)
-        left = _cut(left, tf.where(lefts > rights, room - shorter, shorter))
-        right = _cut(right, tf.where(lefts > rights, shorter, room - shorter))
+        left = self._tokenize(beginning(first, max_length))
+        right = self._tokenize(beginning(second, max_length))
+        left, right = cut_pairs(left, right, room)
         rows = left.nrows()
         between = self._repeated(self.marks.end, rows)
         between = [between, between] if self.marks.doubled else [between]
@@ -310,15 +308,3 @@ def _check_marks(marks: Marks, size: int) -> None:
     wrong = [index for index in ids if not PADDING < index < size]
     if wrong:
         raise ZooError(f"the id of a special token must be in [1, {size}). Received: {wrong[0]}.")
-
-
-def _beginning(texts: tf.Tensor, max_length: int) -> tf.Tensor:
-    texts = tf.convert_to_tensor(texts, tf.string)
-    return tf.strings.substr(texts, 0, TOKEN_CHARACTERS * max_length, unit="UTF8_CHAR")
-
-
-def _cut(ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """Return ids `(batch, None)` of which each row has at most as many as `lengths` says."""
-    positions = tf.ragged.range(ids.row_lengths())
-    kept = positions.flat_values < tf.gather(lengths, ids.value_rowids())
-    return tf.ragged.boolean_mask(ids, ids.with_flat_values(kept))

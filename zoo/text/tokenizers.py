@@ -9,9 +9,10 @@ from zoo.files import read_json
 from zoo.text.corpus_tokenizer import FILE as CORPUS_FILE
 from zoo.text.corpus_tokenizer import CorpusTokenizer, load_corpus_tokenizer
 from zoo.text.graph_tokenizer import GraphTokenizer, load_graph_tokenizer
+from zoo.text.pair_tokenizer import SAVED, PairTokenizer
 from zoo.text.pretrained_tokenizer import FORM, PretrainedTokenizer, load_pretrained_tokenizer
 
-TextTokenizer = GraphTokenizer | PretrainedTokenizer  # of classifiers
+TextTokenizer = GraphTokenizer | PretrainedTokenizer | PairTokenizer  # of classifiers
 
 
 class Tokenizer(Protocol):
@@ -60,6 +61,9 @@ def load_text_tokenizer(folder: Path) -> TextTokenizer:
     """
     folder = Path(folder)
     facts = read_json(folder / "tokenizer.json")
+    tokenizer: GraphTokenizer | PretrainedTokenizer
     if isinstance(facts, dict) and facts.get("form") == FORM:
-        return load_pretrained_tokenizer(folder, facts)
-    return load_graph_tokenizer(folder)
+        tokenizer = load_pretrained_tokenizer(folder, facts)
+    else:
+        tokenizer = load_graph_tokenizer(folder)
+    return PairTokenizer(tokenizer) if facts.get(SAVED) else tokenizer

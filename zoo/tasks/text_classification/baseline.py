@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +22,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from zoo.data.store import Split
 from zoo.tasks.label_kind import LabelKind, Sample
 from zoo.tasks.one_label import OneLabel
+from zoo.text.pairs import split_pair
 from zoo.text.spacing import LONGEST_WORD, characters_a_word
 
 # The bounds that keep the fit to seconds and its memory flat, whatever the size of the file.
@@ -83,6 +84,9 @@ def fit_baseline(
     Of very many classes it is naive Bayes, whose smoothing is picked likewise. Of several labels a
     row it is a logistic regression for each label, of fewer rows where there are many labels.
 
+    Of a pair of texts it sees both, what they share and where they differ, as Conneau 2017
+    (https://arxiv.org/abs/1705.02364) has it of vectors.
+
     Texts written without spaces get character 1- to 3-grams, others word 1- to 2-grams.
 
     Args:
@@ -100,6 +104,9 @@ def fit_baseline(
         kind.linear_targets(Sample(train.labels[rows], train.targets)),
     )
     vectorizer, features = _fit_vectorizer(texts, num_classes)
+    if train.store.pairs:
+        vectorizer = _PairVectorizer(vectorizer)
+        features = vectorizer.transform(texts)
     probe = np.arange(min(len(validation), CHUNK, max(MAX_SCORES // num_classes, 100)))
     probe_features = vectorizer.transform(validation.inputs(probe))
     work = num_classes * features.nnz
@@ -141,6 +148,23 @@ def fit_baseline(
         strength=strength,
         seconds=time.perf_counter() - started,
     )
+
+
+class _PairVectorizer:
+    """Features of pairs of texts by a vectorizer of single ones: a, b, |a - b| and a * b.
+
+    Args:
+        vectorizer: fitted.
+    """
+
+    def __init__(self, vectorizer: TfidfVectorizer):
+        self.vectorizer, self.analyzer = vectorizer, vectorizer.analyzer
+
+    def transform(self, texts: list[str]) -> Any:
+        """Return features `(pairs, features)`, sparse float32."""
+        first, second = zip(*map(split_pair, texts), strict=True)
+        one, other = self.vectorizer.transform(first), self.vectorizer.transform(second)
+        return hstack([one, other, abs(one - other), one.multiply(other)], format="csr")
 
 
 def _fit_vectorizer(texts: list[str], num_classes: int) -> tuple[TfidfVectorizer, Any]:

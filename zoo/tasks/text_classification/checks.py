@@ -76,6 +76,36 @@ def reading(store: Store, trained: Columns | None = None) -> list[Finding]:
     return findings
 
 
+def pairs(stores: Mapping[str, Store], asked: str) -> list[Finding]:
+    """Return a finding where rows are pairs of texts.
+
+    Args:
+        stores: the parts.
+        asked: `one`, `pair` or `auto`, the preset's `data.texts`.
+
+    Raises:
+        ZooError: some parts hold pairs and others do not, or it is not what is asked for.
+    """
+    held = {name: store.pairs for name, store in stores.items()}
+    wanted = {"pair": True, "one": False}.get(asked, next(iter(held.values())))
+    for name, store in stores.items():
+        if store.pairs != wanted:
+            kinds = ("pairs of texts", "single texts")
+            found, expected = kinds if store.pairs else kinds[::-1]
+            raise ZooError(
+                f"{store.file}: holds {found} where {expected} are expected ({name}). Name two "
+                "columns with --text FIRST,SECOND and set data.texts=pair, or one and "
+                "data.texts=one; in Python a pair is a tuple."
+            )
+    store = next(iter(stores.values()))
+    if not wanted or asked == "pair":
+        return []
+    columns = f" ({quoted(store.columns.inputs)})" if store.columns else ""
+    what = f"{store.file}: the rows are pairs of texts{columns}."
+    hint = "data.texts=one joins the two columns." if store.columns else ""
+    return [Finding("info", what, {"pairs": True}, hint)]
+
+
 def image_paths(store: Store, rows: np.ndarray) -> list[Finding]:
     """Return a finding when the texts are the paths of images."""
     return paths_in(store.file, list(store.iter_inputs(rows[:PROBED])))

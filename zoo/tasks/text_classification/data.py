@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ from zoo.tasks.text_classification.batches import batches, fixed_lengths
 from zoo.tasks.text_classification.settings import TextData
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
+from zoo.text.pair_tokenizer import PairTokenizer
+from zoo.text.pairs import is_pair, split_pair
+from zoo.text.pretrained_tokenizer import PretrainedTokenizer
 from zoo.text.tokenizers import TextTokenizer
 from zoo.text.vocabulary import KINDS, small_vocabulary
 
@@ -163,7 +167,8 @@ def load_data(
             request.data, request.validation, request.test, table_paths, findings
         )
         for name, data in sources.items():
-            source_rows = read_rows(data, ColumnRequest(request.text, request.label))
+            columns = ColumnRequest(request.text, request.label, texts=settings.texts)
+            source_rows = read_rows(data, columns)
             several = settings.labels.name == "several"
             stores[name] = opened.enter_context(Store(source_rows, several))
         for name, store in stores.items():
@@ -171,6 +176,7 @@ def load_data(
                 raise ZooError(f"the data of the {name} part hold no rows.")
             whole_labels(store, findings)
             findings += checks.reading(store)
+        findings += checks.pairs(stores, settings.texts)
         kind = read_kind(stores, settings, request.fixed, findings)
         parts = _used_rows(given_parts(stores, findings), request, findings)
         split_here = "validation" not in parts
@@ -198,6 +204,7 @@ def load_split(
     classes: list[Any],
     *,
     kind: LabelKind = ONE,
+    texts: str = "one",
     trained: Columns | None = None,
     findings: list[Finding] | None = None,
 ) -> Split:
@@ -210,6 +217,7 @@ def load_split(
         request: the data; what is accepted says `zoo.data.tables.read_rows`.
         classes: the labels of the run.
         kind: one label a row or several, as in the run.
+        texts: `one` text a row or a `pair`, as in the run.
         trained: the columns of the run, read where none are named.
         findings: findings on what is read are appended to it.
 
@@ -219,7 +227,7 @@ def load_split(
     findings = [] if findings is None else findings
     source = scored_source(request.data, table_paths, findings)
     with contextlib.ExitStack() as opened:
-        column_request = ColumnRequest(request.text, request.label, trained=trained)
+        column_request = ColumnRequest(request.text, request.label, trained=trained, texts=texts)
         several = kind.name == "several"
         store = opened.enter_context(Store(read_rows(source, column_request), several))
         whole_labels(store, findings, classes)
@@ -229,6 +237,7 @@ def load_split(
         if not len(rows):
             raise ZooError("the data hold no rows with a label.")
         findings += checks.reading(store, trained)
+        checks.pairs({"data": store}, texts)
         split, unknown_rows, labels = classified(store, rows, kind.targets(classes))
         if len(unknown_rows):
             finding = checks.unknown_labels(store, unknown_rows, labels, "the data", classes)
@@ -300,8 +309,12 @@ def _tokenized(
         splits[name], unknown_rows, labels = classified(store, rows, targets)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(store, unknown_rows, labels, name, classes))
+    pair = splits["train"].store.pairs
     if tokenizer is None:
-        tokenizer = _learn(splits["train"], settings, vocabulary_size, seed)
+        learned = _learn(splits["train"], settings, vocabulary_size - pair, seed)
+        tokenizer = PairTokenizer(learned) if pair else learned
+    else:
+        tokenizer = _for_texts(tokenizer, pair)
     findings += checks.part_findings(splits, classes, tokenizer, settings, seed, split_here)
     findings += small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     fingerprint = _fingerprint(splits)
@@ -325,6 +338,23 @@ def _tokenized(
     )
 
 
+def _for_texts(tokenizer: TextTokenizer, pair: bool) -> TextTokenizer:
+    """Return a tokenizer that came with weights for the texts of the data, single or pairs.
+
+    Raises:
+        ZooError: the weights were trained on the other kind.
+    """
+    if isinstance(tokenizer, PairTokenizer) == pair:
+        return tokenizer
+    if pair and isinstance(tokenizer, PretrainedTokenizer):
+        return PairTokenizer(tokenizer)
+    trained, here = ("single texts", "pairs") if pair else ("pairs of texts", "single texts")
+    raise ZooError(
+        f"recipe.init: the weights were trained on {trained}, and the data hold {here}: their "
+        "tokens are others. Start from weights of a language model, or without any."
+    )
+
+
 def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) -> GraphTokenizer:
     if settings.tokenizer not in KINDS:
         raise ZooError(
@@ -337,11 +367,17 @@ def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) ->
         rows = np.sort(generator.choice(rows, SAMPLE_TEXTS, replace=False))
     return learn_tokenizer(
         settings.tokenizer,
-        train.store.iter_inputs(rows),
+        _single_texts(train.store.iter_inputs(rows)),
         vocabulary_size=vocabulary_size,
         lowercase=settings.lowercase,
         seed=seed,
     )
+
+
+def _single_texts(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts, and both of each pair."""
+    for text in texts:
+        yield from filter(None, split_pair(text)) if is_pair(text) else (text,)
 
 
 def _fingerprint(splits: dict[str, Split]) -> str:

@@ -19,6 +19,7 @@ from zoo.tasks.request import Request
 from zoo.tasks.text_classification.checks import probe
 from zoo.tasks.text_classification.data import Data, load_data
 from zoo.tasks.text_classification.settings import TextData
+from zoo.text.pairs import shown_pair
 
 
 def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) -> Inspection:
@@ -62,7 +63,7 @@ def _summary(data: Data, seed: int) -> dict[str, Any]:
             {
                 "row": data.train.row_number(int(position)),
                 "label": data.train.targets.shown(data.train.labels[position]),
-                "text": text[:SAMPLE_CHARACTERS],
+                "text": shown_pair(text)[:SAMPLE_CHARACTERS],
             }
             for position, text in zip(positions, data.train.inputs(positions), strict=True)
         ],

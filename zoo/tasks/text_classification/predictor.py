@@ -27,6 +27,8 @@ from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_split
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
+from zoo.text.pair_tokenizer import PairTokenizer
+from zoo.text.pairs import PAIR, split_pair
 from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
 
 TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
@@ -92,6 +94,20 @@ class TextClassifier:
     def _tokenized_by(self, split: TokenizedSplit) -> bool:
         return split.tokenizer is self.tokenizer and split.max_length == self.max_length
 
+    @property
+    def texts(self) -> str:
+        """`one` text a row, or a `pair`."""
+        return "pair" if isinstance(self.tokenizer, PairTokenizer) else "one"
+
+    def _columns(self, text: str | None, trained: Columns | None) -> ColumnRequest:
+        return ColumnRequest(text, labelled=False, trained=trained, texts=self.texts)
+
+    def _named(self, text: str) -> dict[str, str]:
+        """Return a text by its name, or both of a pair."""
+        if self.texts == "one":
+            return {"text": text}
+        return dict(zip(("first", "second"), split_pair(text), strict=True))
+
     def predictions(
         self,
         data: Any,
@@ -113,8 +129,7 @@ class TextClassifier:
             keep_going: has no effect: no text is broken by itself.
         """
         del keep_going
-        request = ColumnRequest(text, labelled=False, trained=trained)
-        for texts in text_batches(data, request, findings):
+        for texts in text_batches(data, self._columns(text, trained), findings):
             yield from self.kind.predictions(self.logits(texts), self.labels)
 
     def embeddings(
@@ -131,11 +146,10 @@ class TextClassifier:
         The arguments are those of `predictions`.
         """
         del keep_going
-        request = ColumnRequest(text, labelled=False, trained=trained)
-        for texts in text_batches(data, request, findings):
+        for texts in text_batches(data, self._columns(text, trained), findings):
             vectors = _outputs(self._features, *self._ids(texts))
             for read, vector in zip(texts, vectors, strict=True):
-                yield {"text": read, VECTOR: vector}
+                yield {**self._named(read), VECTOR: vector}
 
     def evaluate(
         self,
@@ -152,7 +166,12 @@ class TextClassifier:
             ZooError: the data cannot be read, or hold a label unknown to the run.
         """
         with load_split(
-            request, self.labels, kind=self.kind, trained=trained, findings=findings
+            request,
+            self.labels,
+            kind=self.kind,
+            texts=self.texts,
+            trained=trained,
+            findings=findings,
         ) as split:
             return self.kind.report(split, self.logits_of(split))
 
@@ -160,7 +179,7 @@ class TextClassifier:
         """Write the most confident mistakes as `mistakes.csv` (A26); return the count of all.
 
         Worst first. Columns: row (of the file, from 1), probability of the predicted class, label,
-        predicted, text.
+        predicted, text, or first and second of a pair.
 
         Args:
             folder: where the file is written.
@@ -174,7 +193,7 @@ class TextClassifier:
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
             writer = csv.writer(file)
-            writer.writerow(["row", "probability", "label", "predicted", "text"])
+            writer.writerow(["row", "probability", "label", "predicted", *self._named("")])
             texts = split.inputs([mistake.row for mistake in worst])
             for mistake, text in zip(worst, texts, strict=True):
                 writer.writerow(
@@ -183,13 +202,15 @@ class TextClassifier:
                         f"{mistake.probability:.4f}",
                         mistake.label,
                         mistake.predicted,
-                        text,
+                        *self._named(text).values(),
                     ]
                 )
         return count
 
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes a vector of strings, `texts`.
+
+        Of pairs it takes two, `first` and `second`.
 
         It gives `label` and `probabilities` `(batch, classes)`; of several labels a text `labels`,
         joined, and `predicted`, bool `(batch, classes)`, in place of `label`. A process that loads
@@ -202,11 +223,14 @@ class TextClassifier:
         archive.track(self.network)
         archive.track(self.tokenizer)
 
-        def serve(texts: tf.Tensor) -> dict[str, tf.Tensor]:
-            ids = self.tokenizer.encode_dense(texts, self.max_length)
+        names = ["texts"] if self.texts == "one" else list(self._named(""))
+
+        def serve(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
+            rows = texts[0] if len(texts) == 1 else tf.strings.join(texts, PAIR)
+            ids = self.tokenizer.encode_dense(rows, self.max_length)
             return self.kind.serve(self.network(ids, training=False), self.labels)
 
-        signature = [tf.TensorSpec([None], tf.string, name="texts")]
+        signature = [tf.TensorSpec([None], tf.string, name=name) for name in names]
         archive.add_endpoint("serve", serve, input_signature=signature)
         return write_archive(archive, folder)
 

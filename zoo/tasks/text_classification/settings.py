@@ -278,10 +278,12 @@ class TextData(LabelledData):
     """How texts become batches.
 
     Args:
+        texts: `one` text a row, a `pair` of two, or `auto`, a pair where the data hold pairs:
+            tuples, or columns of such names as sentence1 and sentence2.
         tokenizer: `sentencepiece`, `words` or `characters`, learned from the training part; or what
             comes with the weights of `recipe.init`, `wordpiece` and `byte-pairs` among them.
         lowercase: whether texts are lower-cased (Unicode NFKC is always applied).
-        max_length: tokens of a text that are read; longer texts are cut.
+        max_length: tokens of a text, or of a pair, that are read; longer ones are cut.
         batch_size: examples a step, over all devices together.
         validation_fraction: share of the training file set aside when no validation file is given.
         balance: `none`, `oversample` (copies of rare classes, A50), `batches` (each class as often
@@ -295,6 +297,7 @@ class TextData(LabelledData):
 
     paths = ("vectors",)
 
+    texts: Literal["auto", "one", "pair"] = "auto"
     tokenizer: Literal["sentencepiece", "words", "characters", "wordpiece", "byte-pairs"] = (
         "sentencepiece"
     )

@@ -31,7 +31,7 @@ class TextClassification:
 
     info = INFO
     sparse = True
-    recorded_facts = ("architecture.num_classes", *LABEL_FACTS)
+    recorded_facts = ("architecture.num_classes", "data.texts", *LABEL_FACTS)
     bundled = staticmethod(bundled_texts)
     training_model = staticmethod(classifiers.training_model)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
@@ -82,10 +82,11 @@ class TextClassification:
         return Prepared(preset.name, data.classes, scores, facts, data.tokenizer)
 
     def facts_from_data(self, data: Data) -> dict[str, Any]:
-        """Return the numbers of classes and of pieces."""
+        """Return the numbers of classes and of pieces, and of texts a row."""
         return {
             **classifiers.facts_on_labels(data),
             "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
+            "data.texts": "pair" if data.train.store.pairs else "one",
         }
 
     def step_bytes(self, network: keras.Model, preset: Preset) -> int:
