@@ -42,7 +42,7 @@ BENCHMARKS = {
         "five rules", "nine text sets", 105,
     ),
     "perplexity": Benchmark(
-        "language_modeling.perplexity", "test perplexity of lstm_lm's presets",
+        "language_modeling.perplexity", "test perplexity of lstm_lm and transformer_lm",
         "bigrams, published scores", "ptb", 17,
     ),
     "images": Benchmark(

@@ -20,6 +20,7 @@ SMALL = {
     "textrnn": {"vocabulary_size": 50, "hidden_dim": 8},
     "fasttext": {"vocabulary_size": 50, "ngram_buckets": 64},
     "transformer": {"vocabulary_size": 50, "hidden_dim": 16},
+    "transformer_lm": {"vocabulary_size": 50, "hidden_dim": 16},
     "lstm_lm": {"vocabulary_size": 50, "hidden_dim": 16, "embedding_dim": 8},
     "resnet": {"depth": 8, "filters": (8, 8, 8)},
 }

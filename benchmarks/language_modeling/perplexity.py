@@ -1,6 +1,7 @@
-"""Test perplexity of the lstm_lm presets on PTB, WikiText-2 and tiny Shakespeare.
+"""Test perplexity of language models on PTB, WikiText-2 and tiny Shakespeare.
 
-Options: preset=default data=ptb seeds=0; presets are parted by `;`, and may be `VARIANTS`
+Options: preset=default data=ptb seeds=0; presets are parted by `;`, are of lstm_lm unless they name
+their model, as `transformer_lm/char` does, and may be `VARIANTS`
 """
 
 from __future__ import annotations
@@ -17,6 +18,17 @@ VARIANTS = {
     "zaremba-small, tied": {"architecture.tied": True},
     "zaremba-small, bfloat16": {"recipe.dtype_policy": "mixed_bfloat16"},
     "default, float32": {"recipe.dtype_policy": "float32"},
+    "transformer_lm/char, 20 minutes": {
+        "architecture.hidden_dim": 192,
+        "architecture.feed_forward_dim": 768,
+        "architecture.max_positions": 128,
+        "architecture.dropout": 0.1,
+        "data.window": 128,
+        "data.scoring_stride": 64,
+        "data.batch_size": 32,
+        "recipe.optimizer.learning_rate": 1e-3,
+        "recipe.epochs": 16,
+    },
 }
 
 
@@ -32,9 +44,12 @@ def measure(
 
 def scores(variant: str, data: str, seed: int) -> dict[str, Any]:
     """Train a preset, or a variant of one, once; return the scores on the test part."""
-    preset, _, change = variant.partition(",")
+    name, _, change = variant.partition(",")
+    model, _, preset = name.rpartition("/")
+    model = model or "lstm_lm"
+    label = variant if variant.startswith(f"{model}/") else f"{model}/{variant}"
     metrics, _ = train_once(
-        "lstm_lm",
+        model,
         lambda _: {"data": str(folder_of(data))},
         preset=preset,
         seed=seed,
@@ -42,8 +57,8 @@ def scores(variant: str, data: str, seed: int) -> dict[str, Any]:
     )
     training = metrics["training"]
     return {
-        "id": f"lstm_lm/{variant} {data} {seed}",
-        "preset": f"lstm_lm/{variant}",
+        "id": f"{label} {data} {seed}",
+        "preset": label,
         "data": data,
         "seed": seed,
         "perplexity": metrics["test"]["perplexity"],

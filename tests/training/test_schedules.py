@@ -15,13 +15,18 @@ def factors(total: int, **schedule) -> list[float]:
     return [float(rate(5 + step)) / 0.02 for step in range(total + 2)]
 
 
-NAMES = ["constant", "cosine", "linear", "multistep", "exponential", "one-cycle", "plateau"]
+NAMES = ["constant", "cosine", "linear", "multistep", "exponential", "one-cycle", "inverse-sqrt",
+         "plateau"]  # fmt: skip
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_schedule_at_every_step(name: str, warmup: float) -> None:
     """The formulas of the papers, in plain Python."""
+    if name == "inverse-sqrt" and not warmup:
+        with pytest.raises(ZooError, match="warmup_fraction"):
+            factors(10, name=name, warmup_fraction=warmup)
+        return
     milestones, final, half = (0.3, 0.6, 0.7), 0.01, 0.5
     for total in (1, 7, 10, 90):  # 0.7 * 90 is not 63.0 in float64: the same step nevertheless
         rising = warmup * total
@@ -38,6 +43,7 @@ def test_every_schedule_at_every_step(name: str, warmup: float) -> None:
                 "linear": final + (1 - final) * (1 - done),
                 "exponential": final**done,
                 "multistep": half**passed,
+                "inverse-sqrt": math.sqrt(rising / min(step, total)) if step >= rising > 0 else 0,
             }[name]
             before = (step + 1) / (rising + 1)
             if name == "one-cycle" and rising:
@@ -54,6 +60,8 @@ def test_closed_forms() -> None:
     assert [cosine[step] for step in (10, 55, 100)] == pytest.approx([1.0, 0.55, 0.1])
     assert factors(50, name="linear", final_fraction=0.5)[25] == pytest.approx(0.75)
     assert factors(100, name="exponential", final_fraction=0.01)[50] == pytest.approx(0.1)
+    inverse = factors(100, name="inverse-sqrt", warmup_fraction=0.04)
+    assert [inverse[step] for step in (4, 16, 100)] == pytest.approx([1.0, 0.5, 0.2])
     cycle = factors(100, name="one-cycle", warmup_fraction=0.5, final_fraction=0.001)
     assert [cycle[step] for step in (0, 25)] == pytest.approx([1 / 25, 0.52])
     steps = factors(4, name="multistep", milestones=[0.5, 0.75], factor=0.1)

@@ -27,6 +27,7 @@ from zoo.layers.recurrent import SimpleRNN as SimpleRNN
 from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
 from zoo.layers.tokens import WordDropout as WordDropout
+from zoo.layers.transformer import CachedLayer as CachedLayer
 from zoo.layers.transformer import FeedForward as FeedForward
 from zoo.layers.transformer import TransformerLayer as TransformerLayer
 from zoo.layers.vocabulary import VocabularyEmbedding as VocabularyEmbedding

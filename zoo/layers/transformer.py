@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import keras
 
-from zoo.layers.attention import SelfAttention
+from zoo.layers.attention import SelfAttention, spec_with_cache
 
 Norm = Literal["pre", "post"]
 
@@ -36,27 +36,36 @@ class FeedForward(keras.layers.Layer):
         activation: name of the activation between them: `gelu_tanh`, or one of Keras, whose `gelu`
             is the exact one.
         initial_std: standard deviation of the kernels at the start.
+        output_std: that of the second kernel; None is `initial_std`.
     """
 
     def __init__(
-        self, units: int, *, activation: str = "gelu", initial_std: float = 0.02, **kwargs: Any
+        self,
+        units: int,
+        *,
+        activation: str = "gelu",
+        initial_std: float = 0.02,
+        output_std: float | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.activation = activation_of(activation)
         self.initial_std = initial_std
+        self.output_std = output_std
 
     def build(self, input_shape: Any) -> None:
         """Create the layers `inner` and `outer`."""
 
-        def dense(units: int, name: str, activation: Any = None) -> keras.layers.Dense:
-            start = keras.initializers.TruncatedNormal(stddev=self.initial_std)
+        def dense(units: int, name: str, std: float, activation: Any = None) -> keras.layers.Dense:
+            start = keras.initializers.TruncatedNormal(stddev=std)
             return keras.layers.Dense(
                 units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name
             )
 
-        self.inner = dense(self.units, "inner", self.activation)
-        self.outer = dense(input_shape[-1], "outer")
+        output_std = self.initial_std if self.output_std is None else self.output_std
+        self.inner = dense(self.units, "inner", self.initial_std, self.activation)
+        self.outer = dense(input_shape[-1], "outer", output_std)
         self.inner.build(input_shape)
         self.outer.build((*input_shape[:-1], self.units))
 
@@ -75,6 +84,7 @@ class FeedForward(keras.layers.Layer):
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),
             "initial_std": self.initial_std,
+            "output_std": self.output_std,
         }
 
 
@@ -97,6 +107,8 @@ class TransformerLayer(keras.layers.Layer):
         attention_dropout: fraction of the attention weights dropped, in [0, 1).
         causal: whether a position sees itself and those before it alone.
         initial_std: standard deviation of the kernels at the start.
+        output_std: that of the kernels whose products are added to a shortcut; None is
+            `initial_std`.
 
     Source: Vaswani 2017, https://arxiv.org/abs/1706.03762, for `post`; Xiong 2020,
         https://arxiv.org/abs/2002.04745, for `pre`.
@@ -114,6 +126,7 @@ class TransformerLayer(keras.layers.Layer):
         attention_dropout: float = 0.0,
         causal: bool = False,
         initial_std: float = 0.02,
+        output_std: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -126,6 +139,7 @@ class TransformerLayer(keras.layers.Layer):
         self.attention_dropout = attention_dropout
         self.causal = causal
         self.initial_std = initial_std
+        self.output_std = output_std
 
     def build(self, input_shape: Any) -> None:
         """Create `attention`, `feed_forward` and their norms."""
@@ -135,6 +149,7 @@ class TransformerLayer(keras.layers.Layer):
             dropout=self.attention_dropout,
             causal=self.causal,
             initial_std=self.initial_std,
+            output_std=self.output_std,
             dtype=policy,
             name="attention",
         )
@@ -142,6 +157,7 @@ class TransformerLayer(keras.layers.Layer):
             self.feed_forward_dim,
             activation=self.activation,
             initial_std=self.initial_std,
+            output_std=self.output_std,
             dtype=policy,
             name="feed_forward",
         )
@@ -157,17 +173,30 @@ class TransformerLayer(keras.layers.Layer):
         for layer in parts:
             layer.build(input_shape)
 
-    def call(self, inputs: Any, present: Any = None, training: bool = False) -> Any:
-        """Return the layer's outputs.
+    def call(
+        self,
+        inputs: Any,
+        present: Any = None,
+        cache: Any = None,
+        before: Any = None,
+        training: bool = False,
+    ) -> Any:
+        """Return the layer's outputs, and its attention's cache where one is given.
 
         Args:
             inputs: `(batch, time, features)`.
             present: bool `(batch, time)`, true at the tokens; None is all of them.
+            cache: of the attention, as `SelfAttention` describes it.
+            before: int32 `(batch,)`, how many positions of each row are in the cache.
             training: whether something is dropped.
         """
+        written = None
 
         def attend(x: Any) -> Any:
-            x = self.attention(x, present=present, training=training)
+            nonlocal written
+            x = self.attention(x, present=present, cache=cache, before=before, training=training)
+            if cache is not None:
+                x, written = x
             return self.attention_drop(x, training=training)
 
         def feed(x: Any) -> Any:
@@ -175,13 +204,22 @@ class TransformerLayer(keras.layers.Layer):
 
         if self.norm == "pre":
             x = inputs + attend(self.attention_norm(inputs))
-            return x + feed(self.feed_forward_norm(x))
-        x = self.attention_norm(inputs + attend(inputs))
-        return self.feed_forward_norm(x + feed(x))
+            x = x + feed(self.feed_forward_norm(x))
+        else:
+            x = self.attention_norm(inputs + attend(inputs))
+            x = self.feed_forward_norm(x + feed(x))
+        return x if written is None else (x, written)
 
-    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
-        """Return the inputs' shape."""
-        return input_shape
+    def compute_output_spec(
+        self,
+        inputs: Any,
+        present: Any = None,
+        cache: Any = None,
+        before: Any = None,
+        training: bool = False,
+    ) -> Any:
+        """Return the inputs' shape, and the cache's."""
+        return spec_with_cache(self, inputs, cache)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
@@ -196,4 +234,35 @@ class TransformerLayer(keras.layers.Layer):
             "attention_dropout": self.attention_dropout,
             "causal": self.causal,
             "initial_std": self.initial_std,
+            "output_std": self.output_std,
         }
+
+
+class CachedLayer(keras.layers.Layer):
+    """A Transformer layer, with its weights, for a text that comes some tokens at a time.
+
+    `(batch, time, features)`, the cache of its attention and how many positions are in it to the
+    outputs and the cache with these positions. In Keras 3.15.1 a layer of a functional network has
+    as many outputs in every call, so that `layer` itself cannot be called with a cache there.
+
+    Args:
+        layer: causal, and built.
+    """
+
+    def __init__(self, layer: TransformerLayer) -> None:
+        super().__init__(name=f"{layer.name}_cached", dtype=layer.dtype_policy)
+        self.layer = layer
+
+    def call(self, inputs: Any, cache: Any, before: Any) -> tuple[Any, Any]:
+        """Return the outputs and the cache; see `TransformerLayer.call`.
+
+        Args:
+            inputs: `(batch, time, features)`.
+            cache: `(batch, positions, 2 * features)`.
+            before: int32 `(batch,)`.
+        """
+        return self.layer(inputs, cache=cache, before=before)
+
+    def compute_output_spec(self, inputs: Any, cache: Any, before: Any) -> Any:
+        """Return the inputs' shape, and the cache's."""
+        return spec_with_cache(self, inputs, cache)

@@ -20,6 +20,9 @@ class VocabularyEmbedding(keras.layers.Layer):
         tied: whether the output projection uses the embedding table, or one of its own (of
             `output_dim`).
         embedding_range: tables start uniform in [-range, range]; the bias starts at 0.
+        initial_std: tables start normal with this standard deviation, cut at twice it, instead;
+            None is uniform.
+        scale: what vectors are multiplied by; the output projection is not.
         embedding_dropout: fraction of the words dropped in training, in [0, 1): a word that is
             dropped has the zero vector wherever it occurs in the batch, the others are scaled up.
             The output projection has no dropout.
@@ -41,6 +44,8 @@ class VocabularyEmbedding(keras.layers.Layer):
         *,
         tied: bool = True,
         embedding_range: float = 0.1,
+        initial_std: float | None = None,
+        scale: float = 1.0,
         embedding_dropout: float = 0.0,
         output_dim: int | None = None,
         seed: int | None = None,
@@ -51,6 +56,8 @@ class VocabularyEmbedding(keras.layers.Layer):
         self.embedding_dim = embedding_dim
         self.tied = tied
         self.embedding_range = embedding_range
+        self.initial_std = initial_std
+        self.scale = scale
         self.embedding_dropout = embedding_dropout
         self.output_dim = embedding_dim if output_dim is None else output_dim
         self.seed = seed
@@ -66,9 +73,12 @@ class VocabularyEmbedding(keras.layers.Layer):
         limit = self.embedding_range
 
         def table(features: int, name: str) -> Any:
-            uniform = keras.initializers.RandomUniform(-limit, limit)
+            if self.initial_std is None:
+                start: Any = keras.initializers.RandomUniform(-limit, limit)
+            else:
+                start = keras.initializers.TruncatedNormal(stddev=self.initial_std)
             shape = (self.vocabulary_size, features)
-            return self.add_weight(shape=shape, initializer=uniform, name=name)
+            return self.add_weight(shape=shape, initializer=start, name=name)
 
         self.embeddings = table(self.embedding_dim, "embeddings")
         self.output_embeddings = (
@@ -92,6 +102,8 @@ class VocabularyEmbedding(keras.layers.Layer):
             logits = ops.matmul(ops.cast(inputs, self.compute_dtype), ops.transpose(table))
             return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
         vectors = ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+        if self.scale != 1.0:
+            vectors = vectors * self.scale
         if not training or not self.embedding_dropout:
             return vectors
         uniforms = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
@@ -117,6 +129,8 @@ class VocabularyEmbedding(keras.layers.Layer):
             "embedding_dim": self.embedding_dim,
             "tied": self.tied,
             "embedding_range": self.embedding_range,
+            "initial_std": self.initial_std,
+            "scale": self.scale,
             "embedding_dropout": self.embedding_dropout,
             "output_dim": self.output_dim,
             "seed": self.seed,

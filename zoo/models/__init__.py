@@ -32,3 +32,33 @@ class _Models(Mapping[str, Callable[..., keras.Model]]):
 
 
 MODELS = _Models()
+
+
+def with_states(network: keras.Model) -> keras.Model:
+    """Return a language model's network with what a window of a stream leaves to the next.
+
+    Its file, `zoo.models.<name>`, says what that is: nothing, where attention sees a window alone.
+
+    Args:
+        network: of a family of language models, whose name it has; or loaded from a file.
+
+    Returns:
+        `[tokens, *states]` to `[features, *states]`: int32 `(batch, time)` ids and states that are
+        zeros before the first window; features `(time, batch, features)`, time first, of which
+        `embedding(features, reverse=True)` makes logits.
+    """
+    made: keras.Model = importlib.import_module(f"{__name__}.{network.name}").with_states(network)
+    return made
+
+
+def with_cache(network: keras.Model) -> keras.Model:
+    """Return a language model's network with what a token of a text leaves to those after it.
+
+    As `with_states`, for texts that come some tokens at a time. What a text may have in all, says
+    its file.
+
+    Args:
+        network: of a family of language models, whose name it has; or loaded from a file.
+    """
+    made: keras.Model = importlib.import_module(f"{__name__}.{network.name}").with_cache(network)
+    return made

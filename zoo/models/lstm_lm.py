@@ -118,3 +118,12 @@ def with_states(network: keras.Model) -> keras.Model:
     return keras.Model(
         [tokens, *states], [features, *next_states], name=f"{network.name}_with_states"
     )
+
+
+def with_cache(network: keras.Model) -> keras.Model:
+    """Return `with_states`: what a window leaves to the next is all that a token does, too.
+
+    Args:
+        network: made by `lstm_lm`, or loaded from a file.
+    """
+    return with_states(network)

@@ -62,10 +62,12 @@ class Architecture(Block):
         model: name of the family, of its file in `zoo.models`, and of its builder; empty for what
             several families share.
         task: name of its task in `zoo.preset.schemas.TASKS`.
+        data: the data block of its presets; None is that of the task.
     """
 
     model: ClassVar[str] = ""
     task: ClassVar[str] = ""
+    data: ClassVar[type[DataBlock] | None] = None
 
     def rough_weights(self) -> int | None:
         """Return about how many weights the network has; None where only building it tells."""

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from zoo.preset.block import Block, Fraction, Positive
 
 Rate = Annotated[float, Field(gt=0.0, le=100.0)]
-Decay = Annotated[float, Field(ge=0.0, lt=0.1)]
+Decay = Annotated[float, Field(ge=0.0, le=0.3)]
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=0.1)]
 Clip = Annotated[float, Field(gt=0.0)] | None
@@ -153,6 +153,13 @@ class OneCycle(WarmUp):
     final_fraction: Share = 0.01
 
 
+class InverseSqrt(WarmUp):
+    """After the warm-up, one over the root of the step (Vaswani 2017)."""
+
+    name: Literal["inverse-sqrt"] = "inverse-sqrt"
+    warmup_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+
+
 class Multistep(WarmUp):
     """The rate is multiplied by `factor` at each of `milestones`, shares of all steps."""
 
@@ -175,7 +182,7 @@ class Plateau(WarmUp):
 
 # The learning rate over the steps of the whole training run, as a factor of the optimizer's.
 Schedule = Annotated[
-    Constant | Cosine | Linear | Exponential | OneCycle | Multistep | Plateau,
+    Constant | Cosine | Linear | Exponential | OneCycle | InverseSqrt | Multistep | Plateau,
     Field(discriminator="name"),
 ]
 

@@ -45,12 +45,13 @@ def preset_schema(base: type[Block], architecture: type[Architecture]) -> Any:
         architecture: that of the family.
     """
     settings = settings_of(architecture.task)
+    data = architecture.data or settings.Data
     task: Any = Literal[architecture.task]
     return create_model(
         f"{architecture.model}_preset",
         __base__=base,
         architecture=(architecture, Field(default_factory=architecture)),
-        data=(settings.Data, Field(default_factory=settings.Data)),
+        data=(data, Field(default_factory=data)),
         recipe=(settings.Recipe, Field(default_factory=settings.Recipe)),
         task=(task, architecture.task),
     )

@@ -9,7 +9,15 @@ import keras
 import tensorflow as tf
 
 from zoo.preset.loading import schedule_from
-from zoo.preset.recipe import Cosine, Exponential, Linear, Multistep, OneCycle, Schedule
+from zoo.preset.recipe import (
+    Cosine,
+    Exponential,
+    InverseSqrt,
+    Linear,
+    Multistep,
+    OneCycle,
+    Schedule,
+)
 from zoo.training.statistics import local_variable
 
 
@@ -90,6 +98,9 @@ def _decay(schedule: Schedule, progress: Any, step: Any, total: Any) -> tf.Tenso
         return schedule.final_fraction + (1 - schedule.final_fraction) * (1 - progress)
     if isinstance(schedule, Exponential):
         return tf.pow(tf.constant(schedule.final_fraction, tf.float64), progress)
+    if isinstance(schedule, InverseSqrt):
+        warmup = schedule.warmup_fraction * total
+        return tf.sqrt(warmup / tf.clip_by_value(step, warmup, total))
     if isinstance(schedule, Multistep):
         milestones = tf.constant(schedule.milestones, tf.float64) * total
         passed = tf.reduce_sum(tf.cast(step >= milestones, tf.float64))

@@ -208,8 +208,7 @@ def test_temperature_zero_and_the_best_alone_take_the_most_probable(run) -> None
 
 def test_draws_follow_the_probabilities(run) -> None:
     model = run.model
-    logits, _ = model._next(tf.constant([[0]]), model.zeros(1))
-    logits = logits[0].numpy()
+    logits = next(model.logits_after([0]))
     logits[1] = -np.inf
     expected = np.exp(logits - logits.max())
     expected /= expected.sum()

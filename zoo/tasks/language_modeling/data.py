@@ -27,7 +27,8 @@ from zoo.tasks.language_modeling.lines import (
     read_lines,
     store_tables,
 )
-from zoo.tasks.language_modeling.settings import CorpusData
+from zoo.tasks.language_modeling.separate import overlapping_windows, shuffled_windows
+from zoo.tasks.language_modeling.settings import CarriedWindows, SeparateWindows
 from zoo.tasks.language_modeling.token_ids import (
     Tokens,
     cached_length,
@@ -69,7 +70,7 @@ class Corpus:
     tokenizer: CorpusTokenizer
     findings: list[Finding]
     fingerprint: str
-    settings: CorpusData
+    settings: CarriedWindows | SeparateWindows
     seed: int
     columns: Columns | None = None
     classes: None = None
@@ -85,26 +86,30 @@ class Corpus:
         """Return the windows of `train`, `validation` or `test`; see `windows`.
 
         The training part's may have random lengths, and leaves out fewer tokens than a batch has
-        rows; the others have every token once.
+        rows; the others have every token once. Where windows stand by themselves, see
+        `shuffled_windows`, and `overlapping_windows` for the others.
 
         The arguments are those of `zoo.tasks.task.Data.dataset`.
 
         Raises:
             ZooError: there is no such part.
         """
-        tokens = existing_part(self, part)
-        training = part == "train"
-        return windows(
-            tokens.ids,
-            rows=self.settings.batch_size,
-            window=self.settings.window,
-            keep_remainder=not training,
-            seed=self.seed if training and self.settings.random_window else None,
-            few=self.few_lengths,
-            replica_ids=replica_ids,
-            replicas=replicas,
-            cursor=cursor,
-        )
+        ids, settings, training = existing_part(self, part).ids, self.settings, part == "train"
+        shape: dict[str, Any] = {"rows": settings.batch_size, "window": settings.window}
+        shape |= {"replica_ids": replica_ids, "replicas": replicas}
+        if isinstance(settings, CarriedWindows):
+            seed = self.seed if training and settings.random_window else None
+            return windows(
+                ids,
+                **shape,
+                keep_remainder=not training,
+                seed=seed,
+                few=self.few_lengths,
+                cursor=cursor,
+            )
+        if training:
+            return shuffled_windows(ids, **shape, seed=self.seed, cursor=cursor)
+        return overlapping_windows(ids, **shape, stride=settings.scoring_stride)
 
     def close(self) -> None:
         """Do nothing: the ids stay for the next run."""
@@ -118,7 +123,7 @@ class Corpus:
 
 def load_corpus(
     request: Request,
-    settings: CorpusData,
+    settings: CarriedWindows | SeparateWindows,
     vocabulary_size: int,
     tokenizer: CorpusTokenizer | None = None,
 ) -> Corpus:
@@ -244,7 +249,7 @@ def _characters_a_word(tokens: Tokens, tokenizer: CorpusTokenizer) -> float:
     return sum(sizes) / max(len(sizes), 1)
 
 
-def _check_length(train: Tokens, settings: CorpusData, source: Any) -> None:
+def _check_length(train: Tokens, settings: CarriedWindows | SeparateWindows, source: Any) -> None:
     least = settings.batch_size * settings.window
     if len(train) >= least:
         return

@@ -7,7 +7,7 @@ from typing import Any
 from zoo.data.parts import parts_of
 from zoo.tasks.inspection import SAMPLE_CHARACTERS, SAMPLES, Inspection, Line, Table
 from zoo.tasks.language_modeling.data import load_corpus
-from zoo.tasks.language_modeling.settings import CorpusData
+from zoo.tasks.language_modeling.settings import CarriedWindows, SeparateWindows
 from zoo.tasks.language_modeling.token_ids import blocks
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END
@@ -16,7 +16,9 @@ SAMPLE_TOKENS = 2000
 FIRST_TOKENS = 20
 
 
-def inspect_corpus(request: Request, settings: CorpusData, vocabulary_size: int) -> Inspection:
+def inspect_corpus(
+    request: Request, settings: CarriedWindows | SeparateWindows, vocabulary_size: int
+) -> Inspection:
     """Return a summary of a corpus and the findings, as training would make them.
 
     Args:

@@ -1,4 +1,4 @@
-"""The training model of language models: state carried over windows, one loss a token.
+"""The training model of language models: what windows leave to the next, one loss a token.
 
 What is not public in Keras was written against 3.15.1: `_loss_tracker`, as in
 `zoo.training.model`.
@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.layers.kernels import Kernels, use_kernels
-from zoo.models.lstm_lm import with_states
+from zoo.models import with_states
 from zoo.tasks.language_modeling.token_ids import check_ids
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 from zoo.training.model import TrainingModel
@@ -32,15 +32,20 @@ class LanguageModel(TrainingModel):
     A batch is `(x, targets)` or `(x, targets, weights)`, each `(rows, time)`; tokens of weight 0
     are padding. Where `x` is an array of ids, each row is a text of its own. Where it is
     `{"tokens": ids, "reset": flags}`, a row continues the same row of the batch before, unless its
-    flag is true. The loss is the mean over the tokens of the batch.
+    flag is true; the network's file in `zoo.models` says what it carries over, if anything. The
+    loss is the mean over the tokens of the batch.
 
     Attributes:
         window: tokens of a window for which the learning rate is meant; a shorter one gets a rate
             in proportion (AWD-LSTM). None for none of that.
+        context: tokens that the network sees at the most; None where it carries a state on.
+        scoring_stride: tokens by which the context moves on where texts are longer.
     """
 
     window: int | None = None
-    SAVED = (*TrainingModel.SAVED, "window")
+    context: int | None = None
+    scoring_stride: int | None = None
+    SAVED = (*TrainingModel.SAVED, "window", "context", "scoring_stride")
 
     @functools.cached_property
     def windowed(self) -> keras.Model:
@@ -57,12 +62,12 @@ class LanguageModel(TrainingModel):
         Of `batch_size` rows; a window may have fewer. Of unknown size they must not be: TensorFlow
         2.21 then takes the sizes of the first window for those of all.
         """
+        states = self.windowed.inputs[1:]
         with self.distribute_strategy.scope():
             return {
                 training: [
-                    local_variable(tf.zeros((self.batch_size or MOST_ROWS, units)))
-                    for units in self.get_layer("lstms").units
-                    for _ in range(2)
+                    local_variable(tf.zeros((self.batch_size or MOST_ROWS, *state.shape[1:])))
+                    for state in states
                 ]
                 for training in (True, False)
             }
@@ -105,12 +110,17 @@ class LanguageModel(TrainingModel):
                 check_ids(ids, vocabulary_size, name)
         return super().fit(x, y, *args, **kwargs)
 
+    def make_test_function(self, force: bool = False) -> None:
+        """Make the function that scores a window, after the states: no replica may make them."""
+        _ = self.carried
+        super().make_test_function(force)
+
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score a window; return the metrics so far."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         tokens, states = self._begin_window(x, training=False)
         with use_kernels(self.kernels):
-            features, *states = self.windowed([tokens, *states], training=False)
+            features, *states = self._continued([tokens, *states], training=False)
         self._end_window(states, training=False)
         flat, targets, weights = _flat(features, y, weights)
         embedding = self.get_layer("embedding")
@@ -141,7 +151,7 @@ class LanguageModel(TrainingModel):
         count = tf.reduce_sum(weights)
         embedding = self.get_layer("embedding")
         with tf.GradientTape() as tape:
-            features, *states = self.windowed(x, training=True)
+            features, *states = self._continued(x, training=True)
             penalty = tf.add_n(self.windowed.losses) if self.windowed.losses else tf.constant(0.0)
         flat, targets, weights = _flat(features, y, weights)
         scale = self.optimizer.scale_loss(tf.constant(1.0))
@@ -168,6 +178,11 @@ class LanguageModel(TrainingModel):
             for variable, gradient in zip(self.trainable_variables, gradients, strict=True)
         ]
         return self._without_repeated_rows(gradients), states, count
+
+    def _continued(self, x: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
+        """Return features and states after a window; Keras gives a single output bare."""
+        outputs: list[tf.Tensor] = keras.tree.flatten(self.windowed(x, training=training))
+        return outputs
 
     def _count(self, losses: tf.Tensor, weights: tf.Tensor) -> None:
         """Take the tokens of a window into the mean loss."""

@@ -21,7 +21,7 @@ from zoo.data.parts import scored_source
 from zoo.data.texts import text_batches
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
-from zoo.models.lstm_lm import with_states
+from zoo.models import with_cache, with_states
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.features import VECTOR
 from zoo.tasks.language_modeling.batches import windows
@@ -33,13 +33,15 @@ from zoo.tasks.language_modeling.lines import (
     read_lines,
     store_scored_table,
 )
+from zoo.tasks.language_modeling.separate import overlapping_windows, window_number
 from zoo.tasks.language_modeling.token_ids import Ids, Tokens, cached_tokens
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
 from zoo.text.vocabulary import UNKNOWN
 from zoo.training.kernels.token_loss import token_losses
 
-WINDOW = 512  # tokens scored at once
+WINDOW = 512  # tokens scored at once, one after the other
+TOGETHER = 4096  # tokens scored at once, in windows beside each other
 LONGEST = 100_000  # tokens of a text that is made
 
 
@@ -62,23 +64,40 @@ class TrainedLanguageModel:
 
     @functools.cached_property
     def windowed(self) -> keras.Model:
-        """The network with its state in and out."""
+        """The network with what a window leaves to the next, in and out."""
         return with_states(self.network)
+
+    @functools.cached_property
+    def stepwise(self) -> keras.Model:
+        """The network with what a token leaves to those after it, in and out."""
+        return with_cache(self.network)
 
     @property
     def _embedding(self) -> Any:
         return self.network.get_layer("embedding")
 
-    def zeros(self, rows: int) -> list[tf.Tensor]:
-        """Return the state before the first token."""
-        return [tf.zeros((rows, state.shape[1])) for state in self.windowed.inputs[1:]]
+    def first_input(self, count: int) -> int:
+        """Return the first of so many inputs that the last of them sees the text from.
+
+        0 where a state is carried on. Else the context moves on by the network's scoring stride
+        when it is full, in scores as in text that is made: so many tokens later it is full again.
+        """
+        context, stride = self.network.context, self.network.scoring_stride
+        return 0 if context is None else stride * window_number(count, context, stride)
+
+    def _continued(self, tokens: Any, states: Any) -> list[tf.Tensor]:
+        """Return features and states after a window; Keras gives a single output bare."""
+        outputs: list[tf.Tensor] = keras.tree.flatten(
+            self.windowed([tokens, *states], training=False)
+        )
+        return outputs
 
     @functools.cached_property
     def _losses(self) -> Any:
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
         def losses(tokens: Any, targets: Any, states: Any) -> Any:
-            features, *after = self.windowed([tokens, *states], training=False)
+            features, *after = self._continued(tokens, states)
             flat = tf.reshape(features, [-1, features.shape[-1]])
             table, bias = self._embedding.output_embeddings.value, self._embedding.bias.value
             return token_losses(flat, table, bias, tf.reshape(tf.transpose(targets), [-1])), after
@@ -90,23 +109,39 @@ class TrainedLanguageModel:
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
         def following(tokens: Any, states: Any) -> Any:
-            features, *after = self.windowed([tokens, *states], training=False)
+            features, *after = self.stepwise([tokens, *states], training=False)
             return self._embedding(features[-1], reverse=True), after
 
         return following
 
     def losses(self, ids: Ids) -> np.ndarray:
-        """Return the loss of each token of a stream in nats, from `<eos>` and a state of zeros.
+        """Return the loss of each token of a stream in nats, from `<eos>` on.
 
-        The state is carried from the first token to the last: this is the exact perplexity.
+        Where a state is carried from the first token to the last, this is the exact perplexity. A
+        network with a context scores each token once, in windows that overlap: after `context -
+        scoring_stride` tokens at the least, or all that there are (`overlapping_windows`).
         """
         return np.concatenate([np.zeros(0, np.float32), *self._window_losses(ids)])
 
     def _window_losses(self, ids: Ids) -> Iterator[np.ndarray]:
-        states = self.zeros(1)
-        for x, targets, _ in windows(ids, rows=1, window=WINDOW, keep_remainder=True):
-            losses, states = self._losses(x["tokens"], targets, states)
-            yield losses.numpy()
+        states = zeros(self.windowed)
+        for tokens, targets, weights in self._windows(ids):
+            losses, states = self._losses(tokens, targets, states)
+            by_row = losses.numpy().reshape(weights.shape[::-1]).T
+            yield by_row[weights.numpy() > 0.0]
+
+    def _windows(self, ids: Ids) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+        """Yield tokens, targets and weights of windows that hold every token once, in order."""
+        context, stride = self.network.context, self.network.scoring_stride
+        if context is None:
+            for x, targets, weights in windows(ids, rows=1, window=WINDOW, keep_remainder=True):
+                yield x["tokens"], targets, weights
+        elif len(ids):
+            window = min(context, len(ids))
+            count = 1 + window_number(len(ids), context, stride)
+            rows = min(max(TOGETHER // context, 1), count)
+            stride = min(stride, window)
+            yield from overlapping_windows(ids, rows=rows, window=window, stride=stride)
 
     def evaluate(
         self,
@@ -184,8 +219,8 @@ class TrainedLanguageModel:
     ) -> Iterator[dict[str, Any]]:
         """Yield `{"text": ..., "embedding": vector}` of each text: the mean of its last features.
 
-        They are those that the logits of each token of the text are made of, `<eos>` included, from
-        a state of zeros. The arguments are those of `zoo.tasks.task.Predictor.embeddings`.
+        They are those that the logits of each token of the text are made of, `<eos>` included.
+        The arguments are those of `zoo.tasks.task.Predictor.embeddings`.
         """
         del keep_going
         request = ColumnRequest(text, labelled=False, trained=trained)
@@ -197,10 +232,10 @@ class TrainedLanguageModel:
 
     def _mean_features(self, ids: Ids) -> np.ndarray:
         """Return the mean over the tokens of a text, float32 `(features,)`."""
-        states = self.zeros(1)
+        states = zeros(self.windowed)
         total: Any = 0.0
-        for x, _, _ in windows(ids, rows=1, window=WINDOW, keep_remainder=True):
-            sums, states = self._feature_sums(x["tokens"], states)
+        for tokens, _, weights in self._windows(ids):
+            sums, states = self._feature_sums(tokens, weights, states)
             total += sums.numpy().astype(np.float64)
         return (total / len(ids)).astype(np.float32)
 
@@ -208,9 +243,10 @@ class TrainedLanguageModel:
     def _feature_sums(self) -> Any:
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
-        def sums(tokens: Any, states: Any) -> Any:
-            features, *after = self.windowed([tokens, *states], training=False)
-            return tf.reduce_sum(tf.cast(features, tf.float32), axis=[0, 1]), after
+        def sums(tokens: Any, weights: Any, states: Any) -> Any:
+            features, *after = self._continued(tokens, states)
+            counted = tf.cast(features, tf.float32) * tf.transpose(weights)[..., None]
+            return tf.reduce_sum(counted, axis=[0, 1]), after
 
         return sums
 
@@ -244,42 +280,57 @@ class TrainedLanguageModel:
         ids = np.concatenate([[END], self.tokenizer.encode(prompt.split("\n"))[:-1]])
         if findings is not None:
             findings += _unknown(ids[1:])
-        logits, states = self._next(tf.constant(ids[None], tf.int32), self.zeros(1))
-        drawn: list[int] = []
+        text = ids.tolist()
+        following = self.logits_after(text)
         for _ in range(length):
-            drawn.append(_draw(logits[0].numpy(), temperature, top_k, random))
-            logits, states = self._next(tf.constant([[drawn[-1]]], tf.int32), states)
-        return self.tokenizer.continue_text(prompt, drawn)
+            text.append(_draw(next(following), temperature, top_k, random))
+        return self.tokenizer.continue_text(prompt, text[len(ids) :])
+
+    def logits_after(self, text: list[int]) -> Iterator[np.ndarray]:
+        """Yield the logits of the token after a text, `(vocabulary,)`, again as it gets longer.
+
+        Each token goes through the network once, and once more when the context moves on.
+
+        Args:
+            text: ids, `<eos>` first; the caller appends one before asking for the next logits.
+        """
+        first, done, states = 0, 0, zeros(self.stepwise)
+        while True:
+            if first != (start := self.first_input(len(text))):
+                first, done, states = start, start, zeros(self.stepwise)
+            logits, states = self._next(tf.constant([text[done:]], tf.int32), states)
+            done = len(text)
+            yield logits[0].numpy()
 
     def export(self, folder: Path) -> Path:
         """Write a SavedModel whose `serve` takes ids and the state, and gives logits and state.
 
-        Inputs are `tokens`, int32 `(batch, time)`, and `hidden_0`, `cell_0` and so on, float32
-        `(batch, units)`, zeros before the first token; outputs are `logits` `(batch, vocabulary)`
-        of the token after the last, and the states under the same names. `vocabulary.json` beside
-        it names the ids.
+        Inputs are `tokens`, int32 `(batch, time)`, and the state, zeros before the first token:
+        `hidden_0`, `cell_0` and so on, float32 `(batch, units)`, of LSTMs; of Transformers
+        `before`, int32 `(batch,)`, the number of tokens before, and `cache_0` and so on, `(batch,
+        positions, 2 * features)`, the keys and values of each layer. Outputs are `logits` `(batch,
+        vocabulary)` of the token after the last, and the state under the same names.
+        `vocabulary.json` beside it names the ids.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
         """
-        names = [state.name for state in self.windowed.inputs[1:]]
+        states = self.stepwise.inputs[1:]
+        names = [state.name for state in states]
 
         def serve(tokens: Any, *states: Any) -> dict[str, tf.Tensor]:
-            features, *after = self.windowed([tokens, *states], training=False)
+            features, *after = self.stepwise([tokens, *states], training=False)
             logits = self._embedding(features[-1], reverse=True)
             return {"logits": logits, **dict(zip(names, after, strict=True))}
 
         archive = keras.export.ExportArchive()
-        archive.track(self.windowed)
+        archive.track(self.stepwise)
         archive.add_endpoint(
             "serve",
             serve,
             input_signature=[
                 tf.TensorSpec([None, None], tf.int32, name="tokens"),
-                *(
-                    tf.TensorSpec([None, state.shape[1]], tf.float32, name=state.name)
-                    for state in self.windowed.inputs[1:]
-                ),
+                *(tf.TensorSpec(state.shape, state.dtype, name=state.name) for state in states),
             ],
         )
         return write_archive(archive, folder, self.tokenizer.save)
@@ -299,6 +350,15 @@ def load_language_model(folder: Path) -> TrainedLanguageModel:
             f"{network.output.shape[-1]} and {tokenizer.vocabulary_size} tokens."
         )
     return TrainedLanguageModel(network, tokenizer)
+
+
+def zeros(network: keras.Model) -> list[tf.Tensor]:
+    """Return the state of one text before its first token.
+
+    Args:
+        network: of `[tokens, *states]`.
+    """
+    return [tf.zeros((1, *state.shape[1:]), state.dtype) for state in network.inputs[1:]]
 
 
 def _check(length: int, temperature: float, top_k: int | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import keras
 
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
 from zoo.tasks.inspection import Inspection
@@ -17,7 +18,7 @@ from zoo.tasks.language_modeling.data import Corpus, bundled_corpus, load_corpus
 from zoo.tasks.language_modeling.inspection import inspect_corpus
 from zoo.tasks.language_modeling.model import LanguageModel
 from zoo.tasks.language_modeling.predictor import TrainedLanguageModel, load_language_model
-from zoo.tasks.language_modeling.settings import INFO, LanguageRecipe
+from zoo.tasks.language_modeling.settings import INFO, LanguageRecipe, SeparateWindows
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.training.compiled import is_compiled
@@ -69,13 +70,23 @@ class LanguageModeling:
         return {"architecture.vocabulary_size": data.tokenizer.vocabulary_size}
 
     def check_preset(self, preset: Preset) -> list[Finding]:
-        """Warn of tied weights that start large (A03), and of a rate too high for length (A40)."""
+        """Warn of tied weights that start large (A03), and of a rate too high for length (A40).
+
+        Raises:
+            ZooError: windows are longer than the network has positions for.
+        """
+        if isinstance(preset.data, SeparateWindows):
+            return [*_check_tied(preset), *_check_positions(preset)]
         return [*_check_tied(preset), *_check_rate(preset)]
 
     def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
-        """Return the model that trains, with its state carried over windows."""
+        """Return the model that trains, and knows how windows belong together."""
         model = LanguageModel(network.input, network.output, name=network.name)
-        model.window = preset.data.window if preset.data.random_window else None
+        data = preset.data
+        if isinstance(data, SeparateWindows):
+            model.context, model.scoring_stride = data.window, data.scoring_stride
+        else:
+            model.window = data.window if data.random_window else None
         return model
 
     def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
@@ -83,12 +94,11 @@ class LanguageModeling:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
 
     def step_bytes(self, network: keras.Model, preset: Preset) -> int:
-        """Return the bytes of gates, states and their gradients over a window."""
-        block = preset.architecture
+        """Return the bytes of what the network keeps of the tokens of a batch."""
         rows = preset.data.batch_size // preset.recipe.micro_batches or 1
         value = 4 if preset.recipe.dtype_policy == "float32" else 2
-        units = 12 * block.num_layers * block.hidden_dim + 4 * block.embedding_dim
-        return int(value * rows * preset.data.window * units)
+        window = preset.data.window
+        return int(value * rows * window * preset.architecture.values_a_token(window))
 
     def initialise_weights(
         self, model: TrainingModel, preset: Preset, data: Corpus, seed: int
@@ -102,7 +112,7 @@ class LanguageModeling:
     def evaluate_and_save(
         self, model: TrainingModel, preset: Preset, data: Corpus, prepared: Prepared, folder: Path
     ) -> dict[str, Any]:
-        """Save the model and score it, each token once with the state carried."""
+        """Save the model and score it, each token once."""
         trained = TrainedLanguageModel(model, data.tokenizer)
         trained.save(folder / "model")
         parts = {"validation": data.validation, "test": data.test}
@@ -144,16 +154,28 @@ TASK = LanguageModeling()
 
 def _check_tied(preset: Preset) -> list[Finding]:
     architecture, recipe = preset.architecture, preset.recipe
-    large = architecture.embedding_range > LARGEST_START
+    key = f"architecture.{architecture.table_start}"
+    start = getattr(architecture, architecture.table_start)
+    large = start > LARGEST_START
     if not architecture.tied or not (large or recipe.global_clipnorm is None):
         return []
     what = "tied embeddings want clipped gradients and a small start, or they end in NaN (A03)."
     evidence = {
-        "architecture.embedding_range": architecture.embedding_range,
+        key: start,
         "recipe.global_clipnorm": recipe.global_clipnorm,
     }
-    advice = f"Set architecture.embedding_range to {LARGEST_START} or less, and a clipnorm."
+    advice = f"Set {key} to {LARGEST_START} or less, and a clipnorm."
     return [Finding("warning", what, evidence, advice)]
+
+
+def _check_positions(preset: Preset) -> list[Finding]:
+    window, positions = preset.data.window, preset.architecture.max_positions
+    if window > positions:
+        raise ZooError(
+            f"data.window {window:,}: the network has vectors of {positions:,} positions. Set "
+            f"data.window to {positions} or less, or raise architecture.max_positions."
+        )
+    return []
 
 
 def _check_rate(preset: Preset) -> list[Finding]:
