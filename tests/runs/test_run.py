@@ -422,3 +422,10 @@ def test_evaluate_leaves_out_broken_images_when_asked(by_where, tmp_path, zoo_co
     ended = zoo_command("evaluate", by_where.path, folder, "--drop-missing", code=0)
     assert "9 examples" in ended.stdout
     assert "warning: 1 image cannot be read" in ended.stderr
+
+
+def test_a_run_of_an_unknown_family_is_named(trained, tmp_path, zoo_command) -> None:
+    shutil.copytree(trained.path, tmp_path / "runs" / "later")
+    path = tmp_path / "runs" / "later" / "metrics.json"
+    path.write_text(path.read_text().replace('"textcnn"', '"textcn"'))
+    assert "unknown model 'textcn'" in zoo_command("runs", tmp_path / "runs", code=1).stderr

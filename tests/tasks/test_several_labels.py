@@ -9,12 +9,14 @@ import tensorflow as tf
 from conftest import BAD, GOOD, NEUTRAL, QUICK, write_csv
 from image_parts import QUICK as QUICK_IMAGES
 from PIL import Image
+from resume_parts import Killed, kill_at, write_always
 
 import zoo
 from zoo import ZooError
 from zoo.builders import build
 from zoo.preset.loading import load_preset
 from zoo.preset.schemas import architectures
+from zoo.training.monitor import Monitor
 from zoo.training.multilabel import MultilabelLoss
 
 WORDS = {"good": GOOD, "bad": BAD, "long": ["endless", "slow", "epic"]}
@@ -250,3 +252,34 @@ def test_images_with_several_labels(tmp_path) -> None:
     outputs = served.serve(tf.constant(images))
     found = [text.decode().split(";") for text in outputs["labels"].numpy()]
     assert found == [sorted(answer["labels"]) for answer in answers]
+
+
+def test_pairs_with_several_labels_are_resumed_bit_for_bit(tmp_path, monkeypatch) -> None:
+    rows = [
+        (text, f"about {n % 7}", labels) for n, (text, labels) in enumerate(joined(labelled(90)))
+    ]
+    path = write_csv(tmp_path / "a.csv", rows, ("text_a", "text_b", "labels"))
+    changes = QUICK_FASTTEXT | {"recipe.epochs": 2, "data.batch_size": 8}
+    changes |= {"data.balance": "class-weights", "recipe.monitor": "macro_f1"}
+
+    def run(out: str, **arguments) -> zoo.Run:
+        return zoo.train(
+            "fasttext", path, set=changes, out=tmp_path / out, verbose=False, **arguments
+        )
+
+    whole = run("whole")
+    with monkeypatch.context() as patch:
+        write_always(patch)
+        kill_at(patch, Monitor, "on_train_batch_end", 15)  # of 11 steps an epoch
+        with pytest.raises(Killed):
+            run("killed")
+    resumed = run("killed", resume=True)
+    for one, other in zip(
+        whole.model.network.get_weights(), resumed.model.network.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.model.kind == whole.model.kind
+    assert resumed.metrics["validation"] == whole.metrics["validation"]
+    assert resumed.preset.values() == whole.preset.values()
+    (answer,) = resumed.predict([("a great film", "about 3")])
+    assert answer["labels"]

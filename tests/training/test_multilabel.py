@@ -93,24 +93,32 @@ def test_f1_of_certain_answers() -> None:
     assert f1_score(np.eye(3), logits > 0, average="micro") == 1.0
 
 
-def trained(micro_batches: int = 1, strategy: tf.distribute.Strategy | None = None) -> list:
+def trained(
+    micro_batches: int = 1, strategy: tf.distribute.Strategy | None = None, jit: bool = False
+) -> list:
     generator = np.random.default_rng(0)
     ids = generator.integers(1, 50, (37, 7)).astype("int32")
     true = (generator.random((37, CLASSES)) < 0.4).astype("float32")
     weights = (1.0 + true * generator.random(CLASSES)).astype("float32")
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
-        changes = {"data.labels.name": "several", "recipe.micro_batches": micro_batches}
+        changes = {
+            "data.labels.name": "several",
+            "recipe.micro_batches": micro_batches,
+            "recipe.jit": jit,
+        }
         model = small("fasttext", "lazy_adamw", **changes)
     dataset = tf.data.Dataset.from_tensor_slices((ids, true, weights)).batch(8)
     if strategy is not None:
         dataset = strategy.experimental_distribute_dataset(dataset)
     history = model.fit(dataset, epochs=2, verbose=0)
-    return [*model.get_weights(), np.array(history.history["loss"])]
+    scores = [np.array(history.history[key]) for key in ("loss", "micro_f1")]
+    return [*model.get_weights(), *scores]
 
 
 def test_a_step_is_that_of_the_undivided_batch() -> None:
     whole = trained()
-    for other in (trained(3), trained(strategy=tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))):
+    two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    for other in (trained(3), trained(strategy=two), trained(jit=True)):
         for one, two in zip(whole, other, strict=True):
             np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)

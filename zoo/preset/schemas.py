@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model
 
+from zoo.errors import unknown
 from zoo.preset.block import Architecture, Block
 from zoo.preset.task_info import TaskInfo
 
@@ -58,8 +59,15 @@ def preset_schema(base: type[Block], architecture: type[Architecture]) -> Any:
 
 
 def task_of(model: str) -> str:
-    """Return the name of the task of a family of models."""
-    return architectures()[model].task
+    """Return the name of the task of a family of models.
+
+    Raises:
+        ZooError: there is no such family, as of a run of a later version.
+    """
+    known = architectures()
+    if model not in known:
+        raise unknown("model", model, known)
+    return known[model].task
 
 
 def info_of(task: str) -> TaskInfo:

@@ -146,8 +146,10 @@ def repeated_texts(store: Store, rows: np.ndarray, name: str, split_here: bool) 
     conflicting = np.minimum.reduceat(labels, start) != np.maximum.reduceat(labels, start)
     if conflicting.any():
         first = np.sort(rows[start[conflicting]])
-        hint = "No model can be right on all of them. Decide on one label."
-        different = "different labels" if has_sets(store) else "two labels"
+        several = has_sets(store)
+        one = "the same labels for all copies" if several else "one label"
+        hint = f"No model can be right on all of them. Decide on {one}."
+        different = "different labels" if several else "two labels"
         what = f"{{count}} of {name} {{have}} {different}"
         findings.append(on_rows("warning", store, first, what, hint))
     return findings
