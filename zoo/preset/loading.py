@@ -8,6 +8,7 @@ refuses duplicate keys and never makes anything but plain data.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from zoo.errors import ZooError, unknown
-from zoo.plain_yaml import read_sections, read_yaml
+from zoo.plain_yaml import parse_value, read_sections, read_yaml
 from zoo.preset.block import BESIDE, presets_root, shipped_names
 from zoo.preset.measured import Measured, read_scores
 from zoo.preset.preset import Preset, Search, tuples, validated
@@ -25,6 +26,9 @@ from zoo.preset.recipe import Recipe, Schedule
 from zoo.preset.renamed import rename_document
 from zoo.preset.schemas import architectures, schemas_of, settings_of, variants
 from zoo.preset.unread import drop_unread
+
+# One line of the recipe: parsing all of it would make a list of presets slow.
+INIT = re.compile(r"^  init: (.+)$", flags=re.MULTILINE)
 
 
 def names(model: str | None = None) -> list[str]:
@@ -58,12 +62,14 @@ class Summary:
         model: whose preset it is.
         summary: one sentence.
         measured: scores of exactly its values.
+        init: where its weights come from; None where they are random.
     """
 
     name: str
     model: str
     summary: str
     measured: tuple[Measured, ...]
+    init: str | None = None
 
 
 def summaries(model: str | None = None) -> list[Summary]:
@@ -77,7 +83,9 @@ def summaries(model: str | None = None) -> list[Summary]:
         path = presets_root() / f"{name}.yaml"
         head = read_sections(path, ("model:", "summary:"))
         scores = read_scores(head["model"]).get(path.stem, ())
-        heads.append(Summary(path.stem, head["model"], head["summary"], scores))
+        init = INIT.search(path.read_text(encoding="utf-8"))
+        start = parse_value(init[1]) if init else None
+        heads.append(Summary(path.stem, head["model"], head["summary"], scores, start))
     return heads
 
 

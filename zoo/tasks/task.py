@@ -145,7 +145,9 @@ class Task(Protocol):
             ZooError: the data cannot be read, or an option is not for this task.
         """
 
-    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+    def inspect(
+        self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
+    ) -> Inspection:
         """Look at data as training would read them.
 
         Args:
@@ -153,6 +155,7 @@ class Task(Protocol):
             preset: whose lengths and sizes they are checked against.
             sheet: file of a sheet of examples as training sees them; None without one, and where
                 `info.has_sheet` is not set.
+            tokenizer: of the weights that the preset starts from; None to learn one.
 
         Raises:
             ZooError: the data cannot be trained on, or an option is not for this task.

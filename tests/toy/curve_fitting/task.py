@@ -112,7 +112,7 @@ class CurveFitting:
         train, validation = points[held_out:], points[:held_out]
         return Points(train, validation, preset.data, request.seed, digest, [])
 
-    def inspect(self, request, preset, sheet):
+    def inspect(self, request, preset, sheet, tokenizer=None):
         points = read_points(request.data)
         low, high = points[:, 0].min(), points[:, 0].max()
         line = Line(f"{len(points)} points, x from {low:g} to {high:g}")

@@ -57,7 +57,9 @@ class ImageClassification:
         }
         return dataclasses.replace(data, **colours)
 
-    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+    def inspect(
+        self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
+    ) -> Inspection:
         """Look at labelled images."""
         return inspect_images(request, preset.data, preset.architecture.image_size, sheet)
 

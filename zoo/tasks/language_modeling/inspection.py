@@ -10,14 +10,17 @@ from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.language_modeling.settings import CarriedWindows, SeparateWindows
 from zoo.tasks.language_modeling.token_ids import blocks
 from zoo.tasks.request import Request
-from zoo.text.corpus_tokenizer import END
+from zoo.text.corpus_tokenizer import END, CorpusTokenizer
 
 SAMPLE_TOKENS = 2000
 FIRST_TOKENS = 20
 
 
 def inspect_corpus(
-    request: Request, settings: CarriedWindows | SeparateWindows, vocabulary_size: int
+    request: Request,
+    settings: CarriedWindows | SeparateWindows,
+    vocabulary_size: int,
+    tokenizer: CorpusTokenizer | None = None,
 ) -> Inspection:
     """Return a summary of a corpus and the findings, as training would make them.
 
@@ -25,6 +28,7 @@ def inspect_corpus(
         request: the corpus; what is accepted says `load_corpus`.
         settings: the data block of the preset.
         vocabulary_size: number of token ids at the most.
+        tokenizer: of pretrained weights; None learns one.
 
     Returns:
         Its summary has the keys `parts` (name to `lines`, `tokens` and `unknown_share`),
@@ -34,7 +38,7 @@ def inspect_corpus(
     Raises:
         ZooError: the corpus cannot be read or trained on.
     """
-    corpus = load_corpus(request, settings, vocabulary_size)
+    corpus = load_corpus(request, settings, vocabulary_size, tokenizer)
     parts = parts_of(corpus)
     lines = {
         name: sum(int((block == END).sum()) for block in blocks(part.ids))

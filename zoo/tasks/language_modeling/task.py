@@ -49,9 +49,12 @@ class LanguageModeling:
         corpus = load_corpus(request, preset.data, size, tokenizer)
         return dataclasses.replace(corpus, few_lengths=is_compiled(preset.recipe))
 
-    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+    def inspect(
+        self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
+    ) -> Inspection:
         """Look at a corpus."""
-        return inspect_corpus(request, preset.data, preset.architecture.vocabulary_size)
+        size = preset.architecture.vocabulary_size
+        return inspect_corpus(request, preset.data, size, tokenizer)
 
     def prepare_data(self, data: Corpus, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the bigrams."""

@@ -20,9 +20,15 @@ from zoo.tasks.text_classification.checks import probe
 from zoo.tasks.text_classification.data import Data, load_data
 from zoo.tasks.text_classification.settings import TextData
 from zoo.text.pairs import shown_pair
+from zoo.text.tokenizers import TextTokenizer
 
 
-def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) -> Inspection:
+def inspect_texts(
+    request: Request,
+    settings: TextData,
+    vocabulary_size: int,
+    tokenizer: TextTokenizer | None = None,
+) -> Inspection:
     """Return a summary of labelled texts and the findings, as training would make them.
 
     Args:
@@ -30,6 +36,7 @@ def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) ->
         settings: the data block of the preset whose `max_length` and so on they are checked
             against.
         vocabulary_size: number of token ids at the most.
+        tokenizer: of pretrained weights; None learns one.
 
     Returns:
         Its summary has the keys `rows` (of `source`), `classes` (label to count, the largest
@@ -40,7 +47,7 @@ def inspect_texts(request: Request, settings: TextData, vocabulary_size: int) ->
     Raises:
         ZooError: the data cannot be read or trained on.
     """
-    with load_data(request, settings, vocabulary_size) as data:
+    with load_data(request, settings, vocabulary_size, tokenizer) as data:
         summary = _summary(data, request.seed)
         return Inspection(summary, data.findings, _shown(summary))
 

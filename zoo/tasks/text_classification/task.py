@@ -65,9 +65,12 @@ class TextClassification:
             settings = settings.model_copy(update={"pad_to": pad_to})
         return load_data(request, settings, preset.architecture.vocabulary_size, tokenizer)
 
-    def inspect(self, request: Request, preset: Preset, sheet: Path | None) -> Inspection:
+    def inspect(
+        self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
+    ) -> Inspection:
         """Look at labelled texts."""
-        return inspect_texts(request, preset.data, preset.architecture.vocabulary_size)
+        size = preset.architecture.vocabulary_size
+        return inspect_texts(request, preset.data, size, tokenizer)
 
     def prepare_data(self, data: Data, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the linear model."""
