@@ -55,6 +55,10 @@ def best_rule(labels: csr_matrix, logits: np.ndarray, at_least_one: bool) -> Rul
         logits: `(rows, classes)`.
         at_least_one: see `Rule`.
     """
+    most = max(MOST_SCORES // max(logits.shape[1], 1), 1)
+    if len(logits) > most:  # of very many rows and labels some rows tell as much
+        rows = np.linspace(0, len(logits) - 1, most).astype(np.int64)
+        labels, logits = labels[rows], logits[rows]
     probabilities = expit(logits.astype(np.float64))
     true = labels.toarray().astype(bool)
     forced = np.zeros(true.shape, bool)

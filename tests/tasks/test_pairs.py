@@ -16,7 +16,7 @@ from zoo.data.columns import ColumnRequest
 from zoo.data.tables import read_rows
 from zoo.text.graph_tokenizer import learn_tokenizer
 from zoo.text.pair_tokenizer import PairTokenizer
-from zoo.text.pairs import is_pair, pair_text, split_pair
+from zoo.text.pairs import pair_text, split_pair
 from zoo.text.tokenizers import load_tokenizer
 
 HEADER = ("sentence1", "sentence2", "label")
@@ -48,7 +48,7 @@ def files(tmp_path_factory):
 
 def test_a_pair_is_a_text_that_can_be_told() -> None:
     assert split_pair(pair_text("a b", "c")) == ("a b", "c")
-    assert is_pair(pair_text("", "c")) and not is_pair("a\tb") and not is_pair(b"a\x1eb")
+    assert split_pair(pair_text("", "c")) == ("", "c")
     assert pair_text(" ", "") == ""
     assert split_pair(pair_text("a\x1eb", "c")) == ("a b", "c")
 
@@ -213,3 +213,10 @@ def test_weights_of_pairs_are_no_start_for_single_texts(files, trained, tmp_path
         zoo.train(
             "textcnn", files / "train.csv", init=trained.path, out=tmp_path / "b", verbose=False
         )
+
+
+def test_a_mark_in_a_single_text_makes_no_pair(tmp_path, zoo_command) -> None:
+    rows = [(f"{text}\x1eend" if n == 3 else text, x) for n, (text, x) in enumerate(sentences(60))]
+    path = write_csv(tmp_path / "a.csv", rows)
+    shown = zoo_command("data", path, code=0).stdout
+    assert "pairs of texts" not in shown and "60 rows" in shown

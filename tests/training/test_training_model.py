@@ -322,13 +322,10 @@ def test_a_loaded_model_goes_on_as_the_saved_one(tmp_path) -> None:
     assert weights_equal(loaded, model)
 
 
-def test_a_fresh_process_reads_a_saved_model(tmp_path) -> None:
-    model = compile_model(
-        MODELS["textcnn"](
-            **dict(load_preset("textcnn", "default", SMALL).architecture)
-        ),
-        load_preset("textcnn", "default", SMALL),
-    )  # fmt: skip
+@pytest.mark.parametrize("labels", ["one", "several"])
+def test_a_fresh_process_reads_a_saved_model(labels: str, tmp_path) -> None:
+    preset = load_preset("textcnn", "default", SMALL | {"data.labels.name": labels})
+    model = compile_model(MODELS["textcnn"](**dict(preset.architecture)), preset)
     model.save(tmp_path / "model.keras")
     code = (
         "import sys, keras, zoo.training.model\n"

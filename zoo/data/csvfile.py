@@ -87,7 +87,10 @@ def read_csv(path: Path, opened: Opener, delimiter: str, request: ColumnRequest)
                 for kind, positions in suspect.items()
                 if positions
             }
-            yield Rows(str(path), first, inputs, labels, columns, numbers, parts, untyped=True)
+            yield Rows(
+                str(path), first, inputs, labels, columns, numbers, parts,
+                untyped=True, pairs=columns.pair,
+            )  # fmt: skip
             first += batch.num_rows
     except pa.ArrowInvalid as error:
         raise ZooError(f"{path}: {fault(str(error), opened, delimiter)}") from error

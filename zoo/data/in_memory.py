@@ -45,7 +45,8 @@ def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
             "(texts, labels) must be of the same length. "
             f"Received: {len(texts):,} texts and {len(labels):,} labels."
         )
-    convert = to_text if not len(texts) or value_pair(texts[0]) is None else to_pair
+    pairs = bool(len(texts)) and value_pair(texts[0]) is not None
+    convert = to_pair if pairs else to_text
     for start in range(0, len(texts), BATCH_ROWS):
         end = start + BATCH_ROWS
         yield Rows(
@@ -53,6 +54,7 @@ def read_pairs(texts: Any, labels: Any) -> Iterator[Rows]:
             start + 1,
             convert_values("data", start + 1, texts[start:end], convert),
             convert_values("data", start + 1, labels[start:end], to_label, "label"),
+            pairs=pairs,
         )
 
 
@@ -91,7 +93,8 @@ def read_arrow(
                 convert_values(where, first, column, request.convert or to_text, f"'{name}'")
                 for name, column in zip(columns.inputs, values, strict=True)
             ]
-            yield Rows(where, first, inputs_of(columns, converted), labels, columns, parts=parts)
+            inputs = inputs_of(columns, converted)
+            yield Rows(where, first, inputs, labels, columns, parts=parts, pairs=columns.pair)
             first += block.num_rows
 
 

@@ -53,7 +53,7 @@ def read_json_lines(path: Path, file: pa.NativeFile, request: ColumnRequest) -> 
         parts = None
         if columns.part is not None:
             parts = [part_text(document.get(columns.part)) for document in documents]
-        yield Rows(where, first, inputs, labels, columns, parts=parts)
+        yield Rows(where, first, inputs, labels, columns, parts=parts, pairs=columns.pair)
         first += len(documents)
 
 

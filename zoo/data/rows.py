@@ -41,6 +41,7 @@ class Rows:
         parts: values of the column that holds each row's part; None without one.
         findings: on the source, with its first rows.
         untyped: whether labels are text because the file has no types, as CSV has none.
+        pairs: whether the inputs are pairs of texts (`zoo.text.pairs`).
     """
 
     file: str
@@ -52,6 +53,7 @@ class Rows:
     parts: list[str] | None = None
     findings: tuple[Finding, ...] = ()
     untyped: bool = False
+    pairs: bool = False
 
 
 def to_label(value: Any) -> str | None:

@@ -20,7 +20,6 @@ from zoo.data.rows import Rows, replace_surrogates
 from zoo.data.spool import Spool
 from zoo.errors import ZooError
 from zoo.finding import Finding, first_few
-from zoo.text.pairs import is_pair
 
 if TYPE_CHECKING:  # they know what a missing label is
     from zoo.data.targets import Targets
@@ -92,7 +91,7 @@ class Store:
                 self._encoded(value, row) for row, value in enumerate(block.inputs, self._rows)
             ]
             count = len(inputs)
-            self.pairs = self.pairs or any(map(is_pair, block.inputs))
+            self.pairs = self.pairs or block.pairs
             self.binary = self.binary or isinstance(next(iter(block.inputs), ""), bytes)
             for data in inputs if self.binary else [b"".join(inputs)]:
                 self._spool.append(data)

@@ -6,7 +6,8 @@ from typing import Any
 
 from zoo.errors import ZooError
 
-PAIR = "\x1e"  # record separator: between the texts of a pair, and in no text
+# Record separator. A single text that holds one is no pair: whoever reads rows says what they are.
+PAIR = "\x1e"
 
 
 def pair_text(first: str, second: str) -> str:
@@ -18,11 +19,6 @@ def pair_text(first: str, second: str) -> str:
     """
     first, second = first.replace(PAIR, " "), second.replace(PAIR, " ")
     return f"{first}{PAIR}{second}" if first.strip() or second.strip() else ""
-
-
-def is_pair(text: str | bytes) -> bool:
-    """Whether a text is two; bytes are none."""
-    return isinstance(text, str) and PAIR in text
 
 
 def split_pair(text: str) -> tuple[str, str]:

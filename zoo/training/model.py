@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import zoo.training.multilabel  # noqa: F401  (a saved model names its loss)
 from zoo.finding import Finding
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.preset.derived import more_epochs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ from zoo.tasks.text_classification.settings import TextData
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
 from zoo.text.pair_tokenizer import PairTokenizer
-from zoo.text.pairs import is_pair, split_pair
+from zoo.text.pairs import split_pair
 from zoo.text.pretrained_tokenizer import PretrainedTokenizer
 from zoo.text.tokenizers import TextTokenizer
 from zoo.text.vocabulary import KINDS, small_vocabulary
@@ -367,17 +367,17 @@ def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) ->
         rows = np.sort(generator.choice(rows, SAMPLE_TEXTS, replace=False))
     return learn_tokenizer(
         settings.tokenizer,
-        _single_texts(train.store.iter_inputs(rows)),
+        _single_texts(train.store, rows),
         vocabulary_size=vocabulary_size,
         lowercase=settings.lowercase,
         seed=seed,
     )
 
 
-def _single_texts(texts: Iterable[str]) -> Iterator[str]:
-    """Yield texts, and both of each pair."""
-    for text in texts:
-        yield from filter(None, split_pair(text)) if is_pair(text) else (text,)
+def _single_texts(store: Store, rows: np.ndarray) -> Iterator[str]:
+    """Yield the texts of rows, of pairs both."""
+    for text in store.iter_inputs(rows):
+        yield from filter(None, split_pair(text)) if store.pairs else (text,)
 
 
 def _fingerprint(splits: dict[str, Split]) -> str:

@@ -54,7 +54,7 @@ def inspect_texts(
 
 def _summary(data: Data, seed: int) -> dict[str, Any]:
     parts = [part for part in parts_of(data).values() if part.store is data.train.store]
-    sizes = labels_a_row(parts)
+    sizes, pairs = labels_a_row(parts), data.train.store.pairs
     lengths = next(f.evidence for f in data.findings if "max_length" in f.evidence)
     positions = probe(data.train, seed)[:SAMPLES]
     return {
@@ -70,7 +70,7 @@ def _summary(data: Data, seed: int) -> dict[str, Any]:
             {
                 "row": data.train.row_number(int(position)),
                 "label": data.train.targets.shown(data.train.labels[position]),
-                "text": shown_pair(text)[:SAMPLE_CHARACTERS],
+                "text": (shown_pair(text) if pairs else text)[:SAMPLE_CHARACTERS],
             }
             for position, text in zip(positions, data.train.inputs(positions), strict=True)
         ],
