@@ -109,6 +109,23 @@ def test_a_language_model_carries_its_state() -> None:
 
 
 @pytest.mark.slow
+def test_a_language_model_of_attention() -> None:
+    ids = np.random.default_rng(0).integers(1, 30, (20, 6)).astype("int32")
+
+    def make(**changes: Any) -> TrainingModel:
+        block = {"vocabulary_size": 30, "hidden_dim": 8, "feed_forward_dim": 12, "num_layers": 1}
+        block |= {"max_positions": 5, "dropout": 0.0, "attention_dropout": 0.0}
+        values = {f"architecture.{key}": value for key, value in block.items()}
+        values |= {"data.window": 5, "data.batch_size": 4, "data.scoring_stride": 2}
+        values |= {"recipe.min_steps": 0}
+        keras.utils.set_random_seed(0)
+        changes = values | BUSY | FLOAT32 | changes
+        return build(load_preset("transformer_lm", "default", changes))
+
+    assert_alike(make, ids[:, :-1], ids[:, 1:])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["awd-ptb", "press-wolf-small"])
 def test_language_models_of_papers(preset: str) -> None:
     ids = np.random.default_rng(0).integers(1, 30, (20, 6)).astype("int32")

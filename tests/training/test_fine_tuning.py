@@ -36,6 +36,8 @@ def names(model):
          [["embedding"], ["lstm_0"], ["lstm_1"], ["logits"]]),
         ("lstm_lm", {"vocabulary_size": 50, "hidden_dim": 8, "embedding_dim": 4},
          [["embedding"], ["lstms"], ["projection"]]),
+        ("transformer_lm", {"vocabulary_size": 50, "num_layers": 2},
+         [["embedding", "position_embedding"], ["layer_0"], ["layer_1"], ["final_norm"]]),
         ("transformer", {"norm": "post", "head_dim": 8, "vocabulary_size": 50},
          [["embedding", "position_embedding", "embedding_norm"], ["layer_0"], ["layer_1"],
           ["head", "logits"]]),
