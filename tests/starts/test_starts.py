@@ -244,3 +244,25 @@ def test_presets_say_what_they_start_from(zoo_command, monkeypatch: pytest.Monke
     assert {entry["preset"]: entry["install"] for entry in small}["textcnn/default"] is None
     monkeypatch.setattr("zoo.display.is_installed", lambda name: True)
     assert "installs it" not in zoo_command("presets", "textcnn", code=0).stdout
+
+
+def test_pairs_of_texts_start_from_weights(bert: Path, tmp_path: Path) -> None:
+    texts = sentences(80)
+    pairs = [("the film", text, label) for text, label in texts]
+    path = write_csv(tmp_path / "rows.csv", pairs, ("first", "second", "label"))
+    run = zoo.train(
+        "transformer", str(path), init=bert, text="first,second", out=tmp_path / "run",
+        set=SHORT | {"data.texts": "pair", "data.max_length": 24}, verbose=False,
+    )  # fmt: skip
+    tokenizer = run.model.tokenizer
+    (ids,) = tokenizer.encode(tf.constant(["the film\x1ewas great"]), 24).to_list()
+    pieces = [tokenizer.pieces[index] for index in ids]
+    assert pieces == ["[CLS]", "the", "film", "[SEP]", "was", "great", "[SEP]"]
+    first, second = run.predict([("the film", "was great"), ("the film", "was dull")])
+    served = tf.saved_model.load(str(run.export(tmp_path / "served")))
+    outputs = served.serve(tf.constant(["the film", "a"]), tf.constant(["was great", "b"]))
+    expected = [*first["probabilities"].values()]
+    np.testing.assert_allclose(outputs["probabilities"][0], expected, atol=1e-5)
+    assert first["probabilities"] != second["probabilities"]
+    again = resolve_start(run.path)  # a run on pairs is a start of another
+    assert again.tokenizer.encode(tf.constant(["the film\x1ewas great"]), 24).to_list() == [ids]
