@@ -49,7 +49,7 @@ def test_a_run_says_what_came_with_its_start(started: zoo.Run) -> None:
     assert Path(values["recipe.init"]).is_absolute()
     texts = [str(finding) for finding in started.findings]
     assert any("values come with it" in text and "norm post" in text for text in texts)
-    assert any(text.endswith("34 of the head at random.") for text in texts)
+    assert any(text.endswith("34 at random: logits.") for text in texts)
     assert len(read_json(started.path / "environment.json")["start"]["sha256"]) == 64
 
 
@@ -102,6 +102,20 @@ def test_other_classes_have_a_new_head(trained: zoo.Run) -> None:
         assert ("logits/kernel" in changed) is same
         assert (finding.evidence["random"] > 0) is not same
         assert "embedding/embeddings" in changed
+
+
+def test_topmost_blocks_start_anew(bert: Path) -> None:
+    changes = {"recipe.fine_tuning.name": "by-block", "recipe.fine_tuning.reset_blocks": 1}
+    start = resolve_start(str(bert))
+    preset, _ = with_start(load_preset("transformer", changes=changes), start, ())
+    model = zoo.builders.build(preset)
+    before = {v.path: np.asarray(v) for v in model.weights}
+    (finding,) = initialise(model, preset, start, None)
+    changed = {v.path for v in model.weights if (np.asarray(v) != before[v.path]).any()}
+    last = f"layer_{preset.architecture.num_layers - 1}"
+    assert not [path for path in changed if path.startswith((f"{last}/", "logits/"))]
+    assert "layer_0/attention/qkv/kernel" in changed or last == "layer_0"
+    assert finding.what.endswith(f"at random: {last}, logits.")
 
 
 def test_a_pretrained_preset_is_searched_from_its_start(bert: Path) -> None:

@@ -17,6 +17,7 @@ Clip = Annotated[float, Field(gt=0.0)] | None
 Average = Annotated[float, Field(gt=0.0, lt=1.0)] | None
 Score = Literal["loss", "accuracy", "smoothed-accuracy", "macro_f1", "micro_f1", "last"]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
+End = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Adam(Block):
@@ -129,14 +130,14 @@ class Cosine(WarmUp):
     """Half a cosine, from the optimizer's rate to `final_fraction` of it."""
 
     name: Literal["cosine"] = "cosine"
-    final_fraction: Share = 0.01
+    final_fraction: End = 0.01
 
 
 class Linear(WarmUp):
     """A straight line to `final_fraction` of the rate."""
 
     name: Literal["linear"] = "linear"
-    final_fraction: Share = 0.01
+    final_fraction: End = 0.01
 
 
 class Exponential(WarmUp):

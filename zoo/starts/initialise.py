@@ -14,6 +14,7 @@ from zoo.memory import without_values
 from zoo.models import MODELS
 from zoo.preset.preset import Preset
 from zoo.starts.pretrained import Pretrained
+from zoo.training.layer_groups import top_weights
 
 INIT, CLASSES, LENGTH = "recipe.init", "architecture.num_classes", "data.max_length"
 FOLLOWING = (CLASSES, "architecture.vocabulary_size")  # the data, or the tokenizer, say them
@@ -72,7 +73,9 @@ def with_start(
 def initialise(
     model: keras.Model, preset: Preset, start: Pretrained, classes: Sequence[Any] | None
 ) -> list[Finding]:
-    """Set the weights of a network to those of a start; a head that is not its own stays random.
+    """Set the weights of a network to those of a start.
+
+    A head that is not its own stays random, and so do the topmost blocks that the recipe resets.
 
     Args:
         model: built from the preset.
@@ -84,6 +87,9 @@ def initialise(
         ZooError: the start lacks a variable of the network, or has another shape for it.
     """
     new = _new_head(preset, start, classes)
+    tuning = preset.recipe.fine_tuning
+    if tuning.name == "by-block" and tuning.reset_blocks:
+        new |= top_weights(model, tuning.reset_blocks).keys()
     kept = []
     for variable in model.weights:
         if variable.path in new or (
@@ -106,9 +112,13 @@ def initialise(
         variable.assign(value)
     started = sum(int(np.prod(v.shape)) for v in model.weights) - _size(kept)
     what = f"{INIT} {start.source}: {started:,} weights start from {start.origin}"
-    what += f", {_size(kept):,} of the head at random." if kept else ", the head among them."
+    what += f", {_size(kept):,} at random: {_layers(kept)}." if kept else ", the head among them."
     evidence = {"source": start.source, "weights": started, "random": _size(kept)}
     return [Finding("info", what, evidence | {"sha256": start.sha256})]
+
+
+def _layers(variables: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(variable.path.split("/")[0] for variable in variables))
 
 
 def _size(variables: Sequence[Any]) -> int:

@@ -24,7 +24,9 @@ class OneLabel:
     name: ClassVar[str] = "one"
     primary: ClassVar[str] = "accuracy"
     bayes: ClassVar[bool] = True
-    monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "smoothed-accuracy", "macro_f1")
+    monitors: ClassVar[tuple[str, ...]] = (
+        "loss", "accuracy", "smoothed-accuracy", "macro_f1", "last",
+    )  # fmt: skip
 
     @property
     def separator(self) -> str | None:

@@ -39,7 +39,7 @@ class SeveralLabels:
     name: ClassVar[str] = "several"
     primary: ClassVar[str] = "micro_f1"
     bayes: ClassVar[bool] = False
-    monitors: ClassVar[tuple[str, ...]] = ("loss", "micro_f1", "macro_f1")
+    monitors: ClassVar[tuple[str, ...]] = ("loss", "micro_f1", "macro_f1", "last")
 
     def check_monitor(self, monitor: str) -> None:
         """Refuse a score of one label."""
