@@ -1,6 +1,8 @@
 """Tokenizers of pretrained weights: the ids of BERT, XLM-R and RoBERTa, in the graph."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,17 @@ def test_a_damaged_document_is_refused(change: dict, message: str, tmp_path: Pat
 def test_other_contents_are_refused(kind: str, content: bytes, message: str) -> None:
     with pytest.raises(ZooError, match=message):
         PretrainedTokenizer(kind, lowercase=False, content=content, marks=Marks(1, 1, 1))
+
+
+def test_an_old_protobuf_stands_in_the_way_of_unigrams_alone() -> None:
+    # In a process of its own: here it is loaded already. None in sys.modules is an ImportError.
+    program = """
+import sys
+sys.modules["sentencepiece.sentencepiece_model_pb2"] = None
+import zoo.text.tokenizers, zoo.starts.vocabularies
+from zoo.text.unigram import unigram_model
+unigram_model([("<unk>", 0.0)], unknown=0, control=[])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "ZooError: this tokenizer needs a newer protobuf" in ended.stderr
+    assert "pip install --upgrade protobuf" in ended.stderr

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import sentencepiece
-from sentencepiece import sentencepiece_model_pb2 as protobuf
 
 from zoo.errors import ZooError
 from zoo.text.subwords import rule
 
 Pieces = Sequence[tuple[str, float]]
+
+
+def _messages() -> Any:
+    """Return the module of sentencepiece's messages.
+
+    It is loaded here, for protobuf refuses one that was made for a later protobuf: sentencepiece
+    0.2.3 wants 7.36, TensorFlow 2.21 takes 6 as well. Nothing else of the zoo needs it.
+
+    Raises:
+        ZooError: protobuf is too old for it.
+    """
+    try:
+        return importlib.import_module("sentencepiece.sentencepiece_model_pb2")
+    except Exception as error:  # VersionError, which protobufs before 5.27 do not have
+        raise ZooError(
+            f"this tokenizer needs a newer protobuf than is installed: {error} "
+            "Run: pip install --upgrade protobuf"
+        ) from error
 
 
 def unigram_model(
@@ -28,6 +47,7 @@ def unigram_model(
     Raises:
         ZooError: sentencepiece does not take the pieces.
     """
+    protobuf = _messages()
     model = protobuf.ModelProto()
     types = protobuf.ModelProto.SentencePiece.Type
     for index, (piece, score) in enumerate(pieces):
@@ -47,12 +67,13 @@ def unigram_model(
     return content
 
 
-def read_unigram(content: bytes) -> protobuf.ModelProto:
+def read_unigram(content: bytes) -> Any:
     """Return a serialised sentencepiece model, parsed and checked.
 
     Raises:
         ZooError: it is none, or not a unigram model.
     """
+    protobuf = _messages()
     try:
         sentencepiece.SentencePieceProcessor(model_proto=content)
         model = protobuf.ModelProto.FromString(content)
@@ -65,8 +86,9 @@ def read_unigram(content: bytes) -> protobuf.ModelProto:
     return model
 
 
-def _normalizer(charsmap: bytes | None) -> protobuf.NormalizerSpec:
+def _normalizer(charsmap: bytes | None) -> Any:
     """Return a rule for normalising texts; sentencepiece itself has the compiled NFKC."""
+    protobuf = _messages()
     if charsmap is not None:
         return protobuf.NormalizerSpec(
             precompiled_charsmap=charsmap,
