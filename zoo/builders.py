@@ -197,7 +197,7 @@ def build(preset: Preset) -> TrainingModel:
         ZooError: the values do not fit together, or the weights not into the memory.
     """
     check_fits(preset, training=False)
-    with dtype_policy(preset.recipe.dtype_policy, load_task(preset.task).sparse):
+    with dtype_policy(preset.recipe.dtype_policy, preset.architecture.sparse):
         network = MODELS[preset.model](**dict(preset.architecture))
         return compile_model(network, preset)
 

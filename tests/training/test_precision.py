@@ -9,7 +9,7 @@ from training_parts import arrays, compiled
 
 from zoo.builders import build
 from zoo.preset.loading import load_preset
-from zoo.tasks.task import load_task
+from zoo.preset.schemas import architectures
 from zoo.training.optimizers import LazyAdamW
 from zoo.training.precision import best_policy, chosen_policy, dtype_policy
 
@@ -84,16 +84,18 @@ def test_a_saved_model_goes_on(made, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "policy"),
+    ("model", "policy"),
     [
-        ("text-classification", "float32"),
-        ("image-classification", "mixed_bfloat16"),
-        ("language-modeling", "mixed_bfloat16"),
+        ("textcnn", "float32"),
+        ("fasttext", "float32"),
+        ("transformer", "mixed_bfloat16"),
+        ("resnet", "mixed_bfloat16"),
+        ("lstm_lm", "mixed_bfloat16"),
     ],
 )
-def test_a_processor_with_bfloat16_gains_by_task(task: str, policy: str, monkeypatch) -> None:
+def test_a_processor_with_bfloat16_gains_by_family(model: str, policy: str, monkeypatch) -> None:
     monkeypatch.setattr("zoo.training.precision._cpu_has_bfloat16", lambda: True)
-    assert best_policy(sparse=load_task(task).sparse) == policy
+    assert best_policy(sparse=architectures()[model].sparse) == policy
 
 
 def test_a_cpu_gains_nothing() -> None:

@@ -62,11 +62,14 @@ class Architecture(Block):
         model: name of the family, of its file in `zoo.models`, and of its builder; empty for what
             several families share.
         task: name of its task in `zoo.preset.schemas.TASKS`.
+        sparse: whether the time goes into rows of tables and sparse products, which gain nothing
+            from half precision on a CPU.
         data: the data block of its presets; None is that of the task.
     """
 
     model: ClassVar[str] = ""
     task: ClassVar[str] = ""
+    sparse: ClassVar[bool] = False
     data: ClassVar[type[DataBlock] | None] = None
 
     def rough_weights(self) -> int | None:

@@ -19,7 +19,6 @@ from zoo.starts.pretrained import Pretrained
 from zoo.starts.resolve import canonical
 from zoo.tasks.classifiers import FEW
 from zoo.tasks.label_kinds import kind_of
-from zoo.tasks.task import load_task
 from zoo.training.precision import chosen_policy
 
 SMOOTHED = "smoothed-accuracy"
@@ -72,7 +71,7 @@ def resolve(
     started: list[Finding] = []
     if start is not None:
         resolved, started = with_start(resolved, start, fixed)
-    policy, findings = chosen_policy(resolved.recipe.dtype_policy, load_task(preset.task).sparse)
+    policy, findings = chosen_policy(resolved.recipe.dtype_policy, preset.architecture.sparse)
     findings += [*resolved.notices, *started]
     findings += findings_on(preset.values(), resolved.values(), changes)
     findings += unread(resolved.values(), changes)

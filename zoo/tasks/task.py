@@ -117,14 +117,11 @@ class Task(Protocol):
 
     Attributes:
         info: names and words, known before any library is loaded.
-        sparse: whether the time goes into rows of tables and sparse products, which gain nothing
-            from half precision on a CPU.
         recorded_facts: those of `facts_from_data`, where it has them, that a run's preset.yaml
             holds; the others, such as the size of a vocabulary, stay upper bounds there.
     """
 
     info: TaskInfo
-    sparse: bool
     recorded_facts: tuple[str, ...]
 
     def bundled(self) -> Path:

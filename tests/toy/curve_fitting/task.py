@@ -96,7 +96,6 @@ class Curve:
 
 class CurveFitting:
     info = INFO
-    sparse = True
     recorded_facts = ("architecture.x_mean",)
 
     def bundled(self):

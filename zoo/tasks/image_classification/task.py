@@ -37,7 +37,6 @@ class ImageClassification:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    sparse = False
     recorded_facts = (*(f"architecture.{name}" for name in FACTS), *LABEL_FACTS)
     bundled = staticmethod(bundled_images)
     recognises = staticmethod(looks_like_images)

@@ -34,7 +34,6 @@ class LanguageModeling:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    sparse = False
     recorded_facts = ()
     bundled = staticmethod(bundled_corpus)
     load_predictor = staticmethod(load_language_model)

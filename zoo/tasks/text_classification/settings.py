@@ -54,6 +54,8 @@ class TextArchitecture(Classifier):
         dropout: fraction of the features before the logits dropped, in [0, 1).
     """
 
+    sparse = True
+
     embedding_dim: Positive = 128
     embedding: Literal["non-static", "static", "multichannel"] = "non-static"
     embedding_range: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05

@@ -30,7 +30,6 @@ class TextClassification:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    sparse = True
     recorded_facts = ("architecture.num_classes", "data.texts", *LABEL_FACTS)
     bundled = staticmethod(bundled_texts)
     training_model = staticmethod(classifiers.training_model)
