@@ -42,18 +42,23 @@ def measure(
                 yield scores(variant, name, int(seed))
 
 
-def scores(variant: str, data: str, seed: int) -> dict[str, Any]:
-    """Train a preset, or a variant of one, once; return the scores on the test part."""
+def chosen(variant: str) -> tuple[str, str, dict[str, Any]]:
+    """Return the model and the preset of a variant, and what it changes."""
     name, _, change = variant.partition(",")
     model, _, preset = name.rpartition("/")
-    model = model or "lstm_lm"
-    label = variant if variant.startswith(f"{model}/") else f"{model}/{variant}"
+    return model or "lstm_lm", preset, VARIANTS[variant] if change else {}
+
+
+def scores(variant: str, data: str, seed: int) -> dict[str, Any]:
+    """Train a preset, or a variant of one, once; return the scores on the test part."""
+    model, preset, changes = chosen(variant)
+    label = f"{model}/{variant.removeprefix(f'{model}/')}"
     metrics, _ = train_once(
         model,
         lambda _: {"data": str(folder_of(data))},
         preset=preset,
         seed=seed,
-        changes=VARIANTS[variant] if change else {},
+        changes=changes,
     )
     training = metrics["training"]
     return {

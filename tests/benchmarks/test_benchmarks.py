@@ -14,8 +14,10 @@ from benchmarks.catalogue import BENCHMARKS, table
 from benchmarks.gpu import speed as gpu
 from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
+from benchmarks.language_modeling import perplexity
 from benchmarks.timing import Timings, time_in_turn
 from zoo.errors import ZooError
+from zoo.preset.loading import load_preset
 
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # The least options that still run everything of a benchmark.
@@ -95,6 +97,14 @@ def test_contestants_take_turns_and_the_first_round_is_not_counted() -> None:
     timings = time_in_turn(contestants, 2, calls=2)
     assert order == ["a", "a", "b", "b"] * 3
     assert {name: len(seconds) for name, seconds in timings.seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_language_models_are_chosen_by_their_names() -> None:
+    assert perplexity.chosen("default") == ("lstm_lm", "default", {})
+    assert perplexity.chosen("transformer_lm/char") == ("transformer_lm", "char", {})
+    for variant in perplexity.VARIANTS:
+        model, preset, changes = perplexity.chosen(variant)
+        assert changes and load_preset(model, preset, changes).task == "language-modeling"
 
 
 def test_data_of_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 
 import keras
 
@@ -19,9 +20,7 @@ class _Models(Mapping[str, Callable[..., keras.Model]]):
     def __getitem__(self, name: str) -> Callable[..., keras.Model]:
         if name not in architectures():
             raise KeyError(name)
-        function: Callable[..., keras.Model] = getattr(
-            importlib.import_module(f"{__name__}.{name}"), name
-        )
+        function: Callable[..., keras.Model] = getattr(_module(name), name)
         return function
 
     def __iter__(self) -> Iterator[str]:
@@ -29,6 +28,10 @@ class _Models(Mapping[str, Callable[..., keras.Model]]):
 
     def __len__(self) -> int:
         return len(architectures())
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 MODELS = _Models()
@@ -47,7 +50,7 @@ def with_states(network: keras.Model) -> keras.Model:
         zeros before the first window; features `(time, batch, features)`, time first, of which
         `embedding(features, reverse=True)` makes logits.
     """
-    made: keras.Model = importlib.import_module(f"{__name__}.{network.name}").with_states(network)
+    made: keras.Model = _module(network.name).with_states(network)
     return made
 
 
@@ -60,5 +63,5 @@ def with_cache(network: keras.Model) -> keras.Model:
     Args:
         network: of a family of language models, whose name it has; or loaded from a file.
     """
-    made: keras.Model = importlib.import_module(f"{__name__}.{network.name}").with_cache(network)
+    made: keras.Model = _module(network.name).with_cache(network)
     return made

@@ -285,6 +285,14 @@ def test_a_network_of_another_vocabulary_is_refused(run, tmp_path) -> None:
         zoo.load_run(other).generate("a")
 
 
+def test_a_network_of_another_family_is_refused(run, tmp_path) -> None:
+    shutil.copytree(run.path, tmp_path / "other")
+    model = zoo.textcnn(vocabulary_size=50, ngram_buckets=64)
+    model.save(tmp_path / "other" / "model" / "model.keras")
+    with pytest.raises(ZooError, match="'textcnn' is no language model: lstm_lm, transformer_lm"):
+        zoo.load_run(tmp_path / "other").generate("a")
+
+
 # --- commands
 
 

@@ -22,6 +22,7 @@ from zoo.data.texts import text_batches
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
 from zoo.models import with_cache, with_states
+from zoo.preset.schemas import architectures
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.features import VECTOR
 from zoo.tasks.language_modeling.batches import windows
@@ -33,16 +34,17 @@ from zoo.tasks.language_modeling.lines import (
     read_lines,
     store_scored_table,
 )
+from zoo.tasks.language_modeling.model import LanguageModel
+from zoo.tasks.language_modeling.sampling import check_sampling, draw, unknown_in_prompt
 from zoo.tasks.language_modeling.separate import overlapping_windows, window_number
+from zoo.tasks.language_modeling.settings import LanguageRecipe
 from zoo.tasks.language_modeling.token_ids import Ids, Tokens, cached_tokens
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
-from zoo.text.vocabulary import UNKNOWN
 from zoo.training.kernels.token_loss import token_losses
 
 WINDOW = 512  # tokens scored at once, one after the other
 TOGETHER = 4096  # tokens scored at once, in windows beside each other
-LONGEST = 100_000  # tokens of a text that is made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -274,16 +276,16 @@ class TrainedLanguageModel:
         Raises:
             ZooError: a value is out of range.
         """
-        _check(length, temperature, top_k)
+        check_sampling(length, temperature, top_k)
         check_seed(seed)
         random = np.random.default_rng(seed)
         ids = np.concatenate([[END], self.tokenizer.encode(prompt.split("\n"))[:-1]])
         if findings is not None:
-            findings += _unknown(ids[1:])
+            findings += unknown_in_prompt(ids[1:])
         text = ids.tolist()
         following = self.logits_after(text)
         for _ in range(length):
-            text.append(_draw(next(following), temperature, top_k, random))
+            text.append(draw(next(following), temperature, top_k, random))
         return self.tokenizer.continue_text(prompt, text[len(ids) :])
 
     def logits_after(self, text: list[int]) -> Iterator[np.ndarray]:
@@ -343,6 +345,9 @@ def load_language_model(folder: Path) -> TrainedLanguageModel:
         ZooError: a file is missing or damaged.
     """
     network = load_network(folder)
+    families = [name for name, each in architectures().items() if each.task == LanguageRecipe.task]
+    if not isinstance(network, LanguageModel) or network.name not in families:
+        raise ZooError(f"{folder}: '{network.name}' is no language model: {', '.join(families)}.")
     tokenizer = load_corpus_tokenizer(folder)
     if int(network.output.shape[-1]) != tokenizer.vocabulary_size:
         raise ZooError(
@@ -359,36 +364,3 @@ def zeros(network: keras.Model) -> list[tf.Tensor]:
         network: of `[tokens, *states]`.
     """
     return [tf.zeros((1, *state.shape[1:]), state.dtype) for state in network.inputs[1:]]
-
-
-def _check(length: int, temperature: float, top_k: int | None) -> None:
-    if not 0 < length <= LONGEST:
-        raise ZooError(f"`length` must be in [1, {LONGEST:,}]. Received: {length}.")
-    if not (temperature >= 0.0 and math.isfinite(temperature)):
-        raise ZooError(f"`temperature` must be 0 or more. Received: {temperature}.")
-    if top_k is not None and top_k < 1:
-        raise ZooError(f"`top_k` must be at least 1. Received: {top_k}.")
-
-
-def _unknown(ids: np.ndarray) -> list[Finding]:
-    """Return a finding on a prompt that holds what the model does not know."""
-    count = int((ids == UNKNOWN).sum())
-    if not count:
-        return []
-    what = f"{count:,} of the {len(ids):,} tokens of the prompt are unknown to the model."
-    advice = "Its vocabulary is that of its training part; see model/vocabulary.json."
-    return [Finding("warning", what, {"unknown": count, "tokens": len(ids)}, advice)]
-
-
-def _draw(
-    logits: np.ndarray, temperature: float, top_k: int | None, random: np.random.Generator
-) -> int:
-    """Return a token drawn from logits `(vocabulary,)`, never `<unk>`."""
-    logits = logits.astype(np.float64)
-    logits[UNKNOWN] = -np.inf
-    if temperature == 0.0:
-        return int(logits.argmax())
-    if top_k is not None and top_k < len(logits):
-        logits[logits < np.partition(logits, -top_k)[-top_k]] = -np.inf
-    shares = np.exp((logits - logits.max()) / temperature)
-    return int(random.choice(len(shares), p=shares / shares.sum()))
