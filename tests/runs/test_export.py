@@ -1,10 +1,12 @@
 """The SavedModel takes raw strings in a process that has never heard of the zoo."""
 
 import json
+import math
 import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 SERVE = """
 import json, sys
@@ -51,3 +53,11 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(trained, small_disk, zo
     assert "serving: cannot be written: No space left on device. Free some" in ended.stderr
     assert "function_node" not in ended.stderr
     assert list(small_disk.iterdir()) == []
+
+
+def test_each_weight_is_written_once(trained, tmp_path) -> None:
+    folder = trained.export(tmp_path / "serving")
+    shapes = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    sizes = shapes.get_variable_to_shape_map().values()
+    weights = trained.model.network.count_params()
+    assert weights <= sum(map(math.prod, sizes)) <= weights + 100  # and counters

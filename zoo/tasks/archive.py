@@ -69,6 +69,7 @@ def write_archive(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ZooError(f"{folder}: is already there. Export to a new folder, or remove it first.")
     beside = folder.with_name(f".{folder.name}.part")
+    _write_each_array_once(archive)
     try:
         shutil.rmtree(beside, ignore_errors=True)
         archive.write_out(str(beside), verbose=False)
@@ -84,6 +85,16 @@ def write_archive(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _write_each_array_once(archive: keras.export.ExportArchive) -> None:
+    """Let an archive list the variables of TensorFlow, which its graphs use.
+
+    Keras 3.15.1 lists its own objects around them, so that the file would have each array twice.
+    """
+    for name in ("variables", "trainable_variables", "non_trainable_variables"):
+        listed = getattr(archive._tf_trackable, name)
+        setattr(archive._tf_trackable, name, [getattr(v, "_value", v) for v in listed])
 
 
 def _system_error(error: Exception) -> str:
