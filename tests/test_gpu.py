@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 import sys
 
@@ -134,3 +135,12 @@ def test_launch_gives_each_worker_its_own(monkeypatch) -> None:
 def test_the_version_names_the_cards(smi, zoo_command) -> None:
     lines = zoo_command("--version", code=0).stdout.splitlines()
     assert "GPU: NVIDIA H200, 143,771 MiB, compute capability 9.0, driver 580.95.05" in lines
+
+
+def test_memory_of_a_card_is_taken_as_needed_unless_the_user_says_otherwise(monkeypatch) -> None:
+    monkeypatch.delenv(gpu.GROWTH, raising=False)
+    gpu.grow_memory()
+    assert os.environ[gpu.GROWTH] == "true"
+    monkeypatch.setenv(gpu.GROWTH, "false")
+    gpu.grow_memory()
+    assert os.environ[gpu.GROWTH] == "false"

@@ -5,6 +5,7 @@ import random
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras.src.backend.common import global_state
 
 import zoo
@@ -130,3 +131,13 @@ def test_buckets_shrink_with_the_classes(classes: int, buckets: int) -> None:
 def test_buckets_that_are_set_hold() -> None:
     changes = {"architecture.num_classes": 1000, "architecture.ngram_buckets": 100_000}
     assert load_preset("textcnn", "default", changes).architecture.ngram_buckets == 100_000
+
+
+def test_a_device_without_memory_left_says_what_to_change() -> None:
+    preset = load_preset("textcnn", "default", {"recipe.micro_batches": 2})
+    message = (
+        r"no memory left for a step of 64 rows in 2 micro-batches \(.*allocating 8 bytes.*\)\. "
+        r"Raise recipe\.micro_batches to 4"
+    )
+    with pytest.raises(ZooError, match=message), sizes.report_exhausted(preset):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating 8 bytes")

@@ -11,8 +11,10 @@ def main() -> None:
     """Run the command line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr otherwise
     from zoo.cli import app
+    from zoo.gpu import grow_memory
     from zoo.process import ended, run
 
+    grow_memory()
     command = functools.partial(app, prog_name="zoo")
     own = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
     if "--debug" in own:  # not that of a command that is launched

@@ -17,7 +17,7 @@ from tensorflow.python.eager import context
 from zoo.cluster import Cluster, from_tf_config, slurm_tasks, wait_for_others
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.gpu import count_gpus, why_unused
+from zoo.gpu import count_gpus, grow_memory, why_unused
 from zoo.preset.override import leaves
 from zoo.quiet import tell
 
@@ -42,6 +42,7 @@ def strategy_for(devices: str = "auto") -> tf.distribute.Strategy:
     Raises:
         ZooError: there are no such devices; or TensorFlow was already in use.
     """
+    grow_memory()
     if _several_machines():
         if devices != "auto":
             raise ZooError(

@@ -19,6 +19,7 @@ DRIVER = Path("/proc/driver/nvidia")
 QUERY = "name,memory.total,compute_cap,driver_version"
 SECONDS = 20  # for nvidia-smi, which may have to wake a card
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 INSTALL = 'pip install "keras-preset-zoo[gpu]"'
 # What TensorFlow 2.21 opens (third_party/gpus, tsl/platform/default/dso_loader.cc), CUDA 12's.
 LIBRARIES = (
@@ -116,6 +117,15 @@ def _there(name: str, folders: Sequence[Path]) -> bool:
     except OSError:
         return False
     return True
+
+
+def grow_memory() -> None:
+    """Let TensorFlow take memory of a card as it is needed; call it before a GPU is used.
+
+    Else a process takes nearly all of it, and a second one on the card dies in the midst of CUDA.
+    What the user has set holds.
+    """
+    os.environ.setdefault(GROWTH, "true")
 
 
 def why_unused(driver: Path = DRIVER) -> str:

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
 
-from zoo.errors import ZooError
+from zoo.errors import LONGEST_REASON, ZooError
 from zoo.finding import Finding
 from zoo.models import MODELS
 from zoo.preset.preset import Preset
@@ -122,6 +122,29 @@ def check_fits(preset: Preset, training: bool = True) -> list[Finding]:
     if total > free:
         raise ZooError(f"{what} {hint}")
     return [Finding("warning", what, {"bytes": total, "free": free, "weights": need.weights}, hint)]
+
+
+@contextmanager
+def report_exhausted(preset: Preset) -> Iterator[None]:
+    """Turn what TensorFlow raises of a device without memory left into one readable message.
+
+    Args:
+        preset: that is trained in the block.
+
+    Raises:
+        ZooError: the device has no memory left; it names what to change.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        size, pieces = preset.data.batch_size, preset.recipe.micro_batches
+        told = " ".join(str(error).split())[:LONGEST_REASON]
+        raise ZooError(
+            f"{preset.model}: the device has no memory left for a step of {size} rows in {pieces} "
+            f"micro-batch{'es' * (pieces > 1)} ({told}). Raise recipe.micro_batches to "
+            f"{2 * pieces}, which trains to the same result, or lower data.batch_size. Does "
+            "another process use the card? `nvidia-smi` says."
+        ) from error
 
 
 def _remedies(preset: Preset, need: Need) -> list[str]:

@@ -126,6 +126,18 @@ def test_jobs_of_a_gpu_are_checked() -> None:
         next(gpu.measure(size="small"))
 
 
+def test_a_job_without_the_zoo_is_no_result(monkeypatch, capsys) -> None:
+    def contestant(name: str, who: str, *_: object) -> dict:
+        if name == "textcnn" and who == "zoo":
+            return gpu._missing(name, who, "failed")
+        versions = {"versions": {}, "device": "none"}
+        return {"milliseconds": 1.0, "gradient_megabytes": 1.0, **versions}
+
+    monkeypatch.setattr(gpu, "_contestant", contestant)
+    assert [one["id"] for one in gpu.measure(jobs="textcnn,textrnn")] == ["textrnn"]
+    assert "gpu: textcnn: without zoo: failed" in capsys.readouterr().err
+
+
 def test_a_machine_without_a_gpu_is_said() -> None:
     result = gpu._contestant("textcnn", "pytorch", ["full", "1", "unused"], 300.0)
     if "no_gpu" not in result:

@@ -31,7 +31,7 @@ from zoo.environment import environment
 from zoo.errors import ZooError
 from zoo.files import write_json, write_text
 from zoo.finding import Finding
-from zoo.memory import check_fits
+from zoo.memory import check_fits, report_exhausted
 from zoo.preset.preset import Preset
 from zoo.runs.folder import CHECKPOINTS, can_resume, checkpoints, outcome
 from zoo.runs.notes import notes
@@ -240,7 +240,8 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     saved = Checkpoints(
         kept, EpochCursor(), job.stop, newest, writes=is_chief(strategy), within_epochs=alone
     )
-    reason, failed = _fit(job, model, data, monitor, saved)
+    with report_exhausted(preset):
+        reason, failed = _fit(job, model, data, monitor, saved)
     if not is_chief(strategy):
         return Run(folder)
     metrics = {
@@ -249,6 +250,8 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
         **task.evaluate_and_save(_on_one_device(model, preset), preset, data, prepared, folder),
         "training": monitor.to_dict()
         | {
+            "compiled_shapes": model.compilation.shapes,
+            "compile_seconds": model.compilation.seconds,
             "parameters": model.count_params(),
             "train_examples": len(data.train),
             "checkpoint_seconds": saved.seconds,

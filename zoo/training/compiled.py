@@ -205,6 +205,8 @@ class CompiledStep:
             logs = step(batch)
         except UNABLE as error:
             reason = str(error).strip().splitlines()[0][:200]
+            if compilation.required and isinstance(error, tf.errors.ResourceExhaustedError):
+                raise  # the plain step needs no less
             if compilation.required:
                 raise ZooError(
                     f"recipe.jit true: XLA cannot compile this step: {reason}. Set recipe.jit to "

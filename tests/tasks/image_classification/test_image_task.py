@@ -42,6 +42,7 @@ def test_a_run_has_scores_a_sheet_of_mistakes_and_what_the_data_decided(run):
     assert set(metrics["test"]["classes"]) == {"blue", "red"}
     assert metrics["baseline"]["test"]["accuracy"] > 0.9
     assert metrics["training"]["parameters"] == run.model.network.count_params()
+    assert metrics["training"]["compiled_shapes"] == 0  # on a CPU, unless asked for
     with Image.open(run.path / "mistakes.png") as sheet:
         assert sheet.width > 900
     decided = run.preset.architecture
