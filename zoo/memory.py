@@ -141,9 +141,9 @@ def report_exhausted(preset: Preset) -> Iterator[None]:
         told = " ".join(str(error).split())[:LONGEST_REASON]
         raise ZooError(
             f"{preset.model}: the device has no memory left for a step of {size} rows in {pieces} "
-            f"micro-batch{'es' * (pieces > 1)} ({told}). Raise recipe.micro_batches to "
-            f"{2 * pieces}, which trains to the same result, or lower data.batch_size. Does "
-            "another process use the card? `nvidia-smi` says."
+            f"micro-batch{'es' * (pieces > 1)} ({told}). Start anew with recipe.micro_batches="
+            f"{2 * pieces} or a smaller data.batch_size; where another process took the memory "
+            "(`nvidia-smi` shows them), end that one and resume."
         ) from error
 
 

@@ -8,6 +8,7 @@ from replica_parts import CLASSES, small
 from scipy.special import expit
 from sklearn.metrics import f1_score
 
+from zoo.distribute import strategy_for
 from zoo.multilabel_scores import best_rule, scores
 from zoo.preset.recipe import BinaryCrossEntropy, CrossEntropy, Focal
 from zoo.training.multilabel import MultilabelF1, make_multilabel_loss
@@ -118,7 +119,7 @@ def trained(
 
 def test_a_step_is_that_of_the_undivided_batch() -> None:
     whole = trained()
-    two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    for other in (trained(3), trained(strategy=two), trained(jit=True)):
+    replicas = trained(strategy=strategy_for("cpu:0,1"))
+    for other in (trained(3), replicas, trained(jit=True)):
         for one, two in zip(whole, other, strict=True):
             np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)

@@ -60,6 +60,7 @@ def test_two_devices_train_as_one(two, model, optimizer) -> None:
     assert_same(trained(ONE, model, optimizer), trained(two, model, optimizer))
 
 
+@pytest.mark.slow  # 20 s
 def test_fine_tuning_by_block_is_the_same_on_two_devices(two) -> None:
     changes = {
         "recipe.fine_tuning.name": "by-block", "recipe.fine_tuning.rate_decay": 0.5,
@@ -70,6 +71,7 @@ def test_fine_tuning_by_block_is_the_same_on_two_devices(two) -> None:
     assert_same(trained(ONE, *case, **changes), trained(two, *case, **changes))
 
 
+@pytest.mark.slow  # 20 s
 def test_three_devices_train_as_one() -> None:
     """They sum what is dense, where two send it along. This process has two devices."""
     code = (

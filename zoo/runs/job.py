@@ -173,7 +173,8 @@ def run_job(job: Job, resume: bool) -> Run:
             else:
                 check_fingerprint(job.folder, data.fingerprint)
         try:
-            return _train_and_score(job, prepared, data)
+            with report_exhausted(job.preset):
+                return _train_and_score(job, prepared, data)
         except ZooError as error:
             raise ZooError(f"{error} {job.resume_hint}".rstrip()) from error
 
@@ -240,8 +241,7 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     saved = Checkpoints(
         kept, EpochCursor(), job.stop, newest, writes=is_chief(strategy), within_epochs=alone
     )
-    with report_exhausted(preset):
-        reason, failed = _fit(job, model, data, monitor, saved)
+    reason, failed = _fit(job, model, data, monitor, saved)
     if not is_chief(strategy):
         return Run(folder)
     metrics = {
