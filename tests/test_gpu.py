@@ -83,6 +83,13 @@ def test_a_library_is_found_with_python_or_the_system(tmp_path) -> None:
     assert gpu.missing_libraries(names, [tmp_path]) == ["libnobody.so.1"]
 
 
+@pytest.fixture
+def uncached(monkeypatch) -> None:
+    """Strategies are made anew, and those of this process stay the only ones of their devices."""
+    monkeypatch.setattr(distribute, "_one_machine", distribute._one_machine.__wrapped__)
+
+
+@pytest.mark.usefixtures("uncached")
 @pytest.mark.skipif(not gpu.missing_libraries(), reason="CUDA's libraries are here")
 def test_what_tensorflow_lacks_is_named(driver, monkeypatch) -> None:
     reason = gpu.why_unused(driver)
@@ -91,7 +98,6 @@ def test_what_tensorflow_lacks_is_named(driver, monkeypatch) -> None:
     assert gpu.missing_libraries()[0] in reason
     assert reason.endswith('pip install "keras-preset-zoo[gpu]"')
     monkeypatch.setattr(distribute, "why_unused", functools.partial(gpu.why_unused, driver))
-    distribute._one_machine.cache_clear()
     with pytest.raises(ZooError, match=r"--devices gpu: .* Cannot dlopen some GPU libraries"):
         distribute.strategy_for("gpu")
     assert "trained on the CPU" in distribute.unused_gpus()[0].what
@@ -99,12 +105,11 @@ def test_what_tensorflow_lacks_is_named(driver, monkeypatch) -> None:
     assert gpu.why_unused(driver) == ""
 
 
+@pytest.mark.usefixtures("uncached")
 def test_training_on_the_cpu_beside_a_gpu_is_said(driver, monkeypatch, capfd) -> None:
     monkeypatch.setattr(distribute, "why_unused", functools.partial(gpu.why_unused, driver))
-    distribute._one_machine.cache_clear()
     assert distribute.strategy_for("auto").num_replicas_in_sync == 1
     assert "zoo: training on the CPU: this machine has 2 NVIDIA GPUs" in capfd.readouterr().err
-    distribute._one_machine.cache_clear()
 
 
 def test_gpus_are_divided_among_workers(monkeypatch, capfd) -> None:

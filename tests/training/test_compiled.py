@@ -174,7 +174,6 @@ def text_model(**changes: Any) -> TrainingModel:
         pytest.param(language_model, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.slow
 def test_two_devices_compile_their_parts(make: Any) -> None:
     generator = np.random.default_rng(0)
     ids = generator.integers(1, 30, (18, 6)).astype("int32")

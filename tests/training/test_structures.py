@@ -101,7 +101,7 @@ def trained_whole() -> tuple[Any, Any, Any]:
     [
         "micro-batches",
         pytest.param("replicas", marks=pytest.mark.slow),
-        pytest.param("both", marks=pytest.mark.slow),
+        "both",
     ],
 )
 def test_parts_train_as_one_batch(parts: str) -> None:
