@@ -183,3 +183,11 @@ def test_rows_are_not_repeated_for_one_of_their_labels() -> None:
         SetTargets(["a", "b"]).check_balance("oversample")
     SetTargets(["a", "b"]).check_balance("class-weights")
     ClassTargets(["a", "b"]).check_balance("oversample")
+
+
+def test_a_separator_that_separates_nothing_beside_one_that_does() -> None:
+    with pytest.raises(ZooError, match=r"separator '#': .* 'joy\|love'\. Did you mean '\|'\?"):
+        read(["joy|love", "joy", "love|joy"], SeveralLabels(separator="#"))
+    # Of another part of the data, or of new data, all rows may have one label.
+    assert read(["a", "b"], SeveralLabels(separator="#"))[2] == [("a",), ("b",)]
+    assert read(['["a", "b"]', '["a"]'], SeveralLabels(separator="list"))[2] == [("a", "b"), ("a",)]

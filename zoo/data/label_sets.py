@@ -73,13 +73,15 @@ def read_label_sets(
         `one` or `several`; what separates several in a text, or None; and findings.
 
     Raises:
-        ZooError: rows have several labels, or none, and are to have one.
+        ZooError: rows have several labels, or none, and are to have one; or another separator.
     """
     train = stores["train"]
     separator = settings.separator if isinstance(settings, SeveralLabels) else None
     explicit = has_sets(train)
     if not explicit and separator is None and settings.name != "one":
         separator = found_separator(train.names, certain=settings.name == "auto")
+    elif separator is not None:
+        _check_separator(train, separator)
     if settings.name == "one" or (settings.name == "auto" and not explicit and separator is None):
         for store in stores.values():
             _refuse_sets(store)
@@ -111,6 +113,18 @@ def read_sets(store: Store, separator: str | None) -> None:
     """
     if separator is not None:
         store.rename({text: split_text(text, separator) for text in store.names})
+
+
+def _check_separator(store: Store, separator: str) -> None:
+    if any(separator in text for text in store.names):
+        return
+    other = found_separator(store.names)
+    if other is not None and other != separator:
+        joined = next(text for text in store.names if other == "list" or other in text)
+        raise ZooError(
+            f"data.labels.separator {separator!r}: is in no label of {store.file}, such as "
+            f"{joined!r}. Did you mean {other!r}?"
+        )
 
 
 def _refuse_sets(store: Store) -> None:
