@@ -59,6 +59,7 @@ class Store:
 
     def __init__(self, rows: Iterable[Rows], several_labels: bool = False):
         self._several_labels = several_labels
+        self._judged = 0  # texts of labels, up to which they are known to be sets of few labels
         self.names: list[str] = []
         self._columns: Columns | None = None
         self.suspect: dict[str, list[int]] = {}
@@ -122,8 +123,10 @@ class Store:
 
     def _too_many(self, texts: Mapping[str, int]) -> bool:
         """Whether the texts of labels are so many that the column holds something else."""
-        if self._several_labels or not _many(len(texts), self._rows):
+        many = _many(len(texts), self._rows)
+        if self._several_labels or not many or len(texts) <= self._judged:
             return False
+        self._judged = 2 * len(texts)  # all are read again, so not after each block
         separator = found_separator(list(texts))
         sets = [split_text(text, separator) if separator else text for text in texts]
         return _many(len({label for text in sets for label in labels_in(text)}), self._rows)
