@@ -6,6 +6,7 @@ import pytest
 from conftest import sentences
 
 from zoo import ZooError
+from zoo.data import store as store_module
 from zoo.data.classes import check_classes, rows_of_classes
 from zoo.data.label_sets import label_counts, read_label_sets, strata
 from zoo.data.label_text import MARK, found_separator, labels_in, set_text
@@ -49,6 +50,8 @@ def test_a_set_is_a_text_whatever_its_order() -> None:
         (["[2, 27]", "[1]"], "list"),
         (["['pos']", "['neg']"], None),
         (["['pos' 'long']", "[]"], None),
+        (["['pos', 'pos']", "['neg']"], None),  # one label each
+        ([set_text(["pos", "neg"]), "a|b", "a", "b"], None),  # told already
         (["Sci/Tech", "World", "a,", "|", "C++"], None),
         (["red shiny", "red", "blue", "blue shiny"], None),
     ],
@@ -73,6 +76,13 @@ def test_what_is_asked_for_is_done() -> None:
     assert kind == "one" and sets[0] == ("joy|love",)
     # a lone mark is a row that has no label
     assert read(["|", "a", "b"], SeveralLabels(separator="|"))[2] == [(), ("a",), ("b",)]
+    # beside lists, what is none is one label, and an empty string is none
+    lists = ['["real", ""]', "realistic", "real", "[]"]
+    sets = read(lists, SeveralLabels(separator="list"))[2]
+    assert sets == [("real",), ("realistic",), ("real",), ()]
+    with store_of(lists) as store:
+        read_label_sets({"train": store}, SeveralLabels(separator="list"))
+        assert store.labels[0] == store.labels[2]
     # asked for, a mark that could be part of a name separates as well
     assert read(["Washington, DC", "Paris"], SeveralLabels())[1] == ","
 
@@ -112,6 +122,11 @@ def test_a_column_of_labels_holds_0_and_1_alone(tmp_path) -> None:
     path.write_text("text,a,b\nx,1,0\ny,,1\n")
     with pytest.raises(ZooError, match="row 2: 'a' is empty, and other labels are not"):
         list(read_rows(path))
+    (tmp_path / "a.jsonl").write_text(
+        '{"text": "x", "a": 1, "b": 0}\n{"text": "y", "a": [1], "b": 0}\n'
+    )
+    with pytest.raises(ZooError, match=r"row 2: 'a' must be 0 or 1.*Received: \[1\]"):
+        list(read_rows(tmp_path / "a.jsonl", _columns("a,b")))
     path.write_text("text,a,b\nx,1,0\ny,,\n")
     assert next(read_rows(path)).labels == ["a", None]
 
@@ -143,6 +158,24 @@ def test_many_combinations_of_few_labels_are_labels() -> None:
     with pytest.raises(ZooError, match="Is this the label column"):
         store_of([f"{n}|{n + 3000}" for n in range(2500)])
     store_of([f"{n}|{n + 3000}" for n in range(2500)], several_labels=True).close()
+
+
+def test_reading_many_combinations_takes_time_in_proportion(monkeypatch) -> None:
+    looked_at = []
+
+    def counted(names):
+        looked_at.append(len(names))
+        return found_separator(names)
+
+    monkeypatch.setattr(store_module, "found_separator", counted)
+    labels = ["|".join(f"l{n}" for n in range(14) if row >> n & 1) for row in range(1, 12_000)]
+    blocks = [
+        Rows("a.csv", start + 1, labels[start : start + 100], labels[start : start + 100])
+        for start in range(0, len(labels), 100)
+    ]
+    with Store(blocks) as store:
+        assert len(store.names) == len(labels)
+    assert 0 < sum(looked_at) < 2 * len(labels)
 
 
 def test_classes_that_are_kept_leave_the_others_out() -> None:

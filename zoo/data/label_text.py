@@ -48,12 +48,15 @@ def found_separator(names: Sequence[str], certain: bool = True) -> str | None:
         names: the labels as they are written.
         certain: whether it must be beyond doubt; else the first mark that is there will do.
     """
-    if names and any(len(parts) > 1 for parts in map(_listed, names) if parts is not None):
-        if all(_listed(name) is not None for name in names):
+    if any(text.startswith(MARK) for text in names):
+        return None
+    lists = [_listed(name) for name in names]
+    if all(labels is not None for labels in lists):
+        if any(len(set(labels)) > 1 for labels in lists if labels is not None):
             return "list"
     for mark in SEPARATORS:
         parts = {name: _parts(name, mark) for name in names if mark in name}
-        if not parts or any(text.startswith(MARK) for text in names):
+        if not parts:
             continue
         if not certain:
             return mark
@@ -70,12 +73,14 @@ def split_text(text: str, separator: str) -> str:
 
     Args:
         text: as it is written; that of a set stays.
-        separator: between the labels; `list` where the text is a list.
+        separator: between the labels; `list` where the text is a list, or one label if it is none.
     """
     if text.startswith(MARK):
         return text
-    listed = _listed(text) if separator == "list" else None
-    return set_text(_parts(text, separator) if listed is None else listed)
+    if separator != "list":
+        return set_text(_parts(text, separator))
+    listed = _listed(text)
+    return text if listed is None else set_text(listed)
 
 
 def _parts(text: str, mark: str) -> list[str]:
@@ -92,5 +97,5 @@ def _listed(text: str) -> list[str] | None:
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(values, list) and all(isinstance(v, str | int) for v in values):
-            return [str(value).strip() for value in values]
+            return [label for label in (str(value).strip() for value in values) if label]
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import numbers
@@ -197,9 +198,10 @@ def flagged_labels(
 
 
 def _flag(file: str, row: int, name: str, value: Any) -> bool | None:
-    text = to_text(str(value) if isinstance(value, bool) else value).strip().lower()
-    if text in FLAGS:
-        return FLAGS[text]
+    with contextlib.suppress(TypeError, ValueError):  # neither text nor number
+        text = to_text(str(value) if isinstance(value, bool) else value).strip().lower()
+        if text in FLAGS:
+            return FLAGS[text]
     raise ZooError(
         f"{file}: row {row}: '{name}' must be 0 or 1, as one of several columns of labels. "
         f"Received: {value!r:.80}. Name the column of labels with --label."
