@@ -206,9 +206,3 @@ class SetTargets:
                 f"data.balance={balance} is for one label a row, and these have several: with a "
                 "row its frequent labels would be repeated, too. Accepted: none, class-weights."
             )
-
-
-TARGETS: dict[str, type[ClassTargets] | type[SetTargets]] = {
-    "one": ClassTargets,
-    "several": SetTargets,
-}

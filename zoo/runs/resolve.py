@@ -17,8 +17,8 @@ from zoo.preset.unread import unread
 from zoo.starts.initialise import INIT, with_start
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.resolve import canonical
-from zoo.tasks.classifiers import FEW
-from zoo.tasks.label_kinds import kind_of
+from zoo.tasks.classifiers import FEW, kind_of
+from zoo.tasks.label_kind import check_monitor
 from zoo.training.precision import chosen_policy
 
 SMOOTHED = "smoothed-accuracy"
@@ -117,7 +117,7 @@ def with_monitor(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Pre
     """
     monitor, labels = preset.recipe.monitor, getattr(preset.data, "labels", None)
     if labels is not None:
-        kind_of(labels).check_monitor(monitor)
+        check_monitor(kind_of(labels), monitor)
     if monitor != "accuracy" or MONITOR in fixed or not 0 < rows < FEW:
         return preset, []
     what = (

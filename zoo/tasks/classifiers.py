@@ -1,4 +1,7 @@
-"""What classifiers of texts and of images share: loss, scores and the linear model beside them."""
+"""What classifiers of texts and of images share.
+
+Whether rows have one label or several, the loss, the scores and the linear model beside them.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,17 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from zoo.finding import Finding
+from zoo.data.label_sets import read_label_sets
+from zoo.data.label_text import MARK
+from zoo.data.store import Store
+from zoo.finding import Finding, counted
+from zoo.multilabel_scores import Rule
+from zoo.preset.labels import LabelledData
 from zoo.preset.preset import Preset
 from zoo.preset.task_info import TaskInfo
 from zoo.tasks.label_kind import LabelKind
-from zoo.tasks.label_kinds import kind_of
+from zoo.tasks.one_label import OneLabel
+from zoo.tasks.several_labels import SeveralLabels
 from zoo.training.model import TrainingModel
 
 # Two epochs differ beyond chance (5 %, McNemar 1947, https://doi.org/10.1007/BF02295996) by four
@@ -22,6 +31,8 @@ from zoo.training.model import TrainingModel
 APART = 4
 ENOUGH = 400  # rows of which four are one point of accuracy
 FEW = 100  # rows of which one is
+AT_LEAST_ONE = "data.labels.at_least_one"
+LABEL_FACTS = ("data.labels.name", "data.labels.separator", AT_LEAST_ONE)
 
 
 class Classifier(Protocol):
@@ -48,6 +59,58 @@ class Classifier(Protocol):
             part: the rows that were scored.
             logits: `(rows, num_classes)`.
         """
+
+
+def kind_of(settings: Any) -> OneLabel | SeveralLabels:
+    """Return the kind of a preset's `data.labels`; what is not yet known has one."""
+    if settings.name != "several":
+        return OneLabel()
+    return SeveralLabels(settings.separator, Rule(at_least_one=settings.at_least_one))
+
+
+def read_kind(
+    stores: Mapping[str, Store],
+    settings: LabelledData,
+    fixed: Sequence[str],
+    findings: list[Finding],
+) -> OneLabel | SeveralLabels:
+    """Return whether the rows of data have one label or several; their labels are read so.
+
+    Args:
+        stores: the parts, `train` among them.
+        settings: the preset's data block.
+        fixed: the keys of the preset that were set.
+        findings: findings on the labels are appended to it.
+
+    Raises:
+        ZooError: rows have several labels, or none, and are to have one.
+    """
+    name, separator, found = read_label_sets(stores, settings.labels)
+    findings += found
+    if name == "one":
+        return OneLabel()
+    train, at_least_one = stores["train"], getattr(settings.labels, "at_least_one", True)
+    if at_least_one and AT_LEAST_ONE not in fixed and MARK in train.names:
+        at_least_one = False
+        rows = np.flatnonzero(train.labels == train.names.index(MARK))
+        what = f"{counted(len(rows), 'row has', 'rows have')} no label: {train.describe(rows)}."
+        hint = f"So a text may be answered with none; {AT_LEAST_ONE}=true answers one at least."
+        findings.append(Finding("info", what, {"count": len(rows)}, hint))
+    return SeveralLabels(separator, Rule(at_least_one=at_least_one))
+
+
+def saved_kind(document: Mapping[str, Any]) -> OneLabel | SeveralLabels:
+    """Return the kind that `to_dict` has put into a document.
+
+    Raises:
+        KeyError: a value is missing.
+        TypeError: it is no mapping.
+    """
+    several = document.get("several")
+    if several is None:  # also of runs from before there were several
+        return OneLabel()
+    rest = {key: several[key] for key in Rule._fields}
+    return SeveralLabels(several["separator"], Rule(**rest))
 
 
 def training_model(network: keras.Model, preset: Preset) -> TrainingModel:

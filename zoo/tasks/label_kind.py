@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -46,17 +46,6 @@ class LabelKind(Protocol):
     primary: ClassVar[str]
     bayes: ClassVar[bool]
     monitors: ClassVar[tuple[str, ...]]
-
-    @property
-    def separator(self) -> str | None:
-        """What is between the labels of a text; None where a text is one label."""
-
-    def check_monitor(self, monitor: str) -> None:
-        """Refuse a score that such rows do not have.
-
-        Raises:
-            ZooError: the message names those that they have.
-        """
 
     def facts(self) -> dict[str, Any]:
         """Return the values of the preset that it decides, by dotted key."""
@@ -125,19 +114,15 @@ class Sample(NamedTuple):
     targets: Any
 
 
-def check_monitor(monitor: str, accepted: Sequence[str], labels: str) -> None:
-    """Refuse a score that rows do not have.
-
-    Args:
-        monitor: `recipe.monitor` of a preset.
-        accepted: scores that they have.
-        labels: how many they have, in words.
+def check_monitor(kind: LabelKind, monitor: str) -> None:
+    """Refuse a `recipe.monitor` that is no score of such rows.
 
     Raises:
         ZooError: the message names the scores that they have.
     """
-    if monitor not in accepted:
+    if monitor not in kind.monitors:
+        labels = "label" if kind.name == "one" else "labels"
         raise ZooError(
-            f"recipe.monitor={monitor} is no score of {labels} a row. Accepted: "
-            f"{', '.join(accepted)}."
+            f"recipe.monitor={monitor} is no score of {kind.name} {labels} a row. Accepted: "
+            f"{', '.join(kind.monitors)}."
         )

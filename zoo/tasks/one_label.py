@@ -13,7 +13,7 @@ from zoo import scores
 from zoo.data.store import Store
 from zoo.data.targets import ClassTargets, Targets
 from zoo.preset.recipe import Recipe
-from zoo.tasks.label_kind import LEAST, Mistake, check_monitor
+from zoo.tasks.label_kind import LEAST, Mistake
 from zoo.training.losses import Accuracy, MacroF1, make_loss
 
 
@@ -27,15 +27,6 @@ class OneLabel:
     monitors: ClassVar[tuple[str, ...]] = (
         "loss", "accuracy", "smoothed-accuracy", "macro_f1", "last",
     )  # fmt: skip
-
-    @property
-    def separator(self) -> str | None:
-        """None: a text is one label."""
-        return None
-
-    def check_monitor(self, monitor: str) -> None:
-        """Refuse a score of several labels."""
-        check_monitor(monitor, self.monitors, "one label")
 
     def facts(self) -> dict[str, Any]:
         """Return the values of the preset that it decides."""

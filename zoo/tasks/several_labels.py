@@ -18,7 +18,7 @@ from zoo.data.store import Store
 from zoo.data.targets import SetTargets, Targets
 from zoo.multilabel_scores import Rule
 from zoo.preset.recipe import Recipe
-from zoo.tasks.label_kind import LEAST, Mistake, check_monitor
+from zoo.tasks.label_kind import LEAST, Mistake
 from zoo.training.multilabel import MultilabelF1, make_multilabel_loss
 
 HALF = Rule()
@@ -40,10 +40,6 @@ class SeveralLabels:
     primary: ClassVar[str] = "micro_f1"
     bayes: ClassVar[bool] = False
     monitors: ClassVar[tuple[str, ...]] = ("loss", "micro_f1", "macro_f1", "last")
-
-    def check_monitor(self, monitor: str) -> None:
-        """Refuse a score of one label."""
-        check_monitor(monitor, self.monitors, "several labels")
 
     def facts(self) -> dict[str, Any]:
         """Return the values of the preset that it decides."""

@@ -41,6 +41,7 @@ from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.tasks.classifiers import read_kind
 from zoo.tasks.image_classification import checks
 from zoo.tasks.image_classification.batches import ImageTransform, image_batches
 from zoo.tasks.image_classification.checks import ImageStats, check_images
@@ -49,7 +50,6 @@ from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sources.find import find_images
 from zoo.tasks.image_classification.sources.source import ImageSource, ImageSplit
 from zoo.tasks.label_kind import LabelKind
-from zoo.tasks.label_kinds import read_kind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 

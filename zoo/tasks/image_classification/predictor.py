@@ -20,6 +20,7 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.classifiers import saved_kind
 from zoo.tasks.features import VECTOR, feature_network
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import (
@@ -36,7 +37,6 @@ from zoo.tasks.image_classification.sheet import write_sheet
 from zoo.tasks.image_classification.sources.inputs import NamedImage, named_images
 from zoo.tasks.image_classification.sources.source import ImageSplit
 from zoo.tasks.label_kind import LabelKind
-from zoo.tasks.label_kinds import saved_kind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 

@@ -24,7 +24,6 @@ from zoo.tasks.image_classification.predictor import ImageClassifier, load_image
 from zoo.tasks.image_classification.settings import INFO
 from zoo.tasks.image_classification.sources.find import looks_like_images
 from zoo.tasks.inspection import Inspection
-from zoo.tasks.label_kinds import LABEL_FACTS
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.training.model import TrainingModel
@@ -37,7 +36,7 @@ class ImageClassification:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    recorded_facts = (*(f"architecture.{name}" for name in FACTS), *LABEL_FACTS)
+    recorded_facts = (*(f"architecture.{name}" for name in FACTS), *classifiers.LABEL_FACTS)
     bundled = staticmethod(bundled_images)
     recognises = staticmethod(looks_like_images)
     check_preset = staticmethod(classifiers.check_preset)

@@ -46,7 +46,7 @@ class Baseline:
     """Scores of the linear model on the splits the network is scored on.
 
     Args:
-        validation: with the keys of `zoo.tasks.label_kinds.LabelKind.scores`.
+        validation: with the keys of `zoo.tasks.label_kind.LabelKind.scores`.
         test: likewise; None without a test part.
         rows: training rows it saw.
         features: n-grams.

@@ -44,8 +44,8 @@ from zoo.data.store import Split, Store
 from zoo.data.tables import read_rows, table_paths
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.tasks.classifiers import read_kind
 from zoo.tasks.label_kind import LabelKind
-from zoo.tasks.label_kinds import read_kind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks

@@ -20,9 +20,9 @@ from zoo.errors import ZooError
 from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
+from zoo.tasks.classifiers import saved_kind
 from zoo.tasks.features import VECTOR, feature_network
 from zoo.tasks.label_kind import LabelKind
-from zoo.tasks.label_kinds import saved_kind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_split

@@ -13,7 +13,6 @@ from zoo.finding import Finding
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.inspection import Inspection
-from zoo.tasks.label_kinds import LABEL_FACTS
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
@@ -30,7 +29,7 @@ class TextClassification:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    recorded_facts = ("architecture.num_classes", "data.texts", *LABEL_FACTS)
+    recorded_facts = ("architecture.num_classes", "data.texts", *classifiers.LABEL_FACTS)
     bundled = staticmethod(bundled_texts)
     training_model = staticmethod(classifiers.training_model)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
