@@ -6,6 +6,7 @@ import pickle
 import struct
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -101,9 +102,10 @@ def test_tensors_that_are_no_floats(folder: Path) -> None:
     refused(folder, "holds no tensors of F64, F32, F16, BF16")
 
 
-def test_half_precision_is_read(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_half_precision_is_read(dtype: type, folder: Path) -> None:
     made = tensors("bert", len(WORDS))
-    half = {name: tensor.astype(np.float16) for name, tensor in made.items()}
+    half = {name: tensor.astype(dtype) for name, tensor in made.items()}
     save_file(half, folder / "model.safetensors")
     table = resolve_start(folder).weights["embedding/embeddings"]
     assert table.dtype == np.float32

@@ -19,6 +19,7 @@ from zoo.files import read_json
 from zoo.preset.loading import Summary, load_preset, summaries
 from zoo.starts.initialise import initialise, with_start
 from zoo.starts.resolve import resolve_start
+from zoo.starts.tensors import Tensors
 from zoo.training.checkpoints import callback
 
 SHORT = {"recipe.epochs": 1, "data.max_length": 16, "recipe.ema": None}
@@ -186,6 +187,14 @@ def test_an_unfinished_run_is_no_start(started: zoo.Run, tmp_path: Path) -> None
     shutil.copy(started.path / "preset.yaml", tmp_path)
     with pytest.raises(ZooError, match="is not a finished run"):
         resolve_start(tmp_path)
+
+
+def test_each_tensor_is_read_once(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    read = Tensors.read
+    monkeypatch.setattr(Tensors, "read", lambda self, name: names.append(name) or read(self, name))
+    zoo.transformer(init=bert)
+    assert names and len(names) == len({*names})
 
 
 def test_a_vocabulary_of_its_own_size(bert: Path) -> None:

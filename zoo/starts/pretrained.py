@@ -26,6 +26,9 @@ class Weights(Mapping[str, np.ndarray]):
     def __getitem__(self, path: str) -> np.ndarray:
         return np.asarray(self._readers[path](), np.float32)
 
+    def __contains__(self, path: object) -> bool:
+        return path in self._readers  # Mapping's own would read the array
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)
 
