@@ -13,7 +13,7 @@ from zoo.tasks.image_classification.augment import augmentation, flip_left_right
 from zoo.tasks.image_classification.batches import ImageTransform, image_batches
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import CenterCrop
-from zoo.tasks.image_classification.sheet import training_sheet
+from zoo.tasks.image_classification.sheet import _caption, training_sheet
 from zoo.tasks.image_classification.sources.source import ImageSplit
 from zoo.tasks.request import Request
 
@@ -158,6 +158,20 @@ def test_scoring_sees_the_center_crop(tmp_path):
     np.testing.assert_array_equal(batch[0], expected)
     with pytest.raises(ZooError, match="unknown to training: 'red'"):
         load_labelled_images(Request(tmp_path), ["blue"])
+
+
+@pytest.mark.parametrize(
+    ("label", "caption"),
+    [
+        (1, "dog"),
+        ([0.0, 1.0, 0.0], "dog"),
+        ([1.0, 1.0, 1.0], "cat|dog|owl"),
+        ([0.0, 0.0, 0.0], "no label"),
+        ([0.25, 0.75, 0.0], "dog 0.75\ncat 0.25"),
+    ],
+)
+def test_what_stands_below_an_image(label, caption):
+    assert _caption(np.asarray(label), ["cat", "dog", "owl"]) == caption
 
 
 def test_a_sheet_of_what_training_sees(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from zoo.data.label_text import set_text, shown_labels
 from zoo.files import written_beside
 from zoo.tasks.image_classification.data import ImageDataset
 
@@ -58,9 +59,12 @@ def training_sheet(data: ImageDataset, path: Path) -> None:
 
 
 def _caption(label: Any, classes: Sequence[Any]) -> str:
-    """Return the class, or the two classes of a blend with their shares."""
+    """Return the class, all of several labels, or the two largest of a blend with their shares."""
     if np.ndim(label) == 0:
         return str(classes[int(label)])
+    if np.isin(label, (0, 1)).all():
+        names = (str(name) for name, share in zip(classes, label, strict=True) if share)
+        return shown_labels(set_text(names))
     largest = np.argsort(-label, kind="stable")[:2]
     return "\n".join(f"{classes[i]} {label[i]:.2f}" for i in largest if label[i] > 0)
 
