@@ -16,6 +16,7 @@ from zoo import ZooError
 from zoo.builders import build
 from zoo.preset.loading import load_preset
 from zoo.preset.schemas import architectures
+from zoo.tasks.several_labels import SeveralLabels
 from zoo.training.monitor import Monitor
 from zoo.training.multilabel import MultilabelLoss
 
@@ -121,6 +122,14 @@ def test_an_export_answers_as_the_run(files, tmp_path) -> None:
         np.testing.assert_allclose(
             served["probabilities"][row], list(answer["probabilities"].values()), atol=2e-6
         )
+
+
+@pytest.mark.parametrize(
+    ("separator", "joined_by"), [(None, "a|c"), ("list", "a|c"), (";", "a;c"), (" / ", "a / c")]
+)
+def test_what_joins_the_labels_of_an_export(separator, joined_by) -> None:
+    served = SeveralLabels(separator).serve(tf.constant([[2.0, -2.0, 2.0]]), ["a", "b", "c"])
+    assert served["labels"].numpy().tolist() == [joined_by.encode()]
 
 
 def test_a_repeated_run_is_the_same(files, tmp_path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from zoo.data.columns import quoted
-from zoo.data.label_text import MARK, found_separator, labels_in, split_text
+from zoo.data.label_text import LIST, MARK, found_separator, labels_in, split_text
 from zoo.data.store import MISSING, Store
 from zoo.errors import ZooError
 from zoo.finding import Finding
@@ -96,7 +96,7 @@ def read_label_sets(
         )
     labels = {label for text in train.names for label in labels_in(text)}
     how = "" if separator is None else f", separated by '{separator}'"
-    how = ", in lists" if separator == "list" else how
+    how = ", in lists" if separator == LIST else how
     what = f"{train.file}: several labels a row{how}: {len(labels):,} labels."
     hint = f"{LABELS}=one reads each combination as a class of its own." if separator else ""
     evidence = {"labels": len(labels), "separator": separator}
@@ -120,7 +120,7 @@ def _check_separator(store: Store, separator: str) -> None:
         return
     other = found_separator(store.names)
     if other is not None and other != separator:
-        joined = next(text for text in store.names if other == "list" or other in text)
+        joined = next(text for text in store.names if other == LIST or other in text)
         raise ZooError(
             f"data.labels.separator {separator!r}: is in no label of {store.file}, such as "
             f"{joined!r}. Did you mean {other!r}?"

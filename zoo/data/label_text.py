@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 SEPARATORS = "|;,"  # that join labels, the most certain first
+LIST = "list"  # the separator of texts that are lists
 MARK = "\x1f"  # unit separator: space to `str.strip`, so that no label begins with it
 
 
@@ -35,7 +36,7 @@ def labels_in(text: str) -> tuple[str, ...]:
 
 def shown_labels(text: str) -> str:
     """Return the labels of a row as a person reads them."""
-    return "|".join(labels_in(text)) or "no label"
+    return SEPARATORS[0].join(labels_in(text)) or "no label"
 
 
 def found_separator(names: Sequence[str], certain: bool = True) -> str | None:
@@ -53,7 +54,7 @@ def found_separator(names: Sequence[str], certain: bool = True) -> str | None:
     lists = [_listed(name) for name in names]
     if all(labels is not None for labels in lists):
         if any(len(set(labels)) > 1 for labels in lists if labels is not None):
-            return "list"
+            return LIST
     for mark in SEPARATORS:
         parts = {name: _parts(name, mark) for name in names if mark in name}
         if not parts:
@@ -77,7 +78,7 @@ def split_text(text: str, separator: str) -> str:
     """
     if text.startswith(MARK):
         return text
-    if separator != "list":
+    if separator != LIST:
         return set_text(_parts(text, separator))
     listed = _listed(text)
     return text if listed is None else set_text(listed)

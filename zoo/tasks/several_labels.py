@@ -13,7 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from zoo import multilabel_scores
 from zoo.data.label_sets import has_sets, read_sets
-from zoo.data.label_text import found_separator
+from zoo.data.label_text import LIST, SEPARATORS, found_separator
 from zoo.data.store import Store
 from zoo.data.targets import SetTargets, Targets
 from zoo.multilabel_scores import Rule
@@ -121,7 +121,8 @@ class SeveralLabels:
             predicted = tf.logical_or(predicted, tf.logical_and(best, none))
         names = tf.constant([str(name) for name in classes])
         rows = tf.ragged.boolean_mask(tf.broadcast_to(names, tf.shape(predicted)), predicted)
-        joined = tf.strings.reduce_join(rows, axis=1, separator=self.separator or "|")
+        mark = SEPARATORS[0] if self.separator in (None, LIST) else self.separator
+        joined = tf.strings.reduce_join(rows, axis=1, separator=mark)
         return {"labels": joined, "predicted": predicted, "probabilities": probabilities}
 
     def to_dict(self) -> dict[str, Any]:
