@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from start_parts import WORDS, bert_folder, tensors
 
 from zoo.errors import ZooError
+from zoo.preset.loading import load_preset
 from zoo.starts import wheels
 from zoo.starts.four_bits import read_four_bits
 from zoo.starts.initialise import initialise
@@ -149,6 +150,17 @@ def test_a_vocabulary_of_other_weights(words: list[str], message: str, folder: P
         ),
         (
             {
+                "model": {"type": "Unigram", "vocab": [["<unk>", 0]], "unk_id": 0},
+                "normalizer": {"normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]},
+            },
+            "texts are not normalised as sentencepiece does it",
+        ),
+        (
+            {"model": {"type": "Unigram", "vocab": [["<unk>", 0]], "unk_id": 7}},
+            "is damaged or not a tokenizer: IndexError",
+        ),
+        (
+            {
                 "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {"[PAD]": 99_999}},
                 "normalizer": {
                     "type": "BertNormalizer",
@@ -163,6 +175,39 @@ def test_a_vocabulary_of_other_weights(words: list[str], message: str, folder: P
 def test_a_tokenizer_that_is_not_read(document: object, message: str, folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(document))
     refused(folder, message)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cls_token": ["[CLS]"]}, r"'cls_token' must be a string. Received: \['\[CLS\]'\]"),
+        ({"cls_token": {"special": True}}, "'cls_token' must be a string"),
+        ([], "an object was expected"),
+    ],
+)
+def test_settings_of_a_tokenizer_that_are_none(
+    settings: object, message: str, folder: Path
+) -> None:
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    refused(folder, message)
+
+
+@pytest.mark.parametrize("vocabulary", [[], {"a": None}, {"a": 0.5}])
+def test_ids_that_are_none(vocabulary: object, folder: Path) -> None:
+    (folder / "vocab.txt").unlink()
+    (folder / "merges.txt").write_text("a b\n")
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    refused(folder, "is damaged or not a tokenizer")
+
+
+def test_a_piece_that_is_no_text(folder: Path) -> None:
+    document = {
+        "model": {"vocab": {**{word: i for i, word in enumerate(WORDS[:-1])}, "\ud800": 45}},
+        "normalizer": {"type": "BertNormalizer", "handle_chinese_chars": True, "lowercase": True},
+    }
+    document["model"]["unk_token"] = "[UNK]"
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    refused(folder, "surrogates not allowed")
 
 
 def test_a_folder_without_a_vocabulary(folder: Path) -> None:
@@ -185,7 +230,7 @@ def test_another_shape_than_the_network(folder: Path) -> None:
 
     start = resolve_start(folder)
     model = zoo.transformer(hidden_dim=32, num_layers=1)
-    preset = zoo.preset.loading.load_preset("transformer")
+    preset = load_preset("transformer")
     with pytest.raises(ZooError, match=r"'embedding/embeddings' has shape \(46, 16\), and this"):
         initialise(model, preset, start, None)
 
@@ -241,6 +286,6 @@ def test_any_wheel_with_the_bytes_serves(site: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"E5S1" + bytes(4), b"E5S1\1\0\0\0" + bytes(100)])
 def test_a_file_of_four_bits_that_is_none(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "e5.bin").write_bytes(content or b"E5")
+    (tmp_path / "e5.bin").write_bytes(content)
     with pytest.raises(ZooError, match="is damaged or no encoder of 4 bits"):
         read_four_bits(tmp_path / "e5.bin", "e5", "e5", "")

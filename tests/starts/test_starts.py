@@ -14,6 +14,7 @@ from resume_parts import Killed, kill_at, train, write_always
 from start_parts import WORDS, bert_folder
 
 import zoo
+from zoo.builders import build
 from zoo.errors import ZooError
 from zoo.files import read_json
 from zoo.preset.loading import Summary, load_preset, summaries
@@ -96,7 +97,7 @@ def test_other_classes_have_a_new_head(trained: zoo.Run) -> None:
     for classes in (["bad", "better", "good"], ["yes", "no"], ["bad", "good"]):
         same = classes == trained.model.labels
         sized = preset.override({"architecture.num_classes": len(classes)})
-        model = zoo.builders.build(sized)
+        model = build(sized)
         before = {v.path: np.asarray(v) for v in model.weights}
         (finding,) = initialise(model, sized, start, classes)
         changed = {v.path for v in model.weights if (np.asarray(v) != before[v.path]).any()}
@@ -109,7 +110,7 @@ def test_topmost_blocks_start_anew(bert: Path) -> None:
     changes = {"recipe.fine_tuning.name": "by-block", "recipe.fine_tuning.reset_blocks": 1}
     start = resolve_start(str(bert))
     preset, _ = with_start(load_preset("transformer", changes=changes), start, ())
-    model = zoo.builders.build(preset)
+    model = build(preset)
     before = {v.path: np.asarray(v) for v in model.weights}
     (finding,) = initialise(model, preset, start, None)
     changed = {v.path for v in model.weights if (np.asarray(v) != before[v.path]).any()}

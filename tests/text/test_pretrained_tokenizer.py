@@ -218,6 +218,8 @@ def test_a_damaged_document_is_refused(change: dict, message: str, tmp_path: Pat
         ("sentencepiece", b"", "is not a sentencepiece model"),
         ("byte-pairs", b"{}", "is no vocabulary"),
         ("byte-pairs", byte_pair_content(["<pad>", "a"], []), "no piece for"),
+        ("byte-pairs", byte_pair_content(BYTES, []), "it has no merges"),
+        ("byte-pairs", byte_pair_content(BYTES, [("f", "i")] * 2), "or one of them twice"),
         ("byte-pairs", byte_pair_content(BYTES, [("f", "o")]), "'f o' makes a piece that"),
     ],
 )

@@ -68,8 +68,8 @@ def read_four_bits(path: Path, source: str, origin: str, sha256: str) -> Pretrai
     Raises:
         ZooError: it is not such a file, or is truncated.
     """
-    raw = np.memmap(path, np.uint8, "r")
     try:
+        raw = np.memmap(path, np.uint8, "r")  # a ValueError where the file is empty
         header = _header(_Cursor(raw))
     except (struct.error, ValueError, UnicodeDecodeError, IndexError) as error:
         raise ZooError(f"{path}: is damaged or no encoder of 4 bits: {error}.") from error

@@ -16,7 +16,12 @@ from zoo.files import read_json
 from zoo.text.pretrained_tokenizer import Marks, PretrainedTokenizer, byte_pair_content
 from zoo.text.unigram import read_unigram, unigram_model
 
-FILES = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "vocab.json with merges.txt")
+FILES = {  # as messages name them: the file that is looked for, the first that is there
+    "tokenizer.json": "tokenizer.json",
+    "vocab.txt": "vocab.txt",
+    "sentencepiece.bpe.model": "sentencepiece.bpe.model",
+    "merges.txt with vocab.json": "merges.txt",
+}
 BERT_MARKS = {
     "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]",
     "mask_token": "[MASK]",
@@ -83,7 +88,7 @@ class Vocabulary:
             tokenizer = PretrainedTokenizer(
                 self.kind, lowercase=self.lowercase, content=content, marks=marks
             )
-        except ZooError as error:
+        except (ZooError, UnicodeEncodeError) as error:  # half of a surrogate pair
             raise ZooError(f"{where}: {error}") from error
         return tokenizer, theirs
 
@@ -110,43 +115,54 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, Path]:
         ZooError: there is none, or it is of a kind that is not read.
     """
     settings = _optional(folder / "tokenizer_config.json")
-    named = {
-        name: piece["content"] if isinstance(piece, dict) else piece
+    file = next((folder / name for name in FILES.values() if (folder / name).is_file()), None)
+    if file is None:
+        raise ZooError(f"{folder}: has no vocabulary. One of {', '.join(FILES)} is needed.")
+    try:
+        return _from_file(file, settings), file
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise ZooError(f"{file}: is damaged or not a tokenizer: {error!r}.") from error
+
+
+def _from_file(file: Path, settings: Mapping[str, Any]) -> Vocabulary:
+    named = _marks(settings, file.parent / "tokenizer_config.json")
+    if file.name == "tokenizer.json":
+        return _from_tokenizer(read_json(file), named, file)
+    if file.name == "vocab.txt":
+        lowercase = bool(settings.get("do_lower_case", True))
+        pieces = _text(file).removesuffix("\n").split("\n")
+        return Vocabulary("wordpiece", pieces, lowercase, BERT_MARKS | named)
+    if file.name == "sentencepiece.bpe.model":
+        return _from_sentencepiece(file, ROBERTA_MARKS | named)
+    vocabulary = file.parent / "vocab.json"
+    lines = [line for line in _text(file).split("\n") if line and line[0:8] != "#version"]
+    pairs = [_pair(line, file) for line in lines]
+    pieces = _by_id(read_json(vocabulary), vocabulary)
+    return Vocabulary("byte-pairs", pieces, False, ROBERTA_MARKS | named, merges=pairs)
+
+
+def _marks(settings: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Return the special tokens that a tokenizer_config.json names."""
+    given: dict[str, Any] = {
+        name: piece.get("content") if isinstance(piece, dict) else piece
         for name, piece in settings.items()
         if name in BERT_MARKS and piece
     }
-    whole, words = folder / "tokenizer.json", folder / "vocab.txt"
-    model, merges = folder / "sentencepiece.bpe.model", folder / "merges.txt"
-    if whole.is_file():
-        return _from_tokenizer(read_json(whole), named, whole), whole
-    if words.is_file():
-        lowercase = bool(settings.get("do_lower_case", True))
-        pieces = _text(words).removesuffix("\n").split("\n")
-        marks = BERT_MARKS | named
-        return Vocabulary("wordpiece", pieces, lowercase, marks), words
-    if model.is_file():
-        return _from_sentencepiece(model, ROBERTA_MARKS | named), model
-    if merges.is_file() and (folder / "vocab.json").is_file():
-        pieces = _by_id(read_json(folder / "vocab.json"), folder / "vocab.json")
-        lines = [line for line in _text(merges).split("\n") if line and line[0:8] != "#version"]
-        pairs = [_pair(line, merges) for line in lines]
-        marks = ROBERTA_MARKS | named
-        return Vocabulary("byte-pairs", pieces, False, marks, merges=pairs), merges
-    raise ZooError(f"{folder}: has no vocabulary. One of {', '.join(FILES)} is needed.")
+    for name, piece in given.items():
+        if not isinstance(piece, str):
+            raise ZooError(f"{path}: '{name}' must be a string. Received: {settings[name]!r}.")
+    return given
 
 
 def _from_tokenizer(document: Any, named: dict[str, str], path: Path) -> Vocabulary:
-    try:
-        model = document["model"]
-        kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece")
-        if kind == "WordPiece":
-            return _wordpiece(document, named, path)
-        if kind == "Unigram":
-            return _unigram(document, named, path)
-        if kind == "BPE":
-            return _byte_pairs(document, named, path)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ZooError(f"{path}: is damaged or not a tokenizer: {error!r}.") from error
+    model = document["model"]
+    kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece")
+    if kind == "WordPiece":
+        return _wordpiece(document, named, path)
+    if kind == "Unigram":
+        return _unigram(document, named, path)
+    if kind == "BPE":
+        return _byte_pairs(document, named, path)
     raise ZooError(f"{path}: a {kind} model is not read. Accepted: WordPiece, Unigram, BPE.")
 
 
@@ -160,7 +176,7 @@ def _wordpiece(document: Any, named: dict[str, str], path: Path) -> Vocabulary:
     if model.get("continuing_subword_prefix", "##") != "##":
         raise ZooError(f"{path}: pieces within a word must begin with ##.")
     pieces = _by_id(model["vocab"], path, document.get("added_tokens"))
-    marks = BERT_MARKS | {"unk_token": model["unk_token"]} | named
+    marks = BERT_MARKS | {"unk_token": str(model["unk_token"])} | named
     return Vocabulary("wordpiece", pieces, lowercase, marks)
 
 
@@ -174,9 +190,11 @@ def _unigram(document: Any, named: dict[str, str], path: Path) -> Vocabulary:
     unknown = {"unk_token": pieces[document["model"]["unk_id"]]}
     normalizer = document.get("normalizer") or {}
     steps = normalizer.get("normalizers", [normalizer])
+    kinds = {step.get("type") for step in steps}
     maps = [step["precompiled_charsmap"] for step in steps if step.get("type") == "Precompiled"]
-    plain = {step.get("type") for step in steps} <= {"NFKC", "Replace"}
-    if not maps and not plain:
+    # Runs of blanks, and those at the end, are what sentencepiece itself takes away.
+    others = kinds - {"Precompiled", "NFKC", "Replace", "Strip"}
+    if others or not kinds & {"Precompiled", "NFKC"}:
         raise ZooError(f"{path}: texts are not normalised as sentencepiece does it: {normalizer}.")
     try:
         charsmap = base64.b64decode(maps[0], validate=True) if maps else None

@@ -43,7 +43,7 @@ class BytePairs(tf.Module):
         merges: pairs of pieces, the first learned first.
 
     Raises:
-        ZooError: a byte has no piece, or a merge makes one that has no id.
+        ZooError: a byte has no piece, a merge makes one that has no id, or there are none.
 
     Source: Sennrich 2016, https://arxiv.org/abs/1508.07909; Radford 2019,
     https://github.com/openai/gpt-2 (`encoder.py`), for the bytes and the words.
@@ -55,6 +55,10 @@ class BytePairs(tf.Module):
         missing = [character for character in characters if character not in ids]
         if missing:
             raise ZooError(f"is no vocabulary of bytes: no piece for '{missing[0]}'.")
+        if not merges or len({*merges}) < len(merges):
+            raise ZooError(
+                "is no vocabulary of byte pairs: it has no merges, or one of them twice."
+            )
         self._byte_ids = tf.constant([ids[character] for character in characters], tf.int64)
         self._size = max(ids.values()) + 1
         merged = [(left, right, left + right) for left, right in merges]
