@@ -5,37 +5,24 @@ import io
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from classifier_parts import CLASSIFIERS, small_classifier, small_inputs
 from conftest import sentences, write_csv
 
 from zoo import ZooError
-from zoo.builders import build
-from zoo.preset.loading import load_preset
-from zoo.preset.schemas import architectures
 from zoo.tasks import embeddings
 from zoo.tasks.features import feature_network
 
-SMALL = {
-    "vocabulary_size": 50, "embedding_dim": 8, "filters": 8, "ngram_buckets": 16, "context_dim": 4,
-    "hidden_dim": 8, "num_heads": 2, "feed_forward_dim": 16, "max_positions": 32, "image_size": 16,
-    "depth": 8, "num_classes": 3,
-}  # fmt: skip
-CLASSIFIERS = [n for n, schema in architectures().items() if "num_classes" in schema.model_fields]
+CHANGES = {
+    "resnet": {"architecture.flip_average": True},
+    # the logits of n-grams are added beside the head: they have no features
+    "textcnn": {"architecture.ngram_sizes": (), "architecture.ngram_buckets": 0},
+}
 
 
 @pytest.mark.parametrize("model", CLASSIFIERS)
 def test_features_are_what_the_logits_are_made_of(model: str) -> None:
-    preset = load_preset(model, "default")
-    small = SMALL | ({"filters": [8, 8, 8], "flip_average": True} if model == "resnet" else {})
-    small |= {"ngram_sizes": (), "ngram_buckets": 0} if model == "textcnn" else {}
-    known = preset.values()
-    network = build(
-        preset.override(
-            {f"architecture.{k}": v for k, v in small.items() if f"architecture.{k}" in known}
-        )
-    )
-    generator = np.random.default_rng(0)
-    shape, kind = ((5, 16, 16, 3), "float32") if model == "resnet" else ((5, 12), "int32")
-    x = generator.integers(1, 50, shape).astype(kind)
+    network = small_classifier(model, CHANGES.get(model, {}))
+    x = small_inputs(model, 5)
     features = np.asarray(feature_network(network)(x, training=False))
     head = network.get_layer("logits")
     logits = features @ np.asarray(head.kernel) + (np.asarray(head.bias) if head.use_bias else 0.0)

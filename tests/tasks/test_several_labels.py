@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import tensorflow as tf
+from classifier_parts import CLASSIFIERS, small_classifier, small_inputs
 from conftest import BAD, GOOD, NEUTRAL, QUICK, write_csv
 from image_parts import QUICK as QUICK_IMAGES
 from PIL import Image
@@ -13,9 +14,6 @@ from resume_parts import Killed, kill_at, write_always
 
 import zoo
 from zoo import ZooError
-from zoo.builders import build
-from zoo.preset.loading import load_preset
-from zoo.preset.schemas import architectures
 from zoo.tasks.several_labels import SeveralLabels
 from zoo.training.monitor import Monitor
 from zoo.training.multilabel import MultilabelLoss
@@ -212,24 +210,11 @@ def test_conflicting_labels_and_copies_are_told(tmp_path, zoo_command) -> None:
     assert "of the data has different labels" in found
 
 
-@pytest.mark.parametrize(
-    "model",
-    [name for name, schema in architectures().items() if "num_classes" in schema.model_fields],
-)
+@pytest.mark.parametrize("model", CLASSIFIERS)
 def test_every_classifier_takes_a_step(model: str) -> None:
-    small = {
-        "num_classes": 3, "vocabulary_size": 50, "embedding_dim": 8, "filters": 8,
-        "ngram_buckets": 16, "context_dim": 4, "hidden_dim": 4, "image_size": 16, "depth": 8,
-    }  # fmt: skip
-    preset = load_preset(model, "default")
-    known = preset.values()
-    small |= {"filters": [8, 8, 8]} if model == "resnet" else {}
-    changes = {f"architecture.{k}": v for k, v in small.items() if f"architecture.{k}" in known}
-    model_ = build(preset.override(changes | {"data.labels.name": "several"}))
-    generator = np.random.default_rng(0)
-    shape, high = ((8, 16, 16, 3), 255) if model == "resnet" else ((8, 12), 50)
-    x = generator.integers(1, high, shape).astype("float32" if model == "resnet" else "int32")
-    y = (generator.random((8, 3)) < 0.5).astype("float32")
+    model_ = small_classifier(model, {"data.labels.name": "several"})
+    x = small_inputs(model, 8)
+    y = (np.random.default_rng(1).random((8, 3)) < 0.5).astype("float32")
     before = model_.get_weights()
     assert isinstance(model_.loss, MultilabelLoss)
     logs = model_.train_on_batch(x, y, return_dict=True)
