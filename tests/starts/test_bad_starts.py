@@ -9,6 +9,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+import sentencepiece
 from safetensors.numpy import save_file
 from start_parts import WORDS, bert_folder, tensors
 
@@ -208,6 +209,21 @@ def test_a_piece_that_is_no_text(folder: Path) -> None:
     document["model"]["unk_token"] = "[UNK]"
     (folder / "tokenizer.json").write_text(json.dumps(document))
     refused(folder, "surrogates not allowed")
+
+
+def test_a_sentencepiece_model_that_is_none(folder: Path, tmp_path: Path) -> None:
+    (folder / "vocab.txt").unlink()
+    path = folder / "sentencepiece.bpe.model"
+    for content in (b"nothing", b""):
+        path.write_bytes(content)
+        refused(folder, "is not a sentencepiece model")
+    arguments = {"vocab_size": 18, "hard_vocab_limit": False, "minloglevel": 2}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["the film was great"]), model_prefix=str(tmp_path / "pairs"),
+        model_type="bpe", **arguments,
+    )  # fmt: skip
+    path.write_bytes((tmp_path / "pairs.model").read_bytes())
+    refused(folder, "is a sentencepiece model of another kind than unigram")
 
 
 def test_a_folder_without_a_vocabulary(folder: Path) -> None:

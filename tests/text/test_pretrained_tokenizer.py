@@ -228,15 +228,19 @@ def test_other_contents_are_refused(kind: str, content: bytes, message: str) -> 
         PretrainedTokenizer(kind, lowercase=False, content=content, marks=Marks(1, 1, 1))
 
 
-def test_an_old_protobuf_stands_in_the_way_of_unigrams_alone() -> None:
+def test_an_old_protobuf_stands_in_the_way_of_new_unigrams_alone(tmp_path: Path) -> None:
+    unigram().save(tmp_path)
     # In a process of its own: here it is loaded already. None in sys.modules is an ImportError.
-    program = """
+    program = f"""
 import sys
 sys.modules["sentencepiece.sentencepiece_model_pb2"] = None
-import zoo.text.tokenizers, zoo.starts.vocabularies
+import zoo.starts.vocabularies
+from zoo.text.tokenizers import load_text_tokenizer
 from zoo.text.unigram import unigram_model
+print(load_text_tokenizer({str(tmp_path)!r})(["a film"]).to_list())
 unigram_model([("<unk>", 0.0)], unknown=0, control=[])
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.stdout.strip() == str(unigram()(tf.constant(["a film"])).to_list())
     assert "ZooError: this tokenizer needs a newer protobuf" in ended.stderr
     assert "pip install --upgrade protobuf" in ended.stderr

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text
 
 from zoo.errors import ZooError, unknown
 from zoo.files import read_json, write_json, written_beside
@@ -19,6 +18,7 @@ from zoo.host import on_host
 from zoo.text.counting import CHUNK, count_tokens
 from zoo.text.cutting import beginning
 from zoo.text.sampling import sample_texts
+from zoo.text.sentence_pieces import SentencePieces
 from zoo.text.splitting import normalize, split_characters, split_words
 from zoo.text.subwords import learn_sentencepiece
 from zoo.text.vocabulary import (
@@ -75,7 +75,7 @@ class GraphTokenizer(tf.Module):
         # Resources must be attributes made here: made in the call they would belong to a scratch
         # graph, and a SavedModel would not find them.
         if kind == "sentencepiece":
-            self._load_sentencepiece()
+            self._subwords = SentencePieces(content)
         elif kind == "words":
             self._table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(
@@ -179,29 +179,11 @@ class GraphTokenizer(tf.Module):
             },
         )
 
-    def _load_sentencepiece(self) -> None:
-        self._sentencepiece = tensorflow_text.SentencepieceTokenizer(
-            self._content, out_type=tf.int32
-        )
-
-    def _revive(self) -> None:
-        """Load the model again if it is gone.
-
-        Setting a seed (`keras.utils.set_random_seed`) clears TensorFlow's cache of eager kernels,
-        and with its kernel goes the model that tensorflow-text 2.21 keeps in it.
-        """
-        with tf.init_scope():
-            try:
-                self._sentencepiece.tokenize([""])
-            except tf.errors.NotFoundError:
-                self._load_sentencepiece()
-
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)`; rows may be empty."""
         texts = tf.ensure_shape(tf.convert_to_tensor(texts, tf.string), [None])
         if self.kind == "sentencepiece":
-            self._revive()
-            return self._sentencepiece.tokenize(texts)  # normalises by the rule in its model
+            return self._subwords(texts)
         texts = normalize(texts, self.lowercase)
         if self.kind == "words":
             words = split_words(texts)

@@ -7,13 +7,12 @@ import hashlib
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text
 
 from zoo.errors import ZooError
 from zoo.files import write_json, written_beside
@@ -21,7 +20,8 @@ from zoo.host import on_host
 from zoo.text.byte_pairs import BytePairs
 from zoo.text.counting import count_tokens
 from zoo.text.cutting import beginning, cut_pairs
-from zoo.text.unigram import read_unigram
+from zoo.text.sentence_pieces import SentencePieces
+from zoo.text.vocabulary import sentencepiece_pieces
 from zoo.text.wordpiece import WordPiece
 
 PADDING = 0
@@ -83,6 +83,7 @@ class PretrainedTokenizer(tf.Module):
         self.vocabulary_size = len(self._pieces)
         _check_marks(marks, self.vocabulary_size)
         # Resources must be attributes made here: a SavedModel would not find others.
+        self._words: Callable[[tf.Tensor], tf.RaggedTensor]
         if kind == "wordpiece":
             unknown = self._pieces[marks.unknown]
             self._words = WordPiece(self._pieces, lowercase=lowercase, unknown=unknown)
@@ -90,7 +91,7 @@ class PretrainedTokenizer(tf.Module):
             ids = {piece: index for index, piece in enumerate(self._pieces)}
             self._words = BytePairs(ids, merges)
         else:
-            self._load_sentencepiece()
+            self._words = SentencePieces(content)
 
     @on_host
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
@@ -224,25 +225,9 @@ class PretrainedTokenizer(tf.Module):
     def _repeated(self, mark: int, rows: tf.Tensor) -> tf.Tensor:
         return tf.fill(tf.stack([tf.cast(rows, tf.int32), 1]), tf.constant(mark, tf.int32))
 
-    def _load_sentencepiece(self) -> None:
-        self._sentencepiece = tensorflow_text.SentencepieceTokenizer(
-            self._content, out_type=tf.int32
-        )
-
-    def _revive(self) -> None:
-        """Load the model again if it is gone; see `GraphTokenizer`."""
-        with tf.init_scope():
-            try:
-                self._sentencepiece.tokenize([""])
-            except tf.errors.NotFoundError:
-                self._load_sentencepiece()
-
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)` without special tokens; rows may be empty."""
         texts = tf.ensure_shape(tf.convert_to_tensor(texts, tf.string), [None])
-        if self.kind == "sentencepiece":
-            self._revive()
-            return self._sentencepiece.tokenize(texts)
         return self._words(texts)
 
 
@@ -289,7 +274,7 @@ def byte_pair_content(pieces: Sequence[str], merges: Sequence[tuple[str, str]]) 
 def _read(kind: str, content: bytes) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the pieces, and the merges of byte pairs."""
     if kind == "sentencepiece":
-        return [entry.piece for entry in read_unigram(content).pieces], []
+        return sentencepiece_pieces(content), []
     try:
         if kind == "byte-pairs":
             document = json.loads(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,14 +18,17 @@ def _messages() -> Any:
     """Return the module of sentencepiece's messages.
 
     It is loaded here, for protobuf refuses one that was made for a later protobuf: sentencepiece
-    0.2.3 wants 7.36, TensorFlow 2.21 takes 6 as well. Nothing else of the zoo needs it.
+    0.2.3 wants 7.36, TensorFlow 2.21 takes 6 as well. Only making a model needs it, and the rule
+    of one that is read: sentencepiece has no call for either. A saved tokenizer loads without.
 
     Raises:
         ZooError: protobuf is too old for it.
     """
+    from google.protobuf.runtime_version import VersionError
+
     try:
         return importlib.import_module("sentencepiece.sentencepiece_model_pb2")
-    except Exception as error:  # VersionError, which protobufs before 5.27 do not have
+    except (ImportError, VersionError) as error:
         raise ZooError(
             f"this tokenizer needs a newer protobuf than is installed: {error} "
             "Run: pip install --upgrade protobuf"
@@ -45,7 +47,7 @@ def unigram_model(
         charsmap: the compiled rule by which texts are normalised; None for NFKC.
 
     Raises:
-        ZooError: sentencepiece does not take the pieces.
+        ZooError: protobuf is too old.
     """
     protobuf = _messages()
     model = protobuf.ModelProto()
@@ -63,7 +65,6 @@ def unigram_model(
     model.trainer_spec.bos_id = model.trainer_spec.eos_id = model.trainer_spec.pad_id = -1
     model.normalizer_spec.CopyFrom(_normalizer(charsmap))
     content: bytes = model.SerializeToString()
-    read_unigram(content)
     return content
 
 
@@ -71,13 +72,14 @@ def read_unigram(content: bytes) -> Any:
     """Return a serialised sentencepiece model, parsed and checked.
 
     Raises:
-        ZooError: it is none, or not a unigram model.
+        ZooError: it is none, or not a unigram model; or protobuf is too old.
     """
+    from google.protobuf.message import DecodeError
+
     protobuf = _messages()
     try:
-        sentencepiece.SentencePieceProcessor(model_proto=content)
         model = protobuf.ModelProto.FromString(content)
-    except Exception as error:  # protobuf's and sentencepiece's own, of no common kind
+    except DecodeError as error:
         raise ZooError(f"is not a sentencepiece model: {error}.") from error
     if model.trainer_spec.model_type != protobuf.TrainerSpec.UNIGRAM:
         raise ZooError("is a sentencepiece model of another kind than unigram.")
@@ -96,13 +98,5 @@ def _normalizer(charsmap: bytes | None) -> Any:
             remove_extra_whitespaces=True,
             escape_whitespaces=True,
         )
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["a"]),
-        model_writer=model,
-        vocab_size=8,
-        hard_vocab_limit=False,
-        normalization_rule_name=rule(lowercase=False),
-        minloglevel=2,
-    )
-    return protobuf.ModelProto.FromString(model.getvalue()).normalizer_spec
+    normalizer = sentencepiece.SentencePieceNormalizer(rule_name=rule(lowercase=False))
+    return protobuf.NormalizerSpec.FromString(normalizer.serialized_normalizer_spec())

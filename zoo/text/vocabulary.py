@@ -48,29 +48,31 @@ def most_frequent(
     return [*special, *by_frequency[: vocabulary_size - len(special)]]
 
 
-def sentencepiece_pieces(model: bytes, special: tuple[str, str]) -> list[str]:
+def sentencepiece_pieces(model: bytes, special: tuple[str, str] | None = None) -> list[str]:
     """Return what each id of a serialised sentencepiece model stands for.
 
     Args:
         model: as `zoo.text.subwords.learn_sentencepiece` returns it.
-        special: what ids 0 and 1 stand for.
+        special: what ids 0 and 1 stand for; None for a model that has its own order of ids.
 
     Raises:
         ZooError: it is no such model, or has other special ids.
     """
     try:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        pieces = [processor.id_to_piece(index) for index in range(2, len(processor))]
+        pieces: list[str] = processor.id_to_piece(list(range(len(processor))))
     except (RuntimeError, UnicodeDecodeError) as error:
         raise ZooError(f"is not a sentencepiece model: {error}.") from error
-    if not len(processor):
+    if not pieces:
         raise ZooError("is not a sentencepiece model: it holds no pieces.")
+    if special is None:
+        return pieces
     if processor.pad_id() != 0 or processor.unk_id() != UNKNOWN:
         raise ZooError(
             "is a sentencepiece model with other special ids: padding must be 0 and unknown 1. "
             f"Received: {processor.pad_id()} and {processor.unk_id()}."
         )
-    return [*special, *pieces]
+    return [*special, *pieces[2:]]
 
 
 def small_vocabulary(size: int, asked: int) -> list[Finding]:
