@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
 
-from zoo.errors import LONGEST_REASON, ZooError
+from zoo.errors import ZooError, reason
 from zoo.finding import Finding
 from zoo.models import MODELS
 from zoo.preset.preset import Preset
@@ -138,12 +138,11 @@ def report_exhausted(preset: Preset) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         size, pieces = preset.data.batch_size, preset.recipe.micro_batches
-        told = " ".join(str(error).split())[:LONGEST_REASON]
         raise ZooError(
             f"{preset.model}: the device has no memory left for a step of {size} rows in {pieces} "
-            f"micro-batch{'es' * (pieces > 1)} ({told}). Start anew with recipe.micro_batches="
-            f"{2 * pieces} or a smaller data.batch_size; where another process took the memory "
-            "(`nvidia-smi` shows them), end that one and resume."
+            f"micro-batch{'es' * (pieces > 1)} ({reason(error)}). Start anew with "
+            f"recipe.micro_batches={2 * pieces} or a smaller data.batch_size; where another "
+            "process took the memory (`nvidia-smi` shows them), end that one and resume."
         ) from error
 
 

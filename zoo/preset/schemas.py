@@ -76,7 +76,6 @@ def info_of(task: str) -> TaskInfo:
     return info
 
 
-@functools.cache
 def schemas_of(union: Any) -> dict[str, type[Block]]:
     """Return the schemas of a union of blocks, by the name that chooses one."""
     return {
@@ -85,6 +84,7 @@ def schemas_of(union: Any) -> dict[str, type[Block]]:
     }
 
 
+@functools.cache
 def variants(task: str) -> dict[str, dict[str, type[Block]]]:
     """Return the choices that have values of their own: dotted key to name to schema.
 
