@@ -14,7 +14,7 @@ class Benchmark:
         claim: what is measured.
         peers: what it is compared with.
         data: names of `datasets.json`, or where else the data come from.
-        minutes: of a run with its options as they are, on 2 cores; of `gpu`, on one H100.
+        minutes: of a run with its options as they are, on 2 cores; `gpu`: on one H200, an estimate.
     """
 
     module: str
@@ -63,7 +63,7 @@ BENCHMARKS = {
     ),
     "gpu": Benchmark(
         "gpu.speed", "training speed of every kind of network on one GPU",
-        "plain Keras, PyTorch", "random images and ids", 8,
+        "plain Keras, PyTorch", "random images and ids", 12,
     ),
     "vectors": Benchmark(
         "text_classification.pretrained_vectors", "vectors of a network that starts from MiniLM",

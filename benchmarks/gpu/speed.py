@@ -1,16 +1,13 @@
 """Training speed on one GPU: the zoo, plain Keras and PyTorch, one process each.
 
-Processes get ready side by side, `at_once` of them, and are measured one at a time. A step is one
-of `fit`, with its metrics, on a batch that is in the memory of the host and goes to the device
+Processes get ready side by side, `at_once` of them: they load their framework and make the network.
+They compile and are measured one at a time, so that kernels are tuned undisturbed. A step is one of
+`fit`, with its metrics, on a batch that is in the memory of the host and goes to the device
 while the one before is trained on; PyTorch's batch is on the device. `host` is `fit` of ResNet-50
 on images that are shuffled and put into batches there. Medians over rounds of some steps, and
 ratios of medians. Plain Keras is compiled with XLA, where it can be (its LSTM is cuDNN's);
 PyTorch is in channels-last and eager and compiled; `precision` says what each multiplies in.
 A contestant that is not installed, or fails, is left out and said; a job without the zoo's is.
-
-What gets ready side by side is tuned side by side, too: XLA times its kernels on the GPU while
-others use it, and may choose slower ones. With at_once=1 it chooses undisturbed, and all jobs take
-longer than 8 minutes.
 
 What several GPUs would do, on paper: a step of n GPUs takes its own time plus what of the
 all-reduce is not hidden. A ring moves 2 (n - 1) / n of `gradient_megabytes` through each link:
@@ -21,7 +18,8 @@ TextCNN's dense table are more than its whole step. So images scale to eight GPU
 GPU. `scaling` in the entries is this estimate with the measured step: the share of n times the
 speed that 8 GPUs with 300 GB/s keep.
 
-Options: jobs=resnet50,lstm,... rounds=5 at_once=4 size=full|tiny limit=240 (seconds a process)
+Options: jobs=resnet50,lstm,... rounds=5 at_once=4 size=full|tiny
+limit=480 (seconds a process, with those in which others have the GPU)
 """
 
 from __future__ import annotations
@@ -50,7 +48,7 @@ def measure(
     rounds: str = "5",
     at_once: str = "4",
     size: str = "full",
-    limit: str = "240",
+    limit: str = "480",
 ) -> Iterator[dict[str, Any]]:
     """Yield one entry a job: milliseconds a step of each contestant, units a second, ratios.
 

@@ -1,4 +1,4 @@
-"""Processes that get ready side by side and are measured one at a time."""
+"""Processes that get ready side by side, and compile and are measured one at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Turns:
-    """Compiling is shared, measuring is alone: nobody uses the GPU beside a measurement.
+    """Who has the GPU: nobody else compiles, tunes kernels or takes steps meanwhile.
 
     Args:
         path: a file that the processes of a benchmark share.
@@ -20,12 +20,8 @@ class Turns:
     def __init__(self, path: Path):
         self._file = os.open(path, os.O_RDWR | os.O_CREAT)
 
-    def ready(self) -> None:
-        """Wait until nobody measures; call it before the GPU is used."""
-        fcntl.flock(self._file, fcntl.LOCK_SH)
-
-    def alone(self) -> None:
-        """Wait until nobody else compiles or measures."""
+    def take(self) -> None:
+        """Wait until nobody else compiles or measures; call it before the first step."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def leave(self) -> None:
@@ -34,7 +30,7 @@ class Turns:
 
 
 class Rounds:
-    """Seconds of rounds of some steps; the first ones warm up, and one more after the waiting.
+    """Seconds of rounds of some steps; the first steps warm up, and so does the first round.
 
     Args:
         turns: whose turn it is.
@@ -52,8 +48,8 @@ class Rounds:
         self._times: list[float] = []
 
     def begin(self) -> None:
-        """Begin: the next step compiles."""
-        self.turns.ready()
+        """Begin once the GPU is free: the next step compiles."""
+        self.turns.take()
         self._begun = time.perf_counter()
 
     @property
@@ -68,8 +64,6 @@ class Rounds:
         self._taken += 1
         if self._taken == 1:
             self.first = time.perf_counter() - self._begun
-        if self._taken == self.warm:
-            self.turns.alone()
         if waited and self._taken >= self.warm:
             self._times.append(time.perf_counter())
         if self._taken == self.total:
@@ -77,7 +71,7 @@ class Rounds:
 
     def result(self) -> dict[str, float]:
         """Return milliseconds a step, median and extremes over the rounds, and of the first."""
-        ends = self._times[1:]  # the first round is after a wait, in which the clock may drop
+        ends = self._times[1:]
         each = [1000 * (b - a) / self.steps for a, b in itertools.pairwise(ends)]
         return {
             "milliseconds": statistics.median(each),

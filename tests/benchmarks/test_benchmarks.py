@@ -1,6 +1,7 @@
 """The benchmarks: listed with what they cost, written against today's package, small ones run."""
 
 import ast
+import fcntl
 import importlib
 import inspect
 import re
@@ -169,8 +170,19 @@ def test_rounds_wait_at_their_ends_and_the_first_does_not_count(tmp_path: Path) 
             waited.append(number)
         rounds.step()
     assert (rounds.total, waited) == (9, [1, 3, 5, 7, 9])
-    assert len(rounds._times) == 4  # one round after the wait, and two that count
+    assert len(rounds._times) == 4  # one round that warms up, and two that count
     assert rounds.result()["milliseconds"] > 0
+
+
+def test_the_gpu_is_one_contestants_from_its_first_step_to_its_last(tmp_path: Path) -> None:
+    rounds = Rounds(Turns(tmp_path / "lock"), warm=2, steps=1, rounds=1)
+    rounds.begin()
+    with (tmp_path / "lock").open() as other:
+        for _ in range(rounds.total):
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            rounds.step()
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.slow
