@@ -119,6 +119,8 @@ def test_gpus_are_divided_among_workers(monkeypatch, capfd) -> None:
     assert not capfd.readouterr().err
     assert _gpu_shares(2, 5) == ["0,1", "2,3"]
     assert "2 workers have 2 GPUs each (0, 1, 2, 3); 1 stay unused" in capfd.readouterr().err
+    assert _gpu_shares(2, 3) == ["0", "1"]
+    assert "2 workers have 1 GPU each (0, 1); 1 stay unused" in capfd.readouterr().err
     monkeypatch.setenv(gpu.VISIBLE, "7,3")
     assert _gpu_shares(2, 8) == ["7", "3"]
     with pytest.raises(ZooError, match=r"--workers 3: this machine has 2 GPUs.*--workers 2"):

@@ -104,7 +104,8 @@ def _gpu_shares(workers: int, count: int | None = None) -> list[str | None]:
         )
     if left:
         used = ", ".join(visible[: each * workers])
-        tell(f"zoo: {workers} workers have {each} GPUs each ({used}); {left} stay unused")
+        share = "1 GPU" if each == 1 else f"{each} GPUs"
+        tell(f"zoo: {workers} workers have {share} each ({used}); {left} stay unused")
     return [",".join(visible[index * each : (index + 1) * each]) for index in range(workers)]
 
 
