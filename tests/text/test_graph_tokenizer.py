@@ -12,7 +12,7 @@ import sentencepiece
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.text import graph_tokenizer, sampling, subwords
+from zoo.text import graph_tokenizer, sampling, subwords, tokenizer_files
 from zoo.text.graph_tokenizer import GraphTokenizer, learn_tokenizer
 from zoo.text.sampling import sample_texts
 from zoo.text.splitting import normalize, split_words
@@ -402,7 +402,7 @@ def test_a_sentencepiece_model_with_other_ids_is_refused(tmp_path: Path) -> None
 
 def test_a_giant_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learn("words").save(tmp_path)
-    monkeypatch.setattr(graph_tokenizer, "LARGEST_FILE", 10)
+    monkeypatch.setattr(tokenizer_files, "LARGEST_FILE", 10)
     with pytest.raises(ZooError, match="larger than any tokenizer"):
         load_tokenizer(tmp_path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import ZooError, unknown
-from zoo.files import read_json, write_json, written_beside
+from zoo.files import read_json
 from zoo.host import on_host
 from zoo.text.counting import CHUNK, count_tokens
 from zoo.text.cutting import beginning
@@ -21,6 +20,7 @@ from zoo.text.sampling import sample_texts
 from zoo.text.sentence_pieces import SentencePieces
 from zoo.text.splitting import normalize, split_characters, split_words
 from zoo.text.subwords import learn_sentencepiece
+from zoo.text.tokenizer_files import load_content, save_content
 from zoo.text.vocabulary import (
     KINDS,
     UNKNOWN,
@@ -41,7 +41,6 @@ FILES = {
     "words": "vocabulary.txt",
     "characters": "vocabulary.txt",
 }
-LARGEST_FILE = 256 * 2**20  # bytes; a vocabulary of millions of pieces is far below
 
 
 class GraphTokenizer(tf.Module):
@@ -164,20 +163,12 @@ class GraphTokenizer(tf.Module):
         Raises:
             ZooError: a file cannot be written.
         """
-        folder = Path(folder)
-        name = FILES[self.kind]
-        with written_beside(folder / name) as temporary:
-            temporary.write_bytes(self._content)
-        write_json(
-            folder / "tokenizer.json",
-            {
-                "kind": self.kind,
-                "lowercase": self.lowercase,
-                "vocabulary_size": self.vocabulary_size,
-                "file": name,
-                "sha256": hashlib.sha256(self._content).hexdigest(),
-            },
-        )
+        facts = {
+            "kind": self.kind,
+            "lowercase": self.lowercase,
+            "vocabulary_size": self.vocabulary_size,
+        }
+        save_content(Path(folder), FILES[self.kind], self._content, facts)
 
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)`; rows may be empty."""
@@ -252,14 +243,8 @@ def load_graph_tokenizer(folder: Path) -> GraphTokenizer:
         raise ZooError(f"{path}: is not a tokenizer: `kind` must be one of {', '.join(KINDS)}.")
     if not isinstance(facts.get("lowercase"), bool):
         raise ZooError(f"{path}: `lowercase` must be true or false.")
-    # The name is ours and not the file's: a hostile one could point anywhere.
     path = folder / FILES[facts["kind"]]
-    content = _read_bytes(path)
-    if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
-        raise ZooError(
-            f"{path}: is corrupt: it is not the file that tokenizer.json was written with. "
-            "Copy the folder again, or train again."
-        )
+    content = load_content(path, facts)
     try:
         return GraphTokenizer(facts["kind"], lowercase=facts["lowercase"], content=content)
     except ZooError as error:
@@ -314,12 +299,3 @@ def _count(kind: str, texts: list[str], lowercase: bool) -> Counter[str]:
     for batch in batches:
         words.update(split_words(batch).flat_values.numpy().tolist())
     return Counter({word.decode(): count for word, count in words.items()})
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ZooError(f"{path}: is larger than any tokenizer ({LARGEST_FILE} bytes).")
-        return path.read_bytes()
-    except OSError as error:
-        raise ZooError(f"{path}: cannot be read: {error.strerror or error}.") from error

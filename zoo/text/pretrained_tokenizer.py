@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import unicodedata
 from collections import Counter
@@ -15,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.files import write_json, written_beside
 from zoo.host import on_host
 from zoo.text.byte_pairs import BytePairs
 from zoo.text.counting import count_tokens
 from zoo.text.cutting import beginning, cut_pairs
 from zoo.text.sentence_pieces import SentencePieces
+from zoo.text.tokenizer_files import load_content, save_content
 from zoo.text.vocabulary import sentencepiece_pieces
 from zoo.text.wordpiece import WordPiece
 
@@ -194,20 +193,14 @@ class PretrainedTokenizer(tf.Module):
         Raises:
             ZooError: a file cannot be written.
         """
-        folder = Path(folder)
-        name = ALGORITHMS[self.kind]
-        with written_beside(folder / name) as temporary:
-            temporary.write_bytes(self._content)
-        document = {
+        facts = {
             "form": FORM,
             "kind": self.kind,
             "lowercase": self.lowercase,
             "vocabulary_size": self.vocabulary_size,
             "marks": dataclasses.asdict(self.marks),
-            "file": name,
-            "sha256": hashlib.sha256(self._content).hexdigest(),
         }
-        write_json(folder / "tokenizer.json", document)
+        save_content(Path(folder), ALGORITHMS[self.kind], self._content, facts)
 
     def _room(self, max_length: int, marks: int) -> int:
         if max_length <= marks:
@@ -249,17 +242,8 @@ def load_pretrained_tokenizer(folder: Path, facts: Mapping[str, Any]) -> Pretrai
         lowercase = bool(facts["lowercase"])
     except (KeyError, TypeError) as error:
         raise ZooError(f"{path}: is damaged: {error}.") from error
-    # The name is ours and not the file's: a hostile one could point anywhere.
     content_path = folder / ALGORITHMS[facts["kind"]]
-    try:
-        content = content_path.read_bytes()
-    except OSError as error:
-        raise ZooError(f"{content_path}: cannot be read: {error.strerror or error}.") from error
-    if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
-        raise ZooError(
-            f"{content_path}: is corrupt: it is not the file that tokenizer.json was written with. "
-            "Copy the folder again, or train again."
-        )
+    content = load_content(content_path, facts)
     try:
         return PretrainedTokenizer(facts["kind"], lowercase=lowercase, content=content, marks=marks)
     except ZooError as error:
