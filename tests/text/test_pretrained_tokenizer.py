@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo.errors import ZooError
 from zoo.text.byte_pairs import BytePairs, byte_characters
+from zoo.text.pair_tokenizer import PairTokenizer
 from zoo.text.pretrained_tokenizer import Marks, PretrainedTokenizer, byte_pair_content
 from zoo.text.tokenizers import load_text_tokenizer
 from zoo.text.unigram import unigram_model
@@ -178,6 +179,8 @@ def test_it_survives_a_new_seed(kind: str) -> None:
 
 def test_what_a_text_has_is_counted() -> None:
     assert wordpiece().count(["a great film", ""]).tolist() == [5, 2]
+    assert PairTokenizer(wordpiece()).count(["a great\x1efilm", ""]).tolist() == [6, 3]
+    assert wordpiece().count([]).tolist() == PairTokenizer(wordpiece()).count([]).tolist() == []
     assert wordpiece().unknown_characters(["xx film é", "x 電\n"]) == {
         "x": 3, "f": 1, "i": 1, "l": 1, "m": 1, "é": 1
     }  # fmt: skip

@@ -97,7 +97,8 @@ class PairTokenizer(tf.Module):
 
     def count(self, texts: Sequence[str]) -> np.ndarray:
         """Return how many tokens each pair has, what stands around them included, int64."""
-        first, second = zip(*map(split_pair, texts), strict=True)
+        pairs = [split_pair(text) for text in texts]
+        first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         counts = self.tokenizer.count(first) + self.tokenizer.count(second)
         if isinstance(self.tokenizer, GraphTokenizer):
             return counts + 1
