@@ -90,6 +90,7 @@ def test_unigrams_are_those_of_greatest_probability_under_the_given_ids() -> Non
         ("filmfilm film's", ["film", "film", "Ġfilm", "'", "s"]),
         ("a\u00a0\u3000a", ["a", "Â", "ł", "ã", "Ģ", "Ģ", "a"]),
         ("é", ["Ã", "©"]),
+        ("film\x00 a", ["film", "Ġa"]),  # a NUL does not end the text
         ("", []),
     ],
 )

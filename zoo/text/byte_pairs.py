@@ -36,7 +36,8 @@ def byte_characters() -> list[str]:
 class BytePairs(tf.Module):
     """Words cut into bytes, whose pairs are merged in the order in which they were learned.
 
-    The same ids as GPT-2's and Hugging Face's (`python -m benchmarks run tokenizers`).
+    The same ids as GPT-2's and Hugging Face's (`python -m benchmarks run tokenizers`), but for NUL,
+    which is left out.
 
     Args:
         ids: id of each piece, written in `byte_characters`.
@@ -78,7 +79,9 @@ class BytePairs(tf.Module):
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)` of strings `(batch,)`; rows may be empty."""
-        apart = tf.strings.regex_replace(texts, *CUT_RUNS)
+        # regex_split ends a text at its first NUL.
+        apart = tf.strings.regex_replace(texts, r"\x00", "")
+        apart = tf.strings.regex_replace(apart, *CUT_RUNS)
         words = tensorflow_text.regex_split(apart, f"{WORDS}|{CUT}", WORDS)
         distinct, positions = tf.unique(words.flat_values)
         lengths = tf.strings.length(distinct)
