@@ -14,9 +14,13 @@ from training_parts import arrays, compiled
 
 from zoo import ZooError
 from zoo.builders import build
+from zoo.data.epochs import EpochCursor
 from zoo.distribute import strategy_for
 from zoo.preset.loading import load_preset
 from zoo.training import compiled as compiled_module
+from zoo.training.checkpoints.callback import Checkpoints
+from zoo.training.checkpoints.files import CheckpointFiles
+from zoo.training.interruption import Stop
 from zoo.training.compiled import Compilation, CompiledStep, call_compiled, in_xla
 from zoo.training.kernels import token_loss
 from zoo.training.model import TrainingModel
@@ -315,6 +319,29 @@ def test_shapes_are_bounded(monkeypatch) -> None:
     iterator = batches_of(*((4, time) for time in range(1, 6)))
     assert [float(step(iterator)["sum"]) for _ in range(5)] == [8, 16, 24, 32, 40]
     assert took.shapes == 2 and "plain" in traced
+
+
+def test_each_fit_has_a_largest_batch_of_its_own() -> None:
+    model = compiled(**{"recipe.jit": True})
+    shapes = []
+    for rows in (16, 8, 16):
+        model.fit(X[:44], Y[:44], batch_size=rows, epochs=1, verbose=0)
+        shapes.append(model.compilation.shapes)
+    assert shapes == [1, 1, 0]  # the last batches have 12 and 4 rows
+
+
+def test_the_short_rest_of_an_epoch_is_not_compiled(tmp_path) -> None:
+    """A run that is resumed before it does as the run that was not interrupted."""
+    model = compiled(**{"recipe.jit": True, "data.batch_size": 16})
+    document = {"epoch": 0, "epochs": 1, "batch": 2, "step": 2}
+    document["metrics"] = [variable.numpy() for variable in model.metrics_variables]
+    saved = Checkpoints(CheckpointFiles(tmp_path), EpochCursor(), Stop(), document)
+    saved.set_model(model)
+    saved.on_epoch_begin(0)
+    step = model._compiled_step(lambda batch: {"sum": tf.reduce_sum(batch[0])})
+    for rows, shapes in ((12, 0), (16, 1)):
+        step(iter([(tf.ones((rows, 3)), tf.ones(rows))]))
+        assert model.compilation.shapes == shapes
 
 
 def in_python(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -122,12 +122,14 @@ class Compilation:
         shapes: shapes of a batch.
         seconds: that tracing and compiling took, with the first step of each.
         refused: why XLA could not, or empty.
+        most_rows: of a batch of a replica; those of fewer are not compiled.
     """
 
     required: bool = False
     shapes: int = 0
     seconds: float = 0.0
     refused: str = ""
+    most_rows: float = 0.0
 
     def findings(self, jit: str | bool, tried: bool) -> list[Finding]:
         """Return what there is to say of it.
@@ -181,7 +183,6 @@ class CompiledStep:
     ):
         self.plain, self.steps = plain, dict[Any, Callable[[Any], Any]]()
         self._make, self._compilation, self._waited = make, compilation, waited
-        self._most_rows = 0
         self._unable = False
 
     def __call__(self, iterator: Any) -> Any:
@@ -190,12 +191,14 @@ class CompiledStep:
         batch = next(iterator)
         self._waited(time.perf_counter() - asked)
         shapes = tuple(tuple(tensor.shape) for tensor in tensors_of(batch))
-        rows = sum(shape[0] for shape in shapes if shape)
-        self._most_rows = max(self._most_rows, rows)
+        compilation = self._compilation()
+        sizes = [shape[0] for shape in shapes if shape]
+        rows = sum(sizes) / max(len(sizes), 1)  # replicas have unequal parts of some batches
+        compilation.most_rows = max(compilation.most_rows, rows)
         step = self.steps.get(shapes)
         if step is not None:
             return step(batch)
-        full = rows == self._most_rows and len(self.steps) < MOST_SHAPES
+        full = rows == compilation.most_rows and len(self.steps) < MOST_SHAPES
         return self._first(batch, shapes) if full and not self._unable else self.plain(batch)
 
     def _first(self, batch: Any, shapes: Any) -> Any:

@@ -279,6 +279,7 @@ class TrainingModel(RecipeModel, StrategyModel):
                 or the loss blew up and did so again at lower rates (`zoo.training.blowup`), and the
                 best weights so far are in the model.
         """
+        self.compilation = Compilation(getattr(self.recipe, "jit", False) is True)
         if self.recipe is None:
             return super().fit(
                 x, y, batch_size=batch_size, epochs=1 if epochs is None else epochs,
@@ -292,7 +293,6 @@ class TrainingModel(RecipeModel, StrategyModel):
         steps = steps_per_epoch or batches.count_steps(x, batch_size, validation_split)
         planned = self.recipe.total_epochs(steps) if epochs is None else epochs
         self._begin(steps * (planned - kwargs.get("initial_epoch", 0)))
-        self.compilation = Compilation(required=self.recipe.jit is True)
         if epochs is None:
             self.findings = more_epochs(self.recipe, planned, steps)
         validated = validation_data is not None or bool(validation_split)

@@ -118,6 +118,9 @@ class Checkpoints(keras.callbacks.Callback):
         if self._document is not None and self._document["epoch"] == epoch:
             self._batch = int(self._document["batch"])
             if self._batch:
+                # The last batch may be all that is left of the epoch, and have fewer rows.
+                rows = (self.model.batch_size or 0) / self.model.replicas
+                self.model.compilation.most_rows = rows
                 try:
                     state.assign(self.model.metrics_variables, self._document["metrics"])
                 except ZooError as error:
