@@ -8,6 +8,7 @@ import tensorflow as tf
 import zoo
 import zoo.layers
 from zoo.layers.kernels import Kernels, use_kernels
+from zoo.tasks.language_modeling.predictor import TrainedLanguageModel
 from zoo.training.kernels import fast_kernels
 from zoo.training.kernels.recurrence import COMPILED, STEPS, WITHIN_XLA, scan
 
@@ -208,3 +209,19 @@ def test_no_loop_of_a_training_or_a_scoring_step_is_outside_xla(model, monkeypat
     monkeypatch.setattr("zoo.training.model.fast_kernels", lambda *_: kernels)
     assert outside(network.train_step) == outside(network.test_step) == []
     assert zoo.lstm_lm(**sizes).kernels.recurrence is COMPILED
+
+
+def test_no_loop_of_a_language_models_scores_is_outside_xla(monkeypatch):
+    network = zoo.lstm_lm(vocabulary_size=30, embedding_dim=4, hidden_dim=4)
+
+    def outside():
+        scored = TrainedLanguageModel(network, None)
+        ids = tf.TensorSpec((None, None), tf.int32)
+        states = [tf.TensorSpec(one.shape, one.dtype) for one in scored.windowed.inputs[1:]]
+        return loops(scored._losses.get_concrete_function(ids, ids, states))
+
+    of_losses = 1  # in pieces of the vocabulary's logits, which is no recurrence
+    assert len(outside()) > of_losses
+    kernels = Kernels(recurrence=COMPILED)  # as on a GPU
+    monkeypatch.setattr("zoo.tasks.language_modeling.predictor.fast_kernels", lambda: kernels)
+    assert len(outside()) == of_losses

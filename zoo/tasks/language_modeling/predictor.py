@@ -21,6 +21,7 @@ from zoo.data.parts import scored_source
 from zoo.data.texts import text_batches
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
+from zoo.layers.kernels import use_kernels
 from zoo.models import with_cache, with_states
 from zoo.preset.schemas import architectures
 from zoo.tasks.archive import load_network, save_network, write_archive
@@ -41,6 +42,7 @@ from zoo.tasks.language_modeling.settings import LanguageRecipe
 from zoo.tasks.language_modeling.token_ids import Ids, Tokens, cached_tokens
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
+from zoo.training.kernels import fast_kernels
 from zoo.training.kernels.token_loss import token_losses
 
 WINDOW = 512  # tokens scored at once, one after the other
@@ -99,7 +101,8 @@ class TrainedLanguageModel:
         @tf.function(reduce_retracing=True)
         @tf.autograph.experimental.do_not_convert
         def losses(tokens: Any, targets: Any, states: Any) -> Any:
-            features, *after = self._continued(tokens, states)
+            with use_kernels(fast_kernels()):
+                features, *after = self._continued(tokens, states)
             flat = tf.reshape(features, [-1, features.shape[-1]])
             table, bias = self._embedding.output_embeddings.value, self._embedding.bias.value
             return token_losses(flat, table, bias, tf.reshape(tf.transpose(targets), [-1])), after
