@@ -20,8 +20,8 @@ from zoo.preset.loading import load_preset
 from zoo.training import compiled as compiled_module
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.checkpoints.files import CheckpointFiles
-from zoo.training.interruption import Stop
 from zoo.training.compiled import Compilation, CompiledStep, call_compiled, in_xla
+from zoo.training.interruption import Stop
 from zoo.training.kernels import token_loss
 from zoo.training.model import TrainingModel
 
@@ -154,6 +154,14 @@ def test_an_image_classifier() -> None:
 @pytest.mark.slow
 def test_micro_batches() -> None:
     assert_alike(compiled, X, Y, **BUSY, **{"recipe.micro_batches": 2})
+
+
+def test_fewer_rows_than_micro_batches() -> None:
+    losses = []
+    for jit in (False, True):
+        model = compiled(**{"recipe.jit": jit, "recipe.micro_batches": 8})
+        losses.append(model.fit(X[:5], Y[:5], epochs=3, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -75,9 +75,9 @@ def standalone(model: keras.Model, x: Any, y: Any, weights: Any) -> tuple[Any, A
         y: targets.
         weights: sample weights, or None.
     """
-    if in_xla():  # of one fixed shape, which has rows
-        return x, y, weights
     x, y, weights = never_empty((x, y, weights))
+    if in_xla():  # where no shape depends on ids
+        return x, y, weights
     ids = all(
         tuple(tensor.shape[1:]) == (None,) and "int" in str(tensor.dtype) for tensor in model.inputs
     )
