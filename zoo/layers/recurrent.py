@@ -13,9 +13,8 @@ from zoo.layers.kernels import kernels_in_use
 from zoo.layers.recurrence import recurrence
 
 
-@keras.saving.register_keras_serializable(package="zoo")
-class SimpleRNN(keras.layers.SimpleRNN):
-    """Keras' simple recurrent layer."""
+class _OneLoop(keras.layers.Layer):
+    """A layer of Keras that the kernels in use run, where they are able."""
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
@@ -27,7 +26,12 @@ class SimpleRNN(keras.layers.SimpleRNN):
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class LSTM(keras.layers.LSTM):
+class SimpleRNN(_OneLoop, keras.layers.SimpleRNN):
+    """Keras' simple recurrent layer."""
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LSTM(_OneLoop, keras.layers.LSTM):
     """Keras' LSTM, never by cuDNN.
 
     With masks cuDNN stops at a row without a token, and in bfloat16 it ended in losses that are not
@@ -37,29 +41,13 @@ class LSTM(keras.layers.LSTM):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **{**kwargs, "use_cudnn": False})
 
-    def call(
-        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
-        """Return the states of the text, as Keras' layer does."""
-        if initial_state is None and _able(self):
-            return _outputs([self], sequences, mask)
-        return super().call(sequences, initial_state, mask=mask, training=training)
-
 
 @keras.saving.register_keras_serializable(package="zoo")
-class GRU(keras.layers.GRU):
+class GRU(_OneLoop, keras.layers.GRU):
     """Keras' GRU, never by cuDNN, as `LSTM`."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **{**kwargs, "use_cudnn": False})
-
-    def call(
-        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
-        """Return the states of the text, as Keras' layer does."""
-        if initial_state is None and _able(self):
-            return _outputs([self], sequences, mask)
-        return super().call(sequences, initial_state, mask=mask, training=training)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
