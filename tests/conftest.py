@@ -63,9 +63,10 @@ hypothesis.settings.load_profile("tests")
 
 # Files that take longest, so that no process is left with one of them in the end.
 LONGEST = (
-    "test_launch", "test_resume", "test_replicas", "test_train", "test_language_training",
-    "test_language_models", "test_image_task", "test_hypermodel", "test_batches", "test_resnet",
-    "test_presets",
+    "test_launch", "test_resume", "test_replicas", "test_train", "test_training_model",
+    "test_resnet", "test_models", "test_several_labels", "test_starts", "test_language_training",
+    "test_compiled", "test_recurrent_layers", "test_language_models", "test_transformer_lm_run",
+    "test_fine_tuning", "test_image_task", "test_hypermodel", "test_batches", "test_presets",
 )  # fmt: skip
 
 

@@ -59,7 +59,13 @@ def stirred(network, seed=3):
 
 @pytest.mark.parametrize(
     ("depth", "weights"),
-    [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032), (101, 44_549_160), (152, 60_192_808)],
+    [
+        (18, 11_689_512),
+        (34, 21_797_672),
+        (50, 25_557_032),
+        pytest.param(101, 44_549_160, marks=pytest.mark.slow),
+        pytest.param(152, 60_192_808, marks=pytest.mark.slow),
+    ],
 )
 def test_imagenet_networks_have_the_weights_of_the_reference(depth, weights):
     assert trained_weights(build(depth=depth)) == weights

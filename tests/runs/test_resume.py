@@ -56,7 +56,7 @@ PLACES = [
     pytest.param(files, "_write", 2, id="while the first one is", marks=SLOW),
     pytest.param(files, "_sync", 41, id="before it gets its name", marks=SLOW),
     pytest.param(ValidateAverages, "on_test_begin", 2, id="when validation begins", marks=SLOW),
-    pytest.param(ValidateAverages, "on_test_end", 2, id="when validation ends"),
+    pytest.param(ValidateAverages, "on_test_end", 2, id="when validation ends", marks=SLOW),
     pytest.param(Monitor, "on_epoch_end", 2, id="between epochs", marks=SLOW),
     pytest.param(Checkpoints, "on_epoch_end", 3, id="at the end", marks=SLOW),
 ]

@@ -225,6 +225,7 @@ def test_an_interrupted_run_is_resumed_without_its_start(
     assert again.metrics["validation"] == whole.metrics["validation"]
 
 
+@pytest.mark.slow
 def test_several_labels_a_text_start_from_weights(bert: Path, tmp_path: Path) -> None:
     rows = [(text, f"{label};film" if "film" in text else label) for text, label in sentences(80)]
     path = write_csv(tmp_path / "rows.csv", rows)
@@ -270,6 +271,7 @@ def test_presets_say_what_they_start_from(zoo_command, monkeypatch: pytest.Monke
     assert "installs it" not in zoo_command("presets", "textcnn", code=0).stdout
 
 
+@pytest.mark.slow
 def test_pairs_of_texts_start_from_weights(bert: Path, tmp_path: Path) -> None:
     texts = sentences(80)
     pairs = [("the film", text, label) for text, label in texts]

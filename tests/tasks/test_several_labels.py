@@ -248,6 +248,7 @@ def test_images_with_several_labels(tmp_path) -> None:
     assert found == [sorted(answer["labels"]) for answer in answers]
 
 
+@pytest.mark.slow
 def test_pairs_with_several_labels_are_resumed_bit_for_bit(tmp_path, monkeypatch) -> None:
     rows = [
         (text, f"about {n % 7}", labels) for n, (text, labels) in enumerate(joined(labelled(90)))

@@ -53,7 +53,7 @@ def test_the_wait_for_a_batch_is_counted_before_it_is_used() -> None:
         ("textcnn", "lazy_adamw", 8),
         pytest.param("textrnn", "sgd", 3, marks=pytest.mark.slow),
         ("fasttext", "adamw", 2),
-        ("transformer", "lazy_adamw", 3),
+        pytest.param("transformer", "lazy_adamw", 3, marks=pytest.mark.slow),
     ],
 )
 def test_micro_batches_take_the_same_steps(model: str, optimizer: str, pieces: int) -> None:

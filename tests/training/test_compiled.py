@@ -179,7 +179,7 @@ def text_model(**changes: Any) -> TrainingModel:
 @pytest.mark.parametrize(
     "make",
     [
-        text_model,
+        pytest.param(text_model, marks=pytest.mark.slow),
         # Batch norm's moving statistics are means over the replicas.
         pytest.param(image_model, marks=pytest.mark.slow),
         # Its state is carried, its penalty is in the loss.

@@ -70,7 +70,15 @@ def step(model_name: str, optimizer: str, **changes) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    "optimizer", ["lazy_adamw", "adamw", "adam", "sgd", "adadelta", "rmsprop", "lamb"]
+    "optimizer",
+    [
+        "lazy_adamw",
+        "sgd",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("adamw", "adam", "adadelta", "rmsprop", "lamb")
+        ),
+    ],
 )
 def test_every_optimizer_takes_the_steps_of_a_block_at_its_rate(optimizer: str) -> None:
     """Weight decay, rows of tables and all else that depends on the rate included."""

@@ -44,9 +44,9 @@ def assert_same(one: dict, other: dict) -> None:
     )
 
 
-# Filters, a table of n-grams and two optimizers; the others with `-m slow` (a recurrent one takes
-# 15 s). Recurrent networks on two replicas are in the tests of language models, too.
-QUICK_CASES = [("textcnn", "lazy_adamw"), ("fasttext", "lazy_adamw"), ("fasttext", "sgd")]
+# A table of n-grams; the others with `-m slow` (a recurrent one takes 15 s). Filters and recurrent
+# networks on two replicas are in the tests of micro-batches and of language models, too.
+QUICK_CASES = [("fasttext", "lazy_adamw")]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,7 @@ def test_replicas_have_different_random_numbers(two) -> None:
     assert (mine != other).any()
 
 
+@pytest.mark.slow
 def test_a_scaled_loss_on_two_devices(two) -> None:
     # Under SGD: an adaptive optimizer turns float16's rounding of nearly nothing into a step.
     changes = {"recipe.dtype_policy": "mixed_float16"}
@@ -244,7 +245,7 @@ def test_keras_alone_fails_on_a_first_batch_that_does_not_divide(two) -> None:
 @pytest.mark.parametrize(
     "cases",
     [
-        pytest.param([("textcnn", "lazy_adamw")], id="textcnn"),
+        pytest.param([("textcnn", "lazy_adamw")], id="textcnn", marks=pytest.mark.slow),
         pytest.param(CASES, id="all", marks=pytest.mark.slow),
     ],
 )

@@ -101,7 +101,7 @@ def trained_whole() -> tuple[Any, Any, Any]:
     [
         "micro-batches",
         pytest.param("replicas", marks=pytest.mark.slow),
-        "both",
+        pytest.param("both", marks=pytest.mark.slow),
     ],
 )
 def test_parts_train_as_one_batch(parts: str) -> None:
@@ -170,6 +170,7 @@ def read_from(cursor: EpochCursor) -> tf.data.Dataset:
     return epoch_of(dataset, -(-ROWS // BATCH), ahead=1)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path) -> None:
     files = CheckpointFiles(tmp_path / "interrupted")
 

@@ -53,7 +53,13 @@ def test_a_trial_is_seeded_and_keeps_the_dtype_policy() -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("tuner", [keras_tuner.RandomSearch, keras_tuner.BayesianOptimization])
+@pytest.mark.parametrize(
+    "tuner",
+    [
+        pytest.param(keras_tuner.RandomSearch, marks=pytest.mark.slow),
+        keras_tuner.BayesianOptimization,
+    ],
+)
 def test_tuners_search(tuner, tmp_path) -> None:
     tokens = np.random.default_rng(0).integers(2, 100, (64, 6)).astype("int32")
     labels = (tokens[:, 0] % 2).astype("int32")

@@ -129,7 +129,7 @@ def test_micro_batches_take_the_same_step_and_carry_the_same_states():
         assert np.abs(a).max() > 0
 
 
-@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_two_replicas_train_as_one(dropout: bool):
     """With dropout as one that takes the halves of a batch one after the other."""
     strategy = strategy_for("cpu:0,1")

@@ -155,6 +155,7 @@ def test_exported_with_its_cache_it_answers_token_by_token(run, tmp_path) -> Non
 # --- steps
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_with_the_same_weights(run, corpus, tmp_path) -> None:
     out = tmp_path / "b"
     again = {"set": QUICK, "out": out, "verbose": False}
@@ -189,6 +190,7 @@ def stream(**more):
     return shuffled_windows(STREAM, rows=5, window=CONTEXT, seed=1, **more)
 
 
+@pytest.mark.slow
 def test_two_replicas_train_as_one_in_micro_batches() -> None:
     """Batches of five rows: one has three, the other two; with dropout."""
     changes = {"architecture.dropout": 0.3, "architecture.attention_dropout": 0.3}
