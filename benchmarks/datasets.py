@@ -10,6 +10,7 @@ import csv
 import functools
 import gzip
 import hashlib
+import lzma
 import os
 import subprocess
 import sys
@@ -37,7 +38,10 @@ FLOORS = {
     "thucnews_45k": 0.900,
     "chnsenticorp": 0.897,
 }
-SETS = (*FLOORS, "ptb", "wikitext2", "tinyshakespeare", "cifar10")
+SEPARATORS = {"go_emotions": "|"}  # between the labels of a row, where it has several
+TEXTS = (*FLOORS, "imdb", *SEPARATORS)
+SETS = (*TEXTS, "ptb", "wikitext2", "tinyshakespeare", "cifar10")
+OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 @functools.cache
@@ -88,8 +92,8 @@ def files(name: str, folder: Path) -> dict[str, str]:
 
 def open_text(path: str | Path) -> TextIO:
     """Open a text file that may be compressed."""
-    opener = gzip.open if str(path).endswith(".gz") else open
-    return opener(path, "rt", encoding="utf-8", newline="")  # type: ignore[return-value]
+    opener = OPENERS.get(Path(path).suffix, open)
+    return opener(path, "rt", encoding="utf-8", newline="")  # type: ignore[no-any-return]
 
 
 def read_csv(path: str | Path) -> list[list[str]]:
@@ -97,6 +101,13 @@ def read_csv(path: str | Path) -> list[list[str]]:
     csv.field_size_limit(1 << 26)
     with open_text(path) as file:
         return list(csv.reader(file))
+
+
+def read_rows(path: str | Path) -> tuple[list[str], list[str]]:
+    """Return the texts and the labels of a CSV file."""
+    header, *rows = read_csv(path)
+    text, label = header.index("text"), header.index("label")
+    return [row[text] for row in rows], [row[label] for row in rows]
 
 
 def cifar10(folder: Path) -> Path:

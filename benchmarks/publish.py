@@ -53,7 +53,7 @@ def measured() -> dict[str, dict[str, list[dict[str, Any]]]]:
 
 def _measured(entries: list[dict[str, Any]], preset: str, data: str, digest: str) -> dict[str, Any]:
     last = entries[-1]
-    metric = "perplexity" if "perplexity" in last else "accuracy"
+    metric = next(key for key in ("perplexity", "micro_f1", "accuracy") if key in last)
     baseline = "bigrams" if metric == "perplexity" else "linear"
     scores = [entry[metric] for entry in entries]
     codes = {entry.get("code") for entry in entries}

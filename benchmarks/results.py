@@ -28,6 +28,8 @@ def save(name: str, entry: dict[str, Any], command: str) -> None:
     }
     entry = entry | {key: about[key] for key in ("versions", "hardware", "commit", "date")}
     entry |= {"code": training_code(), "command": command}
+    if about["gpu"]["used"]:
+        entry["gpu"] = ", ".join(sorted(set(about["gpu"]["used"])))
     if "preset" in entry and "," not in entry["preset"]:  # a comma: a preset with a change
         preset = load_preset(*entry["preset"].split("/"))
         entry["values"] = values_digest(preset.model, preset.values())

@@ -3,83 +3,25 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from benchmarks.published import PUBLISHED
+from benchmarks.cells import (
+    Columns,
+    Entries,
+    Entry,
+    first,
+    mean,
+    mean_of,
+    optional,
+    published,
+    score,
+    table,
+    value,
+    with_bfloat16,
+)
 from benchmarks.results import groups, load
 from benchmarks.state import state
-
-Entry = dict[str, Any]
-Entries = list[Entry]  # of one preset on one set, one a seed
-Columns = Mapping[str, Callable[[Any], str]]
-
-
-def table(columns: Columns, rows: Iterable[Any]) -> str:
-    """Return a Markdown table.
-
-    Args:
-        columns: the text of a cell from a row, by heading.
-        rows: what the cells are of, or a tuple of the cells themselves; those that lack are empty.
-    """
-    lines: list[Sequence[str]] = [list(columns)]
-    for row in rows:
-        cells = row if isinstance(row, tuple) else [cell(row) for cell in columns.values()]
-        lines.append([*cells, *[""] * (len(columns) - len(cells))])
-    written = ["|" + "".join(f" {cell} |" if cell else " |" for cell in line) for line in lines]
-    return "\n".join([written[0], "|" + "---|" * len(columns), *written[1:]]) + "\n"
-
-
-def value(key: str, digits: int = 0) -> Callable[[Entry], str]:
-    """Return a cell: a number of an entry, or a text."""
-
-    def cell(entry: Entry) -> str:
-        return entry[key] if isinstance(entry[key], str) else f"{entry[key]:.{digits}f}"
-
-    return cell
-
-
-def first(key: str) -> Callable[[Entries], str]:
-    """Return a cell: what is the same for all seeds."""
-    return lambda entries: str(entries[0][key])
-
-
-def mean(key: str, digits: int = 1, factor: float = 1.0) -> Callable[[Entries], str]:
-    """Return a cell: the mean over the seeds."""
-    return lambda entries: f"{factor * _mean(entries, key):.{digits}f}"
-
-
-def score(metric: str, factor: float = 100.0) -> Callable[[Entries], str]:
-    """Return a cell: mean and deviation over the seeds; one seed has no deviation."""
-
-    def cell(entries: Entries) -> str:
-        scores = [factor * entry[metric] for entry in entries]
-        if len(scores) == 1:
-            return f"{scores[0]:.1f} (1 seed)"
-        deviation = statistics.stdev(scores)
-        return f"{statistics.mean(scores):.1f} ± {deviation:.1f} ({len(scores)} seeds)"
-
-    return cell
-
-
-def published(factor: float = 100.0) -> Callable[[Entries], str]:
-    """Return a cell: what the source of the preset reports."""
-
-    def cell(entries: Entries) -> str:
-        reported = PUBLISHED.get((entries[0]["preset"], entries[0]["data"]))
-        return "-" if reported is None else f"{factor * reported:.1f}"
-
-    return cell
-
-
-def with_bfloat16(form: str, plain: str, half: str) -> Callable[[Entry], str]:
-    """Return a cell: a figure, and in brackets the one of bfloat16."""
-    return lambda entry: f"{entry[plain]:{form}} ({entry[half]:{form}})"
-
-
-def optional(key: str, form: str) -> Callable[[Entry], str]:
-    """Return a cell: a number of an entry, or a dash where it has none."""
-    return lambda entry: f"{entry[key]:{form}}" if key in entry else "-"
+from benchmarks.text_tables import pretrained, several_labels
 
 
 def _times_faster_pytorch(entry: Entry) -> str:
@@ -176,13 +118,13 @@ FIGURES = dict.fromkeys(("what", "measured"), str)  # rows are written out
 
 def tables() -> dict[str, str]:
     """Return every table of the README by its name there."""
-    texts = groups("quality", "fidelity")
-    quality = [group for group in texts if group[0]["preset"] == "textcnn/default"]
+    quality = [group for group in groups("quality") if group[0]["preset"] == "textcnn/default"]
     quality = [group for group in quality if "floor" in group[0]]
-    fidelity = [group for group in texts if group[0]["preset"] != "textcnn/default"]
     return {
         "quality": table(QUALITY, [*quality, *_mean_of_sets(quality)]),
-        "fidelity": table(FIDELITY, fidelity),
+        "fidelity": table(FIDELITY, groups("fidelity")),
+        "pretrained": pretrained(),
+        "several_labels": several_labels(),
         "speed": table(SPEED, load("speed")),
         "startup": table(FIGURES, _waiting_and_memory()),
         "perplexity": table(PERPLEXITY, groups("perplexity")),
@@ -194,13 +136,11 @@ def tables() -> dict[str, str]:
     }
 
 
-def _mean(entries: Entries, key: str) -> float:
-    return statistics.mean(entry[key] for entry in entries)
-
-
 def _mean_of_sets(quality: list[Entries]) -> Iterator[tuple[str, ...]]:
     if quality:
-        sets = [[_mean(group, key) for group in quality] for key in ("accuracy", "linear", "floor")]
+        sets = [
+            [mean_of(group, key) for group in quality] for key in ("accuracy", "linear", "floor")
+        ]
         ours, linear, floor = (f"{100 * statistics.mean(scores):.1f}" for scores in sets)
         yield f"**mean of {len(quality)} sets**", f"**{ours}**", linear, floor
 

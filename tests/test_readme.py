@@ -56,6 +56,8 @@ def test_commands_of_the_readme_exist() -> None:
     [
         "quality",
         "fidelity",
+        "pretrained",
+        "several_labels",
         "speed",
         "startup",
         "scale",

@@ -296,7 +296,8 @@ def runs_table(runs: Sequence[Any]) -> None:
 
 
 def _measured(entry: Any, info: TaskInfo) -> str:
-    factor = 100 if info.metrics[entry.metric].endswith("%") else 1
+    formats = {**info.several_labels, **info.metrics}
+    factor = 100 if formats[entry.metric].endswith("%") else 1
     spread = "" if entry.std is None else f" ± {factor * entry.std:.1f}"
     return f"{factor * entry.mean:.1f}{spread}{' (old)' if entry.old else ''}"
 

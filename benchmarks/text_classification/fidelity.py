@@ -16,7 +16,7 @@ THUCNEWS = ("textcnn", "textrnn", "rcnn", "fasttext")
 def measure(seeds: str = "0,1,2,3,4", thucnews_seeds: str = "0") -> Iterator[dict[str, Any]]:
     """Yield one entry a preset and seed."""
     for seed in filter(None, seeds.split(",")):
-        yield scores("textcnn", "kim2014", "trec", int(seed))
+        yield scores("textcnn/kim2014", "trec", int(seed))
     for seed in filter(None, thucnews_seeds.split(",")):
         for model in THUCNEWS:
-            yield scores(model, "thucnews", "thucnews_45k", int(seed))
+            yield scores(f"{model}/thucnews", "thucnews_45k", int(seed))

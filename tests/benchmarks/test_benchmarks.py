@@ -1,21 +1,24 @@
 """The benchmarks: listed with what they cost, written against today's package, small ones run."""
 
 import ast
+import csv
 import fcntl
 import importlib
 import inspect
+import lzma
 import re
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
-from benchmarks import datasets
+from benchmarks import datasets, results, text_tables
 from benchmarks.catalogue import BENCHMARKS, table
 from benchmarks.gpu import speed as gpu
 from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
 from benchmarks.language_modeling import perplexity
+from benchmarks.text_classification import quality, svm
 from benchmarks.timing import Timings, time_in_turn
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
@@ -24,6 +27,7 @@ SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 # The least options that still run everything of a benchmark.
 SMALLEST = {
     "quality": {"data": "trec", "seeds": "0"},
+    "svm": {"data": "trec"},
     "ablation": {"data": "trec", "changes": "words"},
     "speed": {"rounds": "1", "steps": "2"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
@@ -183,6 +187,72 @@ def test_the_gpu_is_one_contestants_from_its_first_step_to_its_last(tmp_path: Pa
                 fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
             rounds.step()
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_rows_of_several_labels_are_scored_by_their_f1(tmp_path: Path, monkeypatch) -> None:
+    rows = ["text,label\n"] + [
+        f"{text} {number},{label}\n"
+        for number in range(30)
+        for text, label in (("great fun", "joy|love"), ("so sad", "grief"), ("fun", "joy"))
+    ]
+    for part in ("data", "test"):
+        (tmp_path / f"{part}.csv").write_text("".join(rows))
+    parts = {part: str(tmp_path / f"{part}.csv") for part in ("data", "test")}
+    monkeypatch.setattr(quality, "files", lambda name, folder: parts)
+    monkeypatch.setitem(quality.VARIANTS, "textcnn/small, short", {"recipe.epochs": 1})
+    entry = quality.scores("textcnn/small, short", "emotions", 0)
+    assert entry["epochs"] == 1
+    assert "accuracy" not in entry
+    assert "floor" not in entry
+    assert 0 < entry["micro_f1"] <= 1
+    assert entry["linear"] == entry["linear_macro_f1"] == 1.0
+    with pytest.raises(KeyError):
+        quality.scores("textcnn/small, of no such change", "emotions", 0)
+
+
+def test_an_svm_learns_one_label_and_several() -> None:
+    texts = [f"{text} {number}" for number in range(20) for text in ("good fun", "bad", "both")]
+    one = ["good", "bad", "good"] * 20
+    several = ["good", "bad", "good|bad"] * 20
+    assert svm.scores({"data": (texts, one), "test": (texts, one)})["accuracy"] == 1.0
+    entry = svm.scores({"data": (texts, several), "test": (texts, several)}, "|")
+    assert entry["micro_f1"] == entry["exact_match"] == 1.0
+    assert entry["strength"] in svm.STRENGTHS
+    # Of a text without a known word no label is predicted, and so the best one is.
+    unknown = svm.fits(texts, several, [1.0], "|")[1.0].scores(["?"], ["good"])
+    assert unknown["micro_f1"] > 0
+
+
+def test_a_compressed_set_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv.xz"
+    with lzma.open(path, "wt", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["label", "text"], ["pos", "a\nb"], ["neg", "c"]])
+    assert datasets.read_rows(path) == (["a\nb", "c"], ["pos", "neg"])
+
+
+def test_pretrained_starts_stand_beside_pytorch_textcnn_and_the_svm(monkeypatch) -> None:
+    entry = {"data": "mr", "seed": 0, "accuracy": 0.84, "linear": 0.7, "minutes": 2.0}
+    about = {"commit": "0123456789ab", "code": "other", "values": "other"}
+    stored = {
+        "quality": [
+            entry | about | {"preset": preset, "accuracy": accuracy, **more}
+            for preset, accuracy, more in (
+                ("transformer/minilm", 0.84, {}),
+                ("transformer/minilm, plain", 0.83, {"gpu": "NVIDIA H200"}),
+                ("textcnn/default", 0.78, {}),
+            )
+        ],
+        "svm": [{"id": "mr", "data": "mr", "accuracy": 0.81}],
+    }
+    for module in (results, text_tables):
+        monkeypatch.setattr(module, "load", lambda name: stored.get(name, []))
+    plain, changed = (
+        next(line for line in text_tables.pretrained().splitlines() if preset in line).split(" | ")
+        for preset in ("| transformer/minilm |", "| transformer/minilm, plain |")
+    )
+    assert plain[2:7] == ["84.0 (1 seed)", "83.3", "78.0 (1 seed)", "81.0", "70.0"]
+    assert changed[3] == "83.3"
+    assert changed[7] == "2.0, NVIDIA H200"
 
 
 @pytest.mark.slow

@@ -164,7 +164,7 @@ def test_search_covers_the_value(name: str) -> None:
 # Classes of the public sets that presets were measured on, and the vocabulary where it is fixed.
 CLASSES = {
     "ag_news_part": 4, "chnsenticorp": 2, "mr": 2, "newsgroups20": 20, "sst1": 5, "sst2": 2,
-    "subj": 2, "thucnews_45k": 10, "trec": 6, "cifar10": 10,
+    "subj": 2, "thucnews_45k": 10, "trec": 6, "cifar10": 10, "imdb": 2, "go_emotions": 28,
 }  # fmt: skip
 # Vocabularies that are smaller than the preset's, since the data have no more, by tokenizer.
 VOCABULARIES = {

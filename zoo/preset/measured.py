@@ -23,7 +23,7 @@ class Measured(Block):
     Args:
         data: name of the data set.
         split: the part that was scored.
-        metric: `accuracy` or `perplexity`.
+        metric: `accuracy`, `micro_f1` or `perplexity`.
         mean: over the seeds.
         std: over the seeds; None of one seed, which has none.
         seeds: how many.
