@@ -18,7 +18,7 @@ from zoo.preset.loading import Explanation, Summary
 from zoo.preset.preset import Preset
 from zoo.preset.schemas import info_of, task_of
 from zoo.preset.task_info import TaskInfo
-from zoo.starts.wheels import WHEELS, is_installed
+from zoo.starts.wheels import TO_NAME, WHEELS, is_installed
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 
@@ -210,7 +210,8 @@ def presets_table(presets: Sequence[Summary]) -> None:
     for preset in presets:
         info = info_of(task_of(preset.model))
         shown = ", ".join(f"{entry.data} {_measured(entry, info)}" for entry in preset.measured)
-        summary = escape(preset.summary + (f" Starts from {preset.init}." if preset.init else ""))
+        start = "a folder: --init FOLDER" if preset.init == TO_NAME else preset.init
+        summary = escape(preset.summary + (f" Starts from {start}." if start else ""))
         table.add_row(f"{preset.model}/{preset.name}", summary, shown or "unmeasured")
     console().print(table)
     starts = sorted({preset.init for preset in presets if _missing_wheel(preset.init)}, key=str)

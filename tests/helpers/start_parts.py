@@ -168,6 +168,15 @@ def roberta_vocabulary() -> dict[str, Any]:
     }
 
 
+def roberta_folder(folder: Path) -> Path:
+    """A folder of a RoBERTa of two layers of 16 features, with `roberta_vocabulary`."""
+    vocabulary = roberta_vocabulary()
+    write_folder(folder, "roberta", tensors("roberta", len(vocabulary["vocab"])), "roberta.")
+    (folder / "vocab.json").write_text(json.dumps(vocabulary["vocab"]))
+    (folder / "merges.txt").write_text("\n".join(vocabulary["merges"]))
+    return folder
+
+
 def xlmr_model() -> bytes:
     """The `sentencepiece.bpe.model` of an XLM-R: its ids are not those of the weights."""
     pieces = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("▁the", -1.0), ("▁film", -2.0)]

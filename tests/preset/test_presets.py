@@ -532,6 +532,16 @@ PAPERS = {
         "recipe.optimizer.weight_decay": 0.02, "recipe.epochs": 100,
         "recipe.loss.name": "binary-cross-entropy", "recipe.schedule.warmup_fraction": 5 / 100,
     },
+    "transformer/roberta-sst2": {  # fairseq's sst_2.yaml
+        "data.batch_size": 32, "recipe.epochs": 10, "recipe.optimizer.learning_rate": 1e-5,
+        "recipe.optimizer.weight_decay": 0.1, "recipe.optimizer.beta_1": 0.9,
+        "recipe.optimizer.beta_2": 0.98, "recipe.optimizer.epsilon": 1e-6,
+        "recipe.global_clipnorm": None, "recipe.monitor": "accuracy",
+        "recipe.schedule.name": "linear", "recipe.schedule.final_fraction": 0.0,
+        "recipe.schedule.warmup_fraction": round(1256 / 20935, 4),
+        "architecture.dropout": 0.1, "architecture.attention_dropout": 0.1,
+        "architecture.pooling": "first", "architecture.head_dim": 768,
+    },
     "lstm_lm/press-wolf-small": {
         "architecture.tied": True, "architecture.hidden_dim": 200,
         # .5 |P|^2 / (batch * 6.5) beside the loss summed over 20 steps, for Keras' c |P|^2.

@@ -1,6 +1,5 @@
 """Encoders of Hugging Face folders against forward passes that NumPy computes."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ from start_parts import (
     bert_folder,
     four_bit_file,
     mean_of_tokens,
+    roberta_folder,
     roberta_vocabulary,
     tensors,
     write_folder,
@@ -74,10 +74,7 @@ def test_the_second_text_of_a_pair_has_the_second_segment(tmp_path: Path) -> Non
 def test_roberta_gives_what_numpy_gives(tmp_path: Path) -> None:
     vocabulary = roberta_vocabulary()
     made = tensors("roberta", len(vocabulary["vocab"]))
-    write_folder(tmp_path, "roberta", made, "roberta.")
-    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary["vocab"]))
-    (tmp_path / "merges.txt").write_text("\n".join(vocabulary["merges"]))
-    start = resolve_start(tmp_path)
+    start = resolve_start(roberta_folder(tmp_path))
     assert start.longest == POSITIONS - 2
     pieces = start.tokenizer.pieces
     assert pieces[:4] == ["<pad>", "<s>", "</s>", "<unk>"]  # padding is id 0 in the zoo

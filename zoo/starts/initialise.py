@@ -17,6 +17,7 @@ from zoo.starts.pretrained import Pretrained
 from zoo.training.layer_groups import top_weights
 
 INIT, CLASSES, LENGTH = "recipe.init", "architecture.num_classes", "data.max_length"
+HEAD, WIDTH = "architecture.head_dim", "architecture.hidden_dim"
 FOLLOWING = (CLASSES, "architecture.vocabulary_size")  # the data, or the tokenizer, say them
 HEADS = ("logits", "head")  # layers that pretrained encoders have not
 
@@ -52,6 +53,8 @@ def with_start(
                 f"{key}={own[key]} was set, and the weights of {INIT} {start.source} have "
                 f"{decided[key]}. Leave it out: it comes with them."
             )
+    if own.get(HEAD) and own[HEAD] == own.get(WIDTH) and WIDTH in decided:
+        decided.setdefault(HEAD, decided[WIDTH])  # a head as wide as the features
     decided = {key: value for key, value in decided.items() if key not in fixed}
     length = decided.get(LENGTH, own.get(LENGTH, 0))
     if start.longest is not None and length > start.longest:

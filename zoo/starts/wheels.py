@@ -14,6 +14,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 
+TO_NAME = "FOLDER"  # recipe.init of a preset whose weights are in no wheel: the user names them
 CHUNK = 1 << 22  # bytes that are hashed at a time
 
 
