@@ -274,7 +274,7 @@ def test_waiting_for_data_is_measured() -> None:
 
     model = compiled()
     model.fit(batches().map(slowly), epochs=1, verbose=0)
-    assert 0.1 < float(model.seconds_waiting) < 2.0
+    assert 0.1 < model.seconds_waiting < 2.0
 
 
 # --- decay, before and after saving ---------------------------------------------------------------

@@ -336,4 +336,4 @@ class TrainingModel(RecipeModel, StrategyModel):
         self.best_epoch = None
         self.statistics.restart()
         self.findings = []
-        self.seconds_waiting.assign(0.0)
+        self.seconds_waiting = 0.0

@@ -144,7 +144,7 @@ class Monitor(keras.callbacks.Callback):
             "seconds": self.seconds,
             "seconds_to_first_step": self.seconds_to_first_step,
             "examples_per_second": self.rows * self.epochs / seconds,
-            "input_wait_share": min(float(self.model.seconds_waiting) / seconds, 1.0),
+            "input_wait_share": min(self.model.seconds_waiting / seconds, 1.0),
         }
 
     def findings(self) -> list[Finding]:

@@ -54,9 +54,21 @@ class StrategyModel(keras.Model):
         """What XLA compiled since the last `fit` began."""
         return Compilation()
 
-    @functools.cached_property
-    def seconds_waiting(self) -> tf.Variable:
+    @property
+    def seconds_waiting(self) -> float:
         """Seconds that steps spent waiting for their batch since the last `fit` began."""
+        compiled = self.compiled_step.seconds_waiting if self.compiled_step else 0.0
+        return compiled + float(self._waiting)
+
+    @seconds_waiting.setter
+    def seconds_waiting(self, seconds: float) -> None:
+        self._waiting.assign(seconds)
+        if self.compiled_step:
+            self.compiled_step.seconds_waiting = 0.0
+
+    @functools.cached_property
+    def _waiting(self) -> tf.Variable:
+        """Those of the steps that take their batch in TensorFlow."""
         return tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
     def make_train_function(self, force: bool = False) -> None:
@@ -113,8 +125,8 @@ class StrategyModel(keras.Model):
 
             return step_on_batch
 
-        compilation, waited = lambda: self.compilation, self.seconds_waiting.assign_add
-        self.compiled_step = CompiledStep(make, make(jit_compile=False), compilation, waited)
+        plain, compilation = make(jit_compile=False), lambda: self.compilation
+        self.compiled_step = CompiledStep(make, plain, compilation)
         return self.compiled_step
 
     def _of_first_replica(self, logs: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +146,7 @@ class StrategyModel(keras.Model):
         @tf.autograph.experimental.do_not_convert
         def step_on_iterator(iterator: Any) -> dict[str, Any]:
             # Deterministic ops allow no clock.
-            waited = self.seconds_waiting if timed and not are_deterministic() else None
+            waited = self._waiting if timed and not are_deterministic() else None
             data = next_batch(iterator, waited)
             # Else the step that finds the data at their end would still count itself.
             with tf.control_dependencies(tensors_of(data)):

@@ -238,7 +238,7 @@ class Checkpoints(keras.callbacks.Callback):
             "batch": self._batch,
             "step": self.step,
             "best_epoch": model.best_epoch,
-            "seconds_waiting": float(model.seconds_waiting),
+            "seconds_waiting": model.seconds_waiting,
             "seconds": self.seconds,
             "findings": [finding.to_dict() for finding in self.findings],
             "random": randomness.random_state(),
@@ -254,7 +254,7 @@ class Checkpoints(keras.callbacks.Callback):
         randomness.set_random_state(document["random"])
         randomness.set_global_seed(document["global_seed"])
         model.best_epoch = document["best_epoch"]
-        model.seconds_waiting.assign(document["seconds_waiting"])
+        model.seconds_waiting = document["seconds_waiting"]
         self.step, self.seconds = int(document["step"]), float(document["seconds"])
         self.findings += [Finding(**finding) for finding in document["findings"]]
         for callback in self._callbacks:
