@@ -6,9 +6,17 @@ import pytest
 import tensorflow as tf
 
 from zoo import ZooError
-from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PooledConv2D, WhiteningConv2D
+from zoo.layers import (
+    BatchNorm,
+    Conv2D,
+    MaxPooling2D,
+    PaddedShortcut,
+    PooledConv2D,
+    WhiteningConv2D,
+)
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.training.kernels.convolution import batch_norm_in_xla, convolve, fused_batch_norm
+from zoo.training.kernels.pooling import max_pool_in_xla
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -39,6 +47,33 @@ def test_a_channel_of_one_value_has_no_variance_in_xla():
     outputs, mean, variance = batch_norm_in_xla(inputs, tf.ones(2), tf.zeros(2), 1e-5)
     np.testing.assert_allclose(mean, [123.45] * 2, rtol=1e-3)
     assert np.isfinite(outputs).all() and (variance.numpy() >= 0).all()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("size", "stride", "sides"), [(3, 2, (9, 8)), (2, 2, (7, 4)), (3, 1, (5, 3))]
+)
+def test_the_fast_maximum_over_windows_is_keras_own(size, stride, sides, compiled):
+    generator = np.random.default_rng(0)
+    # Numbers of few bits: windows with two largest pixels are common.
+    x = tf.cast(generator.integers(-3, 4, (3, *sides, 2)), "bfloat16")
+    upstream = generator.integers(-8, 9, (3, *((side - size) // stride + 1 for side in sides), 2))
+    upstream = tf.cast(upstream, "bfloat16")
+    results = []
+    for fast in (None, max_pool_in_xla):
+        layer = MaxPooling2D(size, stride, dtype="mixed_bfloat16")
+
+        @tf.function(jit_compile=compiled and fast is not None)
+        def both(inputs, layer=layer, fast=fast):
+            with use_kernels(Kernels(max_pool=fast)), tf.GradientTape() as tape:
+                tape.watch(inputs)
+                y = layer(inputs)
+            return y, tape.gradient(y, inputs, upstream)
+
+        results.append(both(x))
+    for one, other in zip(*results, strict=True):
+        assert one.dtype == other.dtype == tf.bfloat16
+        np.testing.assert_array_equal(tf.cast(one, tf.float32), tf.cast(other, tf.float32))
 
 
 @pytest.mark.parametrize(("dtype", "side"), [("bfloat16", 7), ("bfloat16", 1), ("float32", 3)])

@@ -11,6 +11,7 @@ from zoo.layers.images import PartialIdentity as PartialIdentity
 from zoo.layers.images import WhiteningConv2D as WhiteningConv2D
 from zoo.layers.kernels import BatchNorm as BatchNorm
 from zoo.layers.kernels import Conv2D as Conv2D
+from zoo.layers.kernels import MaxPooling2D as MaxPooling2D
 from zoo.layers.kernels import PooledConv2D as PooledConv2D
 from zoo.layers.lstm import LSTMStack as LSTMStack
 from zoo.layers.lstm import WeightDropLSTM as WeightDropLSTM

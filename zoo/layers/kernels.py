@@ -19,6 +19,10 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 # as many zeros around as keep height and width; None if it is unable.
 Convolution = Callable[[Any, Any, bool], Any]
 
+# From `(batch, height, width, channels)`, the size of a window and the step to the next one in
+# pixels to the maximum over each window.
+MaxPool = Callable[[Any, int, int], Any]
+
 
 class SparseMatmul(Protocol):
     """The product of a sparse matrix, or of its transpose, with a dense one."""
@@ -55,6 +59,7 @@ class Kernels:
     Args:
         batch_norm: normalises by the statistics of the batch.
         convolve: convolves with a stride of one pixel.
+        max_pool: takes the maximum over windows of maps of a known size.
         sparse_matmul: multiplies a sparse with a dense matrix.
         recurrence: runs the loops of `zoo.layers.recurrence`, and these the recurrent layers of
             Keras, too; None leaves the latter to Keras.
@@ -62,6 +67,7 @@ class Kernels:
 
     batch_norm: FusedBatchNorm | None = None
     convolve: Convolution | None = None
+    max_pool: MaxPool | None = None
     sparse_matmul: SparseMatmul | None = None
     recurrence: Recurrence | None = None
 
@@ -133,6 +139,22 @@ class Conv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, kernel) if outputs is None else outputs
 
 
+def _max_pool(inputs: Any, size: int, stride: int, data_format: str) -> Any:
+    fast = kernels_in_use().max_pool
+    if fast and None not in inputs.shape[1:3]:
+        return fast(inputs, size, stride)
+    return ops.max_pool(inputs, size, stride, data_format=data_format)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """Keras' maximum over windows inside of a square map; by the fast kernel where there is one."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return the largest pixel of every window."""
+        return _max_pool(inputs, self.pool_size[0], self.strides[0], self.data_format)
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class PooledConv2D(Conv2D):
     """A convolution and the maximum over each two by two pixels of it.
@@ -145,7 +167,7 @@ class PooledConv2D(Conv2D):
 
     def call(self, inputs: Any) -> Any:
         """Return the largest of every four pixels."""
-        return ops.max_pool(super().call(inputs), 2, data_format=self.data_format)
+        return _max_pool(super().call(inputs), 2, 2, self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape."""

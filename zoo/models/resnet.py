@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 
 from zoo.errors import ZooError
-from zoo.layers import MeanOfViews, MirroredViews, WhiteningConv2D
+from zoo.layers import MaxPooling2D, MeanOfViews, MirroredViews, WhiteningConv2D
 from zoo.models.residual import (
     BlockConfig,
     Norm,
@@ -165,7 +165,7 @@ def _stem(x: Any, config: BlockConfig, name: str, filters: int) -> Any:
         x = config.conv_norm_act(x, filters, 3, "stem_3")
     # Zeros, which no activation here is far below, on each side as in PyTorch.
     x = keras.layers.ZeroPadding2D(1, name="stem_border")(x)
-    return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    return MaxPooling2D(3, 2, name="stem_pool")(x)
 
 
 def _head(

@@ -57,14 +57,33 @@ def batch_norm_in_xla(
         beta: offset of each channel, a float32 variable.
         epsilon: added to variances.
     """
-    wide = tf.cast(inputs, tf.float32)
     axes = [*range(inputs.shape.rank - 1)]
-    mean = tf.reduce_mean(wide, axes)
-    # Of a channel of one value rounding could make it negative.
-    variance = tf.maximum(tf.reduce_mean(tf.square(wide), axes) - tf.square(mean), 0.0)
-    scale = tf.math.rsqrt(variance + epsilon) * tf.cast(gamma, tf.float32)
-    outputs = (wide - mean) * scale + tf.cast(beta, tf.float32)
-    return tf.cast(outputs, inputs.dtype), mean, variance
+
+    @tf.custom_gradient
+    def normalised(inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
+        wide = tf.cast(inputs, tf.float32)
+        mean = tf.reduce_mean(wide, axes)
+        # Of a channel of one value rounding could make it negative.
+        variance = tf.maximum(tf.reduce_mean(tf.square(wide), axes) - tf.square(mean), 0.0)
+        inverse = tf.math.rsqrt(variance + epsilon)
+
+        def gradients(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            # Two sums in one pass and the inputs' gradient in another; none flows through the
+            # statistics that are given back.
+            grads, centred = tf.cast(upstream, tf.float32), tf.cast(inputs, tf.float32) - mean
+            of_beta = tf.reduce_sum(grads, axes)
+            of_gamma = tf.reduce_sum(grads * centred, axes) * inverse
+            count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+            rest = of_beta / count + centred * (inverse * of_gamma / count)
+            return tf.cast((grads - rest) * (inverse * gamma), inputs.dtype), of_gamma, of_beta
+
+        outputs = (wide - mean) * (inverse * gamma) + beta
+        return (tf.cast(outputs, inputs.dtype), mean, variance), gradients
+
+    results: tuple[tf.Tensor, tf.Tensor, tf.Tensor] = normalised(
+        inputs, tf.cast(gamma, tf.float32), tf.cast(beta, tf.float32)
+    )
+    return results
 
 
 def convolve(inputs: tf.Tensor, kernel: Any, even: bool = False) -> tf.Tensor | None:
