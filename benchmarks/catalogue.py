@@ -14,7 +14,7 @@ class Benchmark:
         claim: what is measured.
         peers: what it is compared with.
         data: names of `datasets.json`, or where else the data come from.
-        minutes: of a run with its options as they are, on 2 cores; `gpu`: on one H200, an estimate.
+        minutes: of a run with its options as they are, on 2 cores; `gpu*`: on one H200, an estimate.
     """
 
     module: str
@@ -68,6 +68,10 @@ BENCHMARKS = {
     "gpu": Benchmark(
         "gpu.speed", "training speed of every kind of network on one GPU",
         "plain Keras, PyTorch", "random images and ids", 12,
+    ),
+    "gpu_cifar": Benchmark(
+        "gpu.cifar", "test accuracy and seconds of fast-cifar on one GPU",
+        "a linear model", "cifar10", 4,
     ),
     "vectors": Benchmark(
         "text_classification.pretrained_vectors", "vectors of a network that starts from MiniLM",

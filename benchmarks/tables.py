@@ -113,6 +113,16 @@ GPU: Columns = {
     "times the faster PyTorch": _times_faster_pytorch,
     "card": value("device"),
 }
+GPU_CIFAR: Columns = {
+    "preset": first("preset"),
+    "data": first("data"),
+    "test accuracy ± std": score("accuracy"),
+    "linear model": mean("linear", factor=100),
+    "seconds of training": mean("training_seconds", 0),
+    "of which before the first step": mean("first_step_seconds", 0),
+    "seconds in all": mean("seconds", 0),
+    "card": first("device"),
+}
 FIGURES = dict.fromkeys(("what", "measured"), str)  # rows are written out
 
 
@@ -132,6 +142,7 @@ def tables() -> dict[str, str]:
         "images": table(IMAGES, groups("images")),
         "image_speed": table(IMAGE_SPEED, map(_image_speed, load("image_speed"))),
         "gpu": table(GPU, (entry for entry in load("gpu") if entry["size"] == "full")),
+        "gpu_cifar": table(GPU_CIFAR, groups("gpu_cifar")),
         "scale": table(FIGURES, _scale()),
     }
 

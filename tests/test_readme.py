@@ -66,6 +66,7 @@ def test_commands_of_the_readme_exist() -> None:
         "images",
         "image_speed",
         "gpu",
+        "gpu_cifar",
     ],
 )
 def test_tables_have_their_marks(table: str) -> None:
