@@ -14,7 +14,8 @@ class Benchmark:
         claim: what is measured.
         peers: what it is compared with.
         data: names of `datasets.json`, or where else the data come from.
-        minutes: of a run with its options as they are, on 2 cores; `gpu*`: on one H200, an estimate.
+        minutes: of a run with its options as they are, on 2 cores; of `gpu` and `gpu_cifar` on one
+            H200, an estimate.
     """
 
     module: str

@@ -459,7 +459,7 @@ def resnet(
     variant: Literal["b", "c", "d"] | None = None,
     stem: Literal["auto", "imagenet", "cifar", "whitening"] | None = None,
     shortcut: Literal["projection", "padding"] | None = None,
-    norm: Literal["batch", "group", "layer", "none"] | None = None,
+    norm: Literal["batch", "sync-batch", "group", "layer", "none"] | None = None,
     norm_momentum: float | None = None,
     norm_epsilon: float | None = None,
     activation: Literal["relu", "prelu", "swish", "gelu"] | None = None,
@@ -494,7 +494,8 @@ def resnet(
         stem: `imagenet` quarters height and width, `cifar` keeps them, `whitening` is a 2 x 2
             convolution of fixed weights; `auto` is `cifar` below 64 pixels, else `imagenet`.
         shortcut: where a block changes the shape, a 1 x 1 `projection`, or `padding` with zeros.
-        norm: `batch`, `group` (of 32 channels), `layer` or `none`.
+        norm: `batch`, `sync-batch` (over the examples of all devices), `group` (of 32 channels),
+            `layer` or `none`.
         norm_momentum: share of the old moving statistics of batch norm that a step keeps.
         norm_epsilon: added to variances.
         activation: of all layers but the last.

@@ -17,6 +17,7 @@ from replica_parts import CASES, CLASSES, rows, small, trained
 
 from zoo.builders import compile_model
 from zoo.distribute import strategy_for
+from zoo.layers import BatchNorm
 from zoo.preset.loading import load_preset
 from zoo.training.randomness import replica_seeds
 
@@ -151,17 +152,20 @@ def test_a_scaled_loss_on_two_devices(two) -> None:
 @pytest.mark.parametrize("synchronized", [True, False])
 def test_batch_norm_is_of_the_replica_unless_synchronized(two, synchronized: bool) -> None:
     generator = np.random.default_rng(0)
-    x, y = generator.normal(3.0, 2.0, (32, 5)).astype("float32"), np.arange(32) % CLASSES
+    x, y = generator.normal(3.0, 2.0, (32, 1, 1, 5)).astype("float32"), np.arange(32) % CLASSES
     weights = []
+    changes = {"recipe.epochs": 1, "data.batch_size": 8, "recipe.jit": synchronized}
     for strategy in (ONE, two):
         with strategy.scope():
             keras.utils.set_random_seed(0)
-            inputs = keras.Input((5,))
-            norm = keras.layers.BatchNormalization(synchronized=synchronized, momentum=0.5)
-            outputs = keras.layers.Dense(CLASSES)(norm(inputs))
-            preset = load_preset("fasttext", "default", {"recipe.epochs": 1, "data.batch_size": 8})
+            inputs = keras.Input((1, 1, 5))
+            features = BatchNorm(synchronized=synchronized, momentum=0.5)(inputs)
+            outputs = keras.layers.Dense(CLASSES)(keras.layers.Flatten()(features))
+            preset = load_preset("fasttext", "default", changes)
             model = compile_model(keras.Model(inputs, outputs), preset)
         model.fit(x, y, shuffle=False, verbose=0, epochs=2)
+        said = " ".join(map(str, model.findings))
+        assert ("nothing was compiled" in said) is (synchronized and strategy is two)
         weights.append(model.get_weights())
     largest = max(np.abs(left - right).max() for left, right in zip(*weights, strict=True))
     assert (float(largest) < 1e-5) is synchronized

@@ -102,6 +102,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         """Normalise by the batch in training, else by the moving statistics."""
         fused = kernels_in_use().batch_norm
         plain = training and self.trainable and mask is None and self.scale and self.center
+        plain = plain and not self.synchronized
         results = fused(inputs, self.gamma, self.beta, self.epsilon) if fused and plain else None
         if results is None:
             return super().call(inputs, training=training, mask=mask)

@@ -12,7 +12,7 @@ from keras import ops
 
 from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PartialIdentity, PooledConv2D
 
-Norm = Literal["batch", "group", "layer", "none"]
+Norm = Literal["batch", "sync-batch", "group", "layer", "none"]
 GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
 
 
@@ -82,10 +82,11 @@ class BlockConfig:
         gamma = "zeros" if zero else "ones"
         if self.norm == "none":
             return x
-        if self.norm == "batch":
+        if self.norm in ("batch", "sync-batch"):
             return BatchNorm(
                 momentum=self.norm_momentum,
                 epsilon=self.norm_epsilon,
+                synchronized=self.norm == "sync-batch",
                 gamma_initializer=gamma,
                 name=name,
             )(x)

@@ -58,14 +58,17 @@ def norm_for_batch(values: Mapping[str, Any], replicas: int) -> list[Finding]:
         values: dotted key to value of a preset.
         replicas: devices that share a batch.
     """
-    examples = values[BATCH] / replicas / values["recipe.micro_batches"]
-    if values.get(NORM) != "batch" or examples >= FEWEST:
+    norm = values.get(NORM)
+    together = replicas if norm == "sync-batch" else 1
+    examples = together * values[BATCH] / replicas / values["recipe.micro_batches"]
+    if norm not in ("batch", "sync-batch") or examples >= FEWEST:
         return []
     what = (
-        f"{NORM} batch -> group: batch norm would see {examples:g} examples at a time, and wants "
+        f"{NORM} {norm} -> group: batch norm would see {examples:g} examples at a time, and wants "
         f"{FEWEST} (A132)."
     )
-    hint = f"Set {BATCH} higher, or {NORM} to choose another."
+    hint = f"Set {BATCH} higher, or {NORM} to choose another"
+    hint += ": sync-batch sees those of all devices." if norm == "batch" and replicas > 1 else "."
     return [Finding("warning", what, {"examples": examples, "fewest": FEWEST}, hint)]
 
 

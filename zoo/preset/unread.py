@@ -17,7 +17,7 @@ READ_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
     "architecture.ngram_dropout": (NGRAMS, ()),
     "architecture.ngram_share": (NGRAMS, ()),
     "architecture.path_dropout": (NGRAMS, ()),
-    "architecture.norm_momentum": ("architecture.norm", ("batch",)),
+    "architecture.norm_momentum": ("architecture.norm", ("batch", "sync-batch")),
     "architecture.shortcut": (DEPTH, BLOCKS),
     "architecture.zero_gamma": (DEPTH, BLOCKS),
     "architecture.squeeze_excitation": (DEPTH, BLOCKS),

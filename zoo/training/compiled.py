@@ -140,8 +140,8 @@ class Compilation:
         """
         key = f"recipe.jit {str(jit).lower()}"
         if self.required and not tried:
-            what = f"{key}: nothing was compiled: eager steps, several in one execution, and those "
-            what += "of several workers are not."
+            what = f"{key}: nothing was compiled: eager steps, several in one execution, those of "
+            what += "several workers, and of replicas with batch norm over all of them are not."
             return [Finding("warning", what, {}, "Set recipe.jit to false.")]
         if self.refused:
             what = f"{key}: XLA cannot compile this step, which runs as it is ({self.refused})."

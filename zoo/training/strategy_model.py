@@ -102,7 +102,17 @@ class StrategyModel(keras.Model):
     @property
     def _compilable(self) -> bool:
         alone = workers(self.distribute_strategy) == 1  # others may have batches of other shapes
-        return alone and not self.run_eagerly and self.steps_per_execution == 1
+        return (
+            alone
+            and not self.run_eagerly
+            and self.steps_per_execution == 1
+            and not (self.replicas > 1 and self._normalises_together)
+        )
+
+    @property
+    def _normalises_together(self) -> bool:
+        """Whether a batch norm waits for all replicas, in the midst of what each would compile."""
+        return any(getattr(layer, "synchronized", False) for layer in self._flatten_layers())
 
     def _compiled_step(self, step: Any) -> CompiledStep:
         """Return what takes a step on the next batch, compiled for its shape.

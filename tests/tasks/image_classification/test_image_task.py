@@ -148,6 +148,9 @@ def test_small_batches_take_group_norm(tmp_path):
     assert resolve(default, pieces)[0].architecture.norm == "group"
     chosen = changes | {"architecture.norm": "batch"}
     assert resolve(default, chosen, replicas=2)[0].architecture.norm == "batch"
+    together = default.override({"architecture.norm": "sync-batch"})
+    assert resolve(together, changes, replicas=2)[0].architecture.norm == "sync-batch"
+    assert resolve(together, pieces, replicas=2)[0].architecture.norm == "group"
 
 
 def test_two_devices(tmp_path):

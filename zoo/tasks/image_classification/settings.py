@@ -41,7 +41,8 @@ class ResNetArchitecture(Architecture):
         stem: `imagenet` quarters height and width, `cifar` keeps them, `whitening` is a 2 x 2
             convolution of fixed weights; `auto` is `cifar` below 64 pixels, else `imagenet`.
         shortcut: where a block changes the shape, a 1 x 1 `projection`, or `padding` with zeros.
-        norm: `batch`, `group` (of 32 channels), `layer` or `none`.
+        norm: `batch`, `sync-batch` (over the examples of all devices), `group` (of 32 channels),
+            `layer` or `none`.
         norm_momentum: share of the old moving statistics of batch norm that a step keeps.
         norm_epsilon: added to variances.
         activation: of all layers but the last.
@@ -79,7 +80,7 @@ class ResNetArchitecture(Architecture):
     variant: Literal["b", "c", "d"] = "d"
     stem: Literal["auto", "imagenet", "cifar", "whitening"] = "auto"
     shortcut: Literal["projection", "padding"] = "projection"
-    norm: Literal["batch", "group", "layer", "none"] = "batch"
+    norm: Literal["batch", "sync-batch", "group", "layer", "none"] = "batch"
     norm_momentum: Fraction = 0.9
     norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-5
     activation: Literal["relu", "prelu", "swish", "gelu"] = "relu"
