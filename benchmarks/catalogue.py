@@ -34,6 +34,10 @@ BENCHMARKS = {
         "text_classification.svm", "test scores of a linear SVM on words and characters",
         "nothing", "eleven text sets", 30,
     ),
+    "few": Benchmark(
+        "text_classification.few", "test accuracy by the number of labelled rows",
+        "a linear SVM", "trec, mr, ag_news_part", 300,
+    ),
     "fidelity": Benchmark(
         "text_classification.fidelity", "presets of papers on the papers' data",
         "published scores", "trec, thucnews_45k", 30,

@@ -21,7 +21,7 @@ from benchmarks.cells import (
 )
 from benchmarks.results import groups, load
 from benchmarks.state import state
-from benchmarks.text_tables import pretrained, several_labels
+from benchmarks.text_tables import few_rows, pretrained, several_labels
 
 
 def _times_faster_pytorch(entry: Entry) -> str:
@@ -135,6 +135,7 @@ def tables() -> dict[str, str]:
         "fidelity": table(FIDELITY, groups("fidelity")),
         "pretrained": pretrained(),
         "several_labels": several_labels(),
+        "few": few_rows(),
         "speed": table(SPEED, load("speed")),
         "startup": table(FIGURES, _waiting_and_memory()),
         "perplexity": table(PERPLEXITY, groups("perplexity")),

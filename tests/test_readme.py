@@ -58,6 +58,7 @@ def test_commands_of_the_readme_exist() -> None:
         "fidelity",
         "pretrained",
         "several_labels",
+        "few",
         "speed",
         "startup",
         "scale",

@@ -7,7 +7,9 @@ import importlib
 import inspect
 import lzma
 import re
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from conftest import ROOT
@@ -18,7 +20,8 @@ from benchmarks.gpu import speed as gpu
 from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
 from benchmarks.language_modeling import perplexity
-from benchmarks.text_classification import quality, svm
+from benchmarks.plot import BOTTOM, HEIGHT, INSET, WIDTH
+from benchmarks.text_classification import few, quality, svm
 from benchmarks.timing import Timings, time_in_turn
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
@@ -28,6 +31,12 @@ SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 SMALLEST = {
     "quality": {"data": "trec", "seeds": "0"},
     "svm": {"data": "trec"},
+    "few": {
+        "models": "fasttext/default, 16,384 buckets;svm",
+        "data": "trec",
+        "sizes": "50",
+        "seeds": "0",
+    },
     "ablation": {"data": "trec", "changes": "words"},
     "speed": {"rounds": "1", "steps": "2"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
@@ -110,6 +119,13 @@ def test_language_models_are_chosen_by_their_names() -> None:
     for variant in perplexity.VARIANTS:
         model, preset, changes = perplexity.chosen(variant)
         assert changes and load_preset(model, preset, changes).task == "language-modeling"
+
+
+@pytest.mark.parametrize("variant", sorted({*quality.VARIANTS, *few.MODELS[:-1]}))
+def test_variants_of_quality_are_of_presets_that_are_there(variant: str) -> None:
+    model, preset, changes = quality.chosen(variant)
+    assert load_preset(model, preset, changes).model == model
+    assert bool(changes) == ("," in variant)
 
 
 def test_data_of_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +215,8 @@ def test_rows_of_several_labels_are_scored_by_their_f1(tmp_path: Path, monkeypat
         (tmp_path / f"{part}.csv").write_text("".join(rows))
     parts = {part: str(tmp_path / f"{part}.csv") for part in ("data", "test")}
     monkeypatch.setattr(quality, "files", lambda name, folder: parts)
-    monkeypatch.setitem(quality.VARIANTS, "textcnn/small, short", {"recipe.epochs": 1})
+    short = {"recipe.epochs": 1, "architecture.ngram_buckets": 64}
+    monkeypatch.setitem(quality.VARIANTS, "textcnn/small, short", short)
     entry = quality.scores("textcnn/small, short", "emotions", 0)
     assert entry["epochs"] == 1
     assert "accuracy" not in entry
@@ -253,6 +270,63 @@ def test_pretrained_starts_stand_beside_pytorch_textcnn_and_the_svm(monkeypatch)
     assert plain[2:7] == ["84.0 (1 seed)", "83.3", "78.0 (1 seed)", "81.0", "70.0"]
     assert changed[3] == "83.3"
     assert changed[7] == "2.0, NVIDIA H200"
+
+
+def test_few_rows_are_drawn_with_the_classes_shares() -> None:
+    labels = ["often"] * 700 + ["less"] * 290 + ["rare"] * 10
+    rows = few.drawn(labels, 50, 0)
+    assert len(rows) == len(set(rows)) == 50
+    assert Counter(labels[row] for row in rows) == {"often": 35, "less": 14, "rare": 1}
+    assert few.drawn(labels, 50, 0) == rows != few.drawn(labels, 50, 1)
+    assert set(few.drawn(labels, 50, 0)) < set(few.drawn(labels, 100, 0))
+
+
+def test_few_rows_train_a_network_and_an_svm(tmp_path: Path, monkeypatch) -> None:
+    texts = [(f"{text} {number}", text) for number in range(40) for text in ("good", "bad")]
+    for part in ("data", "test"):
+        with (tmp_path / f"{part}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *texts])
+    parts = {part: str(tmp_path / f"{part}.csv") for part in ("data", "test")}
+    monkeypatch.setattr(few, "files", lambda name, folder: parts)
+    short = {"recipe.epochs": 2, "architecture.ngram_buckets": 64, "recipe.ema": None}
+    monkeypatch.setitem(quality.VARIANTS, "fasttext/default, short", short)
+    network, baseline = few.measure(
+        models="fasttext/default, short;svm", data="toy", sizes="40", seeds="1"
+    )
+    assert network["preset"] == network["model"] == "fasttext/default, short"
+    assert baseline["id"] == "svm toy 40 rows seed 1"
+    assert "preset" not in baseline  # an SVM has none whose values could change
+    assert network["epochs"] == 2
+    assert network["accuracy"] == baseline["accuracy"] == 1.0
+
+
+def test_few_rows_have_a_table_and_a_plot(monkeypatch) -> None:
+    def entry(model: str, rows: int, seed: int, accuracy: float) -> dict:
+        about = {"data": "trec", "commit": "0123456789ab", "code": "other"}
+        return about | {"model": model, "rows": rows, "seed": seed, "accuracy": accuracy}
+
+    entries = [
+        entry("svm", 50, 0, 0.58),
+        entry("svm", 1000, 0, 0.8),
+        *(entry("transformer/minilm", 50, seed, score) for seed, score in ((0, 0.84), (1, 0.86))),
+    ]
+    monkeypatch.setattr(text_tables, "load", lambda name: entries)
+    head, _, fifty, thousand = text_tables.few_rows().splitlines()
+    assert head == "| data | rows | transformer/minilm | svm | measured at |"
+    assert fifty.startswith("| trec | 50 | **85.0 ± 1.4 (2 seeds)** | 58.0 (1 seed) | 0123456")
+    assert thousand.startswith("| trec | 1,000 | - | **80.0 (1 seed)** | 0123456, old: other code")
+    plot = ElementTree.fromstring(text_tables.few_rows_plot())
+    polylines = [element for element in plot.iter() if element.tag.endswith("polyline")]
+    assert len(polylines) == 2
+    ends = [point.split(",") for point in polylines[1].get("points").split(" ")]
+    # From the lowest line of the grid, 50 %, to the highest, 90 %: in pixels from below.
+    heights = [(BOTTOM - float(y)) / HEIGHT for _, y in ends]
+    assert heights == pytest.approx([0.2, 0.75], abs=1e-3)
+    assert float(ends[1][0]) - float(ends[0][0]) == pytest.approx(WIDTH - 2 * INSET)
+    texts = [element.text for element in plot.iter() if element.tag.endswith("text")]
+    assert {"trec", "svm", "transformer/minilm", "50", "1,000", "90"} <= set(texts)
+    monkeypatch.setattr(text_tables, "load", lambda name: [])
+    assert text_tables.few_rows_plot() == ""
 
 
 @pytest.mark.slow
