@@ -259,6 +259,7 @@ def transformer(
     feed_forward_dim: int | None = None,
     max_positions: int | None = None,
     position_offset: int | None = None,
+    relative_buckets: int | None = None,
     num_segments: int | None = None,
     separator_id: int | None = None,
     norm: Literal["pre", "post"] | None = None,
@@ -285,6 +286,8 @@ def transformer(
         feed_forward_dim: features inside the feed-forward networks.
         max_positions: rows of the table of positions.
         position_offset: row of the first token; RoBERTa's 2 leaves two unused.
+        relative_buckets: buckets of the distance between two tokens, each with a number a head that
+            is added to their attention scores in every layer, as in MPNet; 0 for none.
         num_segments: segments that tokens are told to be in, 0 for none: those of a pair of texts
             are 2.
         separator_id: token id that ends a segment, where there are segments; else 0.

@@ -43,6 +43,13 @@ NAMES = {
     ),
 }  # fmt: skip
 NAMES["roberta"] = NAMES["xlm-roberta"] = NAMES["bert"]
+NAMES["mpnet"] = tuple(
+    name.replace("self.query", "attn.q").replace("self.key", "attn.k")
+    .replace("self.value", "attn.v").replace("output.dense", "attn.o")
+    .replace("output.LayerNorm", "LayerNorm") if ".attention." in name else name
+    for name in NAMES["bert"]
+)  # fmt: skip
+BIASES = "encoder.relative_attention_bias.weight"
 
 
 def config(kind: str, rows: int) -> dict[str, Any]:
@@ -57,6 +64,7 @@ def config(kind: str, rows: int) -> dict[str, Any]:
         "num_attention_heads": HEADS, "intermediate_size": INNER, "hidden_act": "gelu",
         "max_position_embeddings": POSITIONS, "layer_norm_eps": 1e-5 if kind != "bert" else 1e-12,
         "type_vocab_size": 2 if kind == "bert" else 1, "vocab_size": rows,
+        **({"relative_attention_num_buckets": 32} if kind == "mpnet" else {}),
     }  # fmt: skip
 
 
@@ -73,7 +81,9 @@ def tensors(kind: str, rows: int, seed: int = 0) -> dict[str, np.ndarray]:
         "embeddings.LayerNorm.weight": 1 + draw(WIDTH),
         "embeddings.LayerNorm.bias": draw(WIDTH),
     }
-    if kind != "distilbert":
+    if kind == "mpnet":
+        made[BIASES] = 3 * draw(32, HEADS)
+    elif kind != "distilbert":
         made["embeddings.token_type_embeddings.weight"] = draw(2 if kind == "bert" else 1, WIDTH)
     for i in range(LAYERS):
         *dense, first_norm, inner, outer, second_norm = (n.format(i=i) for n in NAMES[kind])
@@ -112,7 +122,10 @@ def mean_of_tokens(
     def dense(x: np.ndarray, name: str) -> np.ndarray:
         return x @ made[f"{name}.weight"].T + made[f"{name}.bias"]
 
-    offset = 2 if "roberta" in kind else 0  # positions begin behind that of padding
+    bias = made[BIASES][distances(len(ids))].transpose(2, 0, 1) if BIASES in made else 0.0
+    offset = (
+        2 if kind in ("roberta", "xlm-roberta", "mpnet") else 0
+    )  # positions begin behind that of padding
     x = made["embeddings.word_embeddings.weight"][ids]
     x = x + made["embeddings.position_embeddings.weight"][offset : offset + len(ids)]
     if "embeddings.token_type_embeddings.weight" in made:
@@ -125,7 +138,7 @@ def mean_of_tokens(
         query, key, value = (
             dense(x, name).reshape(len(ids), HEADS, -1).swapaxes(0, 1) for name in projections
         )
-        scores = query @ key.swapaxes(1, 2) / math.sqrt(query.shape[-1])
+        scores = query @ key.swapaxes(1, 2) / math.sqrt(query.shape[-1]) + bias
         share = np.exp(scores - scores.max(-1, keepdims=True))
         mixed = (share / share.sum(-1, keepdims=True)) @ value
         x = norm(x + dense(mixed.swapaxes(0, 1).reshape(len(ids), -1), output), first_norm)
@@ -133,6 +146,17 @@ def mean_of_tokens(
         hidden = hidden * np.vectorize(lambda v: (1 + math.erf(v / math.sqrt(2))) / 2)(hidden)
         x = norm(x + dense(hidden, outer), second_norm)
     return x.mean(0)
+
+
+def distances(count: int) -> np.ndarray:
+    """MPNet's bucket of each key for each query, `(count, count)`, as its code counts them."""
+
+    def bucket(distance: int) -> int:
+        side, size = 16 * (distance > 0), abs(distance)
+        far = 8 + int(math.log(size / 8) / math.log(128 / 8) * 8) if size >= 8 else size
+        return side + min(far, 15)
+
+    return np.array([[bucket(key - query) for key in range(count)] for query in range(count)])
 
 
 def bert_folder(folder: Path, kind: str = "bert", prefix: str = "", seed: int = 0) -> Path:

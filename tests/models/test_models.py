@@ -49,6 +49,7 @@ OWN = {
         "feed_forward_dim": 12,
         "max_positions": 32,
         "position_offset": 0,
+        "relative_buckets": 0,
         "num_segments": 0,
         "separator_id": 0,
         "norm": "pre",
@@ -75,6 +76,7 @@ VARIANTS = [
     ("transformer", {}),
     ("transformer", {"norm": "post", "pooling": "first", "head_dim": 5, "position_offset": 2}),
     ("transformer", {"num_segments": 2, "separator_id": 3, "activation": "relu"}),
+    ("transformer", {"norm": "post", "relative_buckets": 8}),  # MPNet's kind
 ]
 variants = pytest.mark.parametrize(("model", "changes"), VARIANTS)
 models = pytest.mark.parametrize("model", OWN)

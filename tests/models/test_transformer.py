@@ -247,3 +247,20 @@ def test_a_batch_longer_than_the_positions_is_refused() -> None:
     network = build("transformer", max_positions=6, position_offset=1)
     with pytest.raises(ValueError, match="6 tokens, but there are vectors of 5 positions alone"):
         network(TOKENS)
+
+
+def test_layers_share_biases_of_distances() -> None:
+    network = build("transformer", relative_buckets=8)
+    w = values(network)
+    assert w["relative_bias/embeddings"].shape == (8, 2)
+    assert not any("layer_" in path and "bias/embeddings" in path for path in w)
+    network.get_layer("relative_bias").embeddings.assign(np.zeros((8, 2)))
+    before = network(TOKENS).numpy()
+    network.get_layer("relative_bias").embeddings.assign(np.ones((8, 2)))
+    np.testing.assert_allclose(network(TOKENS), before, atol=1e-6)  # the same for all is nothing
+    network.get_layer("relative_bias").embeddings.assign(
+        np.random.default_rng(0).normal(size=(8, 2)) * 50
+    )
+    assert np.abs(network(TOKENS).numpy() - before).max() > 1e-4
+    with pytest.raises(ZooError, match=r"relative_buckets.*multiple of 4"):
+        load_preset("transformer", changes={"architecture.relative_buckets": 6})

@@ -1,5 +1,6 @@
 """Encoders of Hugging Face folders against forward passes that NumPy computes."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -86,6 +87,40 @@ def test_roberta_gives_what_numpy_gives(tmp_path: Path) -> None:
     for row, output in zip(theirs, outputs, strict=True):
         expected = mean_of_tokens("roberta", made, row, epsilon=1e-5)
         np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("prefix", ["", "mpnet."])
+def test_mpnet_gives_what_numpy_gives(prefix: str, tmp_path: Path) -> None:
+    words = ["<s>", "<pad>", "</s>", "<unk>", *WORDS[1:], "<mask>"]  # BERT's lie between
+    made = tensors("mpnet", len(words))
+    positions = np.random.default_rng(1).normal(0, 0.3, (302, WIDTH)).astype(np.float32)
+    made["embeddings.position_embeddings.weight"] = positions
+    write_folder(tmp_path, "mpnet", made, prefix)
+    document = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(document | {"max_position_embeddings": 302}))
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    start = resolve_start(tmp_path)
+    assert start.longest == 300
+    assert start.values["architecture.relative_buckets"] == 32
+    long = " ".join(["the film was great"] * 74)  # farther apart than the last bucket begins
+    ids = start.tokenizer.encode(tf.constant([*TEXTS, "the unheard", long]), 300)
+    theirs = [file_ids(words, start.tokenizer.pieces, row) for row in ids.to_list()]
+    assert theirs[4] == [0, words.index("the"), words.index("[UNK]"), 2]
+    assert start.tokenizer.marks.doubled and max(map(len, theirs)) == 298
+    outputs = features(tmp_path)(ids.to_tensor()).numpy()
+    for row, output in zip(theirs, outputs, strict=True):  # padded rows among them
+        expected = mean_of_tokens("mpnet", made, row, epsilon=1e-5)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_mpnet_has_as_many_buckets_as_its_code(tmp_path: Path) -> None:
+    write_folder(tmp_path, "mpnet", tensors("mpnet", len(WORDS)))
+    document = json.loads((tmp_path / "config.json").read_text())
+    for buckets, message in ((64, "must be 32, as MPNet's code has it"), (None, "whole number")):
+        changed = document | {"relative_attention_num_buckets": buckets}
+        (tmp_path / "config.json").write_text(json.dumps(changed))
+        with pytest.raises(ZooError, match=message):
+            resolve_start(tmp_path)
 
 
 def test_xlm_roberta_has_the_ids_of_fairseq(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from zoo.layers.recurrent import GRU as GRU
 from zoo.layers.recurrent import LSTM as LSTM
 from zoo.layers.recurrent import Bidirectional as Bidirectional
 from zoo.layers.recurrent import SimpleRNN as SimpleRNN
+from zoo.layers.relative import RelativePositionBias as RelativePositionBias
 from zoo.layers.tokens import NgramWeights as NgramWeights
 from zoo.layers.tokens import TokenEmbedding as TokenEmbedding
 from zoo.layers.tokens import WordDropout as WordDropout

@@ -167,6 +167,7 @@ class SelfAttention(keras.layers.Layer):
         present: Any = None,
         cache: Any = None,
         before: Any = None,
+        bias: Any = None,
         training: bool = False,
     ) -> Any:
         """Return the projected sums of values, and the cache with these positions, given one.
@@ -178,6 +179,7 @@ class SelfAttention(keras.layers.Layer):
             cache: keys and values of all positions, those at and after `before` not yet written;
                 attention is then causal, and `present` is not read.
             before: int32 `(batch,)`, how many positions of each row are in the cache.
+            bias: what is added to the scores, float32 `(1, heads, time, time)`; not with a cache.
             training: whether attention weights are dropped.
         """
         time = ops.shape(inputs)[1]
@@ -192,7 +194,10 @@ class SelfAttention(keras.layers.Layer):
             mask = ops.where(ops.expand_dims(known, 1), 0.0, ABSENT)
             return self._mixed(query, key, value, mask, training), cache
         query, key, value = ops.unstack(ops.transpose(self._heads(qkv, 3), (2, 0, 3, 1, 4)), 3)
-        return self._mixed(query, key, value, self._mask(present, time), training)
+        mask = self._mask(present, time)
+        if bias is not None:
+            mask = bias if mask is None else bias + mask
+        return self._mixed(query, key, value, mask, training)
 
     def _heads(self, x: Any, parts: int) -> Any:
         """Return `(batch, time, parts, heads, size)` of the same values."""
@@ -239,6 +244,7 @@ class SelfAttention(keras.layers.Layer):
         present: Any = None,
         cache: Any = None,
         before: Any = None,
+        bias: Any = None,
         training: bool = False,
     ) -> Any:
         """Return the inputs' shape, and the cache's."""

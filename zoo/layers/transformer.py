@@ -179,6 +179,7 @@ class TransformerLayer(keras.layers.Layer):
         present: Any = None,
         cache: Any = None,
         before: Any = None,
+        bias: Any = None,
         training: bool = False,
     ) -> Any:
         """Return the layer's outputs, and its attention's cache where one is given.
@@ -188,13 +189,16 @@ class TransformerLayer(keras.layers.Layer):
             present: bool `(batch, time)`, true at the tokens; None is all of them.
             cache: of the attention, as `SelfAttention` describes it.
             before: int32 `(batch,)`, how many positions of each row are in the cache.
+            bias: of the attention's scores, float32 `(1, heads, time, time)`.
             training: whether something is dropped.
         """
         written = None
 
         def attend(x: Any) -> Any:
             nonlocal written
-            x = self.attention(x, present=present, cache=cache, before=before, training=training)
+            x = self.attention(
+                x, present=present, cache=cache, before=before, bias=bias, training=training
+            )
             if cache is not None:
                 x, written = x
             return self.attention_drop(x, training=training)
@@ -216,6 +220,7 @@ class TransformerLayer(keras.layers.Layer):
         present: Any = None,
         cache: Any = None,
         before: Any = None,
+        bias: Any = None,
         training: bool = False,
     ) -> Any:
         """Return the inputs' shape, and the cache's."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 from keras import ops
 
-from zoo.layers import (
-    MaskedMean,
-    PositionEmbedding,
-    SegmentEmbedding,
-    TokenEmbedding,
-    TransformerLayer,
-)
+from zoo.layers import MaskedMean, TokenEmbedding
+from zoo.models.encoder import encoder, truncated_normal
 from zoo.models.text_parts import classification_head, token_input
 
 
@@ -27,6 +22,7 @@ def transformer(
     feed_forward_dim: int,
     max_positions: int,
     position_offset: int,
+    relative_buckets: int,
     num_segments: int,
     separator_id: int,
     norm: Literal["pre", "post"],
@@ -51,56 +47,41 @@ def transformer(
         https://arxiv.org/abs/2002.04745, for norm `pre`.
     """
     tokens = token_input()
-    present = ops.not_equal(tokens, 0)
-
-    def start() -> keras.initializers.Initializer:
-        return keras.initializers.TruncatedNormal(stddev=initial_std)
-
-    def norm_layer(name: str) -> keras.layers.LayerNormalization:
-        return keras.layers.LayerNormalization(epsilon=norm_epsilon, name=name)
-
-    x: Any = TokenEmbedding(
-        vocabulary_size, hidden_dim, embeddings_initializer=start(), name="embedding"
-    )(tokens)
-    x = x + PositionEmbedding(
-        max_positions,
+    embedding = TokenEmbedding(
+        vocabulary_size,
         hidden_dim,
-        offset=position_offset,
-        embeddings_initializer=start(),
-        name="position_embedding",
-    )(tokens)
-    if num_segments:
-        x = x + SegmentEmbedding(
-            num_segments,
-            hidden_dim,
-            separator_id=separator_id,
-            embeddings_initializer=start(),
-            name="segment_embedding",
-        )(tokens)
-    if norm == "post":
-        x = norm_layer("embedding_norm")(x)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name="embedding_dropout")(x)
-    for i in range(num_layers):
-        x = TransformerLayer(
-            num_heads,
-            feed_forward_dim,
-            norm=norm,
-            norm_epsilon=norm_epsilon,
-            activation=activation,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            initial_std=initial_std,
-            name=f"layer_{i}",
-        )(x, present=present)
-    if norm == "pre":
-        x = norm_layer("final_norm")(x)
+        embeddings_initializer=truncated_normal(initial_std),
+        name="embedding",
+    )
+    encode = encoder(
+        num_layers=num_layers,
+        num_heads=num_heads,
+        feed_forward_dim=feed_forward_dim,
+        max_positions=max_positions,
+        position_offset=position_offset,
+        relative_buckets=relative_buckets,
+        num_segments=num_segments,
+        separator_id=separator_id,
+        norm=norm,
+        norm_epsilon=norm_epsilon,
+        activation=activation,
+        dropout=dropout,
+        attention_dropout=attention_dropout,
+        initial_std=initial_std,
+    )
+    x = encode(tokens, embedding(tokens))
+    present = ops.not_equal(tokens, 0)
     features = x[:, 0] if pooling == "first" else MaskedMean(name="pooling")(x, mask=present)
     if head_dim:
         if dropout:
             features = keras.layers.Dropout(dropout, name="head_dropout")(features)
         features = keras.layers.Dense(
-            head_dim, activation="tanh", kernel_initializer=start(), name="head"
+            head_dim,
+            activation="tanh",
+            kernel_initializer=truncated_normal(initial_std),
+            name="head",
         )(features)
-    logits = classification_head(features, num_classes, dropout, kernel_initializer=start())
+    logits = classification_head(
+        features, num_classes, dropout, kernel_initializer=truncated_normal(initial_std)
+    )
     return keras.Model(tokens, logits, name="transformer")

@@ -40,6 +40,7 @@ class Names:
         feed_forward_norm: of the norm behind it.
         sizes: the zoo's names of sizes to the names in config.json.
         position_offset: row of the table of positions that the first token has.
+        relative: of the table of biases by distance, below the prefix; empty where there is none.
     """
 
     prefixes: tuple[str, ...]
@@ -51,6 +52,7 @@ class Names:
     feed_forward_norm: str
     sizes: Mapping[str, str]
     position_offset: int = 0
+    relative: str = ""
 
 
 SIZES = {
@@ -96,12 +98,22 @@ DISTILBERT = Names(
         "activation": "activation",
     },
 )
+MPNET = dataclasses.replace(
+    ROBERTA,
+    prefixes=("", "mpnet."),
+    attention=("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o"),
+    attention_norm="attention.LayerNorm",
+    sizes=SIZES | {"relative_buckets": "relative_attention_num_buckets"},
+    relative="encoder.relative_attention_bias",
+)
+BUCKETS = 32  # of distances: MPNet's own code has them whatever config.json says
 ENCODERS = {
     "bert": BERT,
     "roberta": ROBERTA,
     "xlm-roberta": ROBERTA,
     "camembert": dataclasses.replace(ROBERTA, prefixes=("", "roberta.", "camembert.")),
     "distilbert": DISTILBERT,
+    "mpnet": MPNET,
 }
 TYPES: dict[str, type] = {"a name": str, "a number": float, "a whole number": int}
 EPSILON = 1e-12  # where config.json has none: DistilBERT's, and BERT's
@@ -130,6 +142,11 @@ def encoder_sizes(names: Names, config: Mapping[str, Any], path: Path) -> dict[s
         if type(value) is not TYPES[expected] or not number > 0:
             raise ZooError(f"{path}: '{name}' must be {expected}. Received: {value!r}.")
         values[own] = value
+    if names.relative and values["relative_buckets"] != BUCKETS:
+        raise ZooError(
+            f"{path}: '{names.sizes['relative_buckets']}' must be {BUCKETS}, as MPNet's code has "
+            f"it. Received: {values['relative_buckets']}."
+        )
     kind = config.get("position_embedding_type", "absolute")
     if kind != "absolute":
         raise ZooError(f"{path}: position_embedding_type '{kind}': the zoo has 'absolute' alone.")
@@ -202,6 +219,9 @@ def encoder_variables(
             groups["position_embedding"] = {"embeddings": lambda: positions() + segment()[0]}
     else:
         groups["position_embedding"] = {"embeddings": positions}
+    if names.relative:
+        shape = sizes["relative_buckets"], sizes["num_heads"]
+        groups["relative_bias"] = {"embeddings": tensor(f"{names.relative}.weight", *shape)}
     for i in range(sizes["num_layers"]):
         layer = names.layer.format(i=i)
         query, key, value, output = (f"{layer}.{name}" for name in names.attention)

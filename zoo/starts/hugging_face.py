@@ -109,6 +109,7 @@ def start_values(
         segments: rows of its table of segments, 0 where all tokens are in one.
     """
     architecture = {
+        "relative_buckets": 0,
         **sizes,
         "vocabulary_size": tokenizer.vocabulary_size,
         "num_segments": segments,

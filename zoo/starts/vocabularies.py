@@ -30,6 +30,7 @@ ROBERTA_MARKS = {
     "cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
     "mask_token": "<mask>",
 }  # fmt: skip
+MPNET_MARKS = ROBERTA_MARKS | {"unk_token": BERT_MARKS["unk_token"]}  # BERT's pieces lie between
 # Of XLM-R's vocabulary, whose sentencepiece model has other ids: those of fairseq's dictionary.
 FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 
@@ -131,7 +132,7 @@ def _from_file(file: Path, settings: Mapping[str, Any]) -> Vocabulary:
     if file.name == "vocab.txt":
         lowercase = bool(settings.get("do_lower_case", True))
         pieces = _text(file).removesuffix("\n").split("\n")
-        return Vocabulary("wordpiece", pieces, lowercase, BERT_MARKS | named)
+        return Vocabulary("wordpiece", pieces, lowercase, {**_wordpiece_marks(pieces), **named})
     if file.name == "sentencepiece.bpe.model":
         return _from_sentencepiece(file, ROBERTA_MARKS | named)
     vocabulary = file.parent / "vocab.json"
@@ -166,6 +167,11 @@ def _from_tokenizer(document: Any, named: dict[str, str], path: Path) -> Vocabul
     raise ZooError(f"{path}: a {kind} model is not read. Accepted: WordPiece, Unigram, BPE.")
 
 
+def _wordpiece_marks(pieces: Sequence[str]) -> Mapping[str, str]:
+    """Return the special tokens that word pieces have where no file says it."""
+    return MPNET_MARKS if pieces[0] == MPNET_MARKS["cls_token"] else BERT_MARKS
+
+
 def _wordpiece(document: Any, named: dict[str, str], path: Path) -> Vocabulary:
     model, normalizer = document["model"], document.get("normalizer") or {}
     if normalizer.get("type") != "BertNormalizer" or not normalizer["handle_chinese_chars"]:
@@ -176,7 +182,7 @@ def _wordpiece(document: Any, named: dict[str, str], path: Path) -> Vocabulary:
     if model.get("continuing_subword_prefix", "##") != "##":
         raise ZooError(f"{path}: pieces within a word must begin with ##.")
     pieces = _by_id(model["vocab"], path, document.get("added_tokens"))
-    marks = BERT_MARKS | {"unk_token": str(model["unk_token"])} | named
+    marks = {**_wordpiece_marks(pieces), "unk_token": str(model["unk_token"]), **named}
     return Vocabulary("wordpiece", pieces, lowercase, marks)
 
 

@@ -208,6 +208,8 @@ class TransformerArchitecture(Classifier):
         feed_forward_dim: features inside the feed-forward networks.
         max_positions: rows of the table of positions.
         position_offset: row of the first token; RoBERTa's 2 leaves two unused.
+        relative_buckets: buckets of the distance between two tokens, each with a number a head that
+            is added to their attention scores in every layer, as in MPNet; 0 for none.
         num_segments: segments that tokens are told to be in, 0 for none: those of a pair of texts
             are 2.
         separator_id: token id that ends a segment, where there are segments; else 0.
@@ -240,6 +242,7 @@ class TransformerArchitecture(Classifier):
     feed_forward_dim: Positive = 512
     max_positions: Annotated[int, Field(ge=1, le=65_536)] = 512
     position_offset: Annotated[int, Field(ge=0, le=64)] = 0
+    relative_buckets: Annotated[int, Field(ge=0, le=256, multiple_of=4)] = 0
     num_segments: Annotated[int, Field(ge=0, le=64)] = 0
     separator_id: Annotated[int, Field(ge=0)] = 0
     norm: Literal["pre", "post"] = "pre"
