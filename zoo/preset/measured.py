@@ -103,6 +103,7 @@ CAME_LATER: dict[str, tuple[Any, ...]] = {
     "recipe.init": (None,),
     "recipe.fine_tuning.name": ("uniform",),
     "recipe.r_drop": (0.0,),
+    "recipe.contrastive.name": ("none", "auto"),  # of the rows of a benchmark it is none
 }
 
 

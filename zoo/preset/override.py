@@ -8,6 +8,7 @@ from typing import Any
 from zoo.errors import unknown
 from zoo.finding import Finding
 from zoo.preset.batch_rule import OPTIMIZER, RATE, follow_batch
+from zoo.preset.contrastive import follow_contrastive
 from zoo.preset.derived import follow_classes, follow_epochs, follow_labels
 from zoo.preset.unread import split_unread
 
@@ -58,7 +59,7 @@ def change(
     changes does not matter: another variant, such as an optimizer, comes first, with its own
     values. Another batch size brings another rate (`zoo.preset.batch_rule`), epochs that are set no
     further steps, many classes fewer buckets, several labels a score of theirs
-    (`zoo.preset.derived`).
+    (`zoo.preset.derived`), contrastive pairs a recipe (`zoo.preset.contrastive`).
 
     Args:
         document: of the preset.
@@ -74,13 +75,15 @@ def change(
     before = values_of(document)
     why = document["why"]
     changes = {**_chosen(document, changes, variants), **changes}
+    followed = follow_contrastive(before, changes)
+    changes |= {key: value for key, (value, _) in followed.items()}
     switched: dict[str, dict[str, Any]] = {}
     for path, schemas in variants.items():
         name = changes.get(f"{path}.name")
         if isinstance(name, str):
             switched |= _switch(document, path, schemas, name)
     changes, notices = split_unread(changes, document, variants)
-    followed: dict[str, tuple[Any, dict[str, Any]]] = {
+    followed |= {
         **follow_epochs(before, changes),
         **follow_classes(before, changes),
         **follow_labels(before, changes),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.finding import Finding
+from zoo.preset.contrastive import CONTRASTIVE
 
 # Blocks of one schema once: files from then hold the values of every variant.
 ONCE_FLAT = ("data.crop", "recipe.loss", "recipe.schedule")
@@ -14,6 +15,9 @@ BLOCKS = (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)
 # Key to the key that decides, and the values with which it is read; no values: any but 0 and null.
 READ_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
     "data.randaugment_magnitude": ("data.randaugment_ops", ()),
+    "recipe.r_drop": (CONTRASTIVE, ("none", "auto")),
+    "recipe.loss.label_smoothing": (CONTRASTIVE, ("none", "auto")),
+    "data.balance": (CONTRASTIVE, ("none", "auto")),
     "architecture.ngram_dropout": (NGRAMS, ()),
     "architecture.ngram_share": (NGRAMS, ()),
     "architecture.path_dropout": (NGRAMS, ()),

@@ -301,7 +301,7 @@ def _fit(
             validation_data=distributed(
                 job.strategy, functools.partial(data.dataset, "validation", None)
             ),
-            callbacks=[monitor, saved],
+            callbacks=[monitor, *job.task.callbacks(data), saved],
             initial_epoch=saved.initial_epoch,
             epochs=saved.epochs,
             verbose=0,

@@ -10,6 +10,7 @@ from typing import Any
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.batch_rule import NORM, norm_for_batch
+from zoo.preset.contrastive import BROUGHT
 from zoo.preset.derived import BUCKETS, CLASSES, MONITOR, findings_on
 from zoo.preset.preset import Preset
 from zoo.preset.renamed import rename_keys
@@ -96,7 +97,7 @@ def with_facts(preset: Preset, fixed: Collection[str], values: Mapping[str, Any]
         fixed: the keys that were set.
         values: dotted key to value.
     """
-    held = {key: preset.values()[key] for key in (BUCKETS, MONITOR) if key in fixed}
+    held = {key: preset.values()[key] for key in (BUCKETS, *BROUGHT) if key in fixed}
     return preset.override({**held, **values})
 
 

@@ -13,6 +13,7 @@ from zoo.starts.pretrained import Pretrained, Weights
 from zoo.starts.wheels import file_sha256
 from zoo.tasks.archive import NETWORK
 from zoo.tasks.task import load_task
+from zoo.training.contrastive import ContrastiveModel
 
 # Values that neither a shape nor a function of the network depends on: the new run has its own.
 OF_TRAINING = ("dropout", "_range", "_std", "max_norm", "stochastic_depth")
@@ -48,13 +49,16 @@ def read_run(folder: Path, source: str) -> Pretrained:
         own = preset.values()
         values |= {f"data.{key}": own[f"data.{key}"] for key in DATA if f"data.{key}" in own}
         values["architecture.vocabulary_size"] = tokenizer.vocabulary_size
+    network = predictor.network
+    if isinstance(network, ContrastiveModel):  # its head is of vectors that others do not make
+        network = network.encoder
     return Pretrained(
         source=source,
         origin=f"the run {folder}",
         model=preset.model,
         values=values,
         weights=Weights(
-            {variable.path: partial(np.asarray, variable) for variable in predictor.network.weights}
+            {variable.path: partial(np.asarray, variable) for variable in network.weights}
         ),
         tokenizer=tokenizer,
         classes=getattr(predictor, "labels", None),

@@ -118,6 +118,11 @@ def training_model(network: keras.Model, preset: Preset) -> TrainingModel:
     return TrainingModel(network.input, network.output, name=network.name)
 
 
+def callbacks(data: Any) -> list[keras.callbacks.Callback]:
+    """Return nothing: the recipe's callbacks know all that is needed."""
+    return []
+
+
 def check_preset(preset: Preset) -> list[Finding]:
     """Return nothing: the schema has checked it, and `zoo.preset.batch_rule` the norm."""
     return []

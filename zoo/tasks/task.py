@@ -180,6 +180,9 @@ class Task(Protocol):
     def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
         """Return a network as the model that trains; its weights are shared."""
 
+    def callbacks(self, data: Any) -> list[keras.callbacks.Callback]:
+        """Return what `fit` runs beside the recipe's callbacks, for what only the data tell."""
+
     def loss_and_metrics(self, network: keras.Model, preset: Preset) -> tuple[Any, Any]:
         """Return loss and metrics as `keras.Model.compile` takes them."""
 

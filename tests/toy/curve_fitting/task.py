@@ -129,6 +129,9 @@ class CurveFitting:
     def check_preset(self, preset):
         return []
 
+    def callbacks(self, data):
+        return []
+
     def training_model(self, network, preset):
         return TrainingModel(network.input, network.output, name=network.name)
 

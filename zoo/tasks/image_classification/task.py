@@ -41,6 +41,7 @@ class ImageClassification:
     recognises = staticmethod(looks_like_images)
     check_preset = staticmethod(classifiers.check_preset)
     training_model = staticmethod(classifiers.training_model)
+    callbacks = staticmethod(classifiers.callbacks)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
     findings_on_epochs = staticmethod(classifiers.findings_on_epochs)
     load_predictor = staticmethod(load_image_classifier)

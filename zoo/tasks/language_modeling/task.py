@@ -81,6 +81,10 @@ class LanguageModeling:
             return [*_check_tied(preset), *_check_positions(preset)]
         return [*_check_tied(preset), *_check_rate(preset)]
 
+    def callbacks(self, data: Any) -> list[keras.callbacks.Callback]:
+        """Return nothing: the recipe's callbacks know all that is needed."""
+        return []
+
     def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
         """Return the model that trains, and knows how windows belong together."""
         model = LanguageModel(network.input, network.output, name=network.name)

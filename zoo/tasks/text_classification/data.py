@@ -50,7 +50,12 @@ from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import checks
 from zoo.tasks.text_classification.batches import batches, fixed_lengths
-from zoo.tasks.text_classification.settings import TextData
+from zoo.tasks.text_classification.settings import (
+    Contrastive,
+    ContrastivePairs,
+    NotContrastive,
+    TextData,
+)
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
 from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
 from zoo.text.pair_tokenizer import PairTokenizer
@@ -58,8 +63,10 @@ from zoo.text.pairs import split_pair
 from zoo.text.pretrained_tokenizer import PretrainedTokenizer
 from zoo.text.tokenizers import TextTokenizer
 from zoo.text.vocabulary import KINDS, small_vocabulary
+from zoo.training.contrastive_pairs import pair_batches, pairs_per_row
 
 ONE = OneLabel()
+ONE_BY_ONE = NotContrastive()
 StoredRows = tuple[Store, np.ndarray]  # a store, and positions there
 
 
@@ -78,6 +85,7 @@ class Data:
         fingerprint: differs where contents, split or sample do.
         settings: the preset's data block.
         seed: of the order of epochs.
+        contrastive: the recipe's block: `pairs` trains on pairs of rows.
     """
 
     train: TokenizedSplit
@@ -90,6 +98,7 @@ class Data:
     fingerprint: str
     settings: TextData
     seed: int
+    contrastive: Contrastive = ONE_BY_ONE
 
     def dataset(
         self,
@@ -100,8 +109,8 @@ class Data:
     ) -> tf.data.Dataset:
         """Return the batches of `train`, `validation` or `test`; see `batches`.
 
-        Only the training part is shuffled and balanced. On several replicas, give this to
-        `zoo.distribute.distributed`.
+        Only the training part is shuffled and balanced, or made into contrastive pairs. On several
+        replicas, give this to `zoo.distribute.distributed`.
 
         The arguments are those of `zoo.tasks.task.Data.dataset`.
 
@@ -110,16 +119,18 @@ class Data:
         """
         split = existing_part(self, part)
         training, fixed = part == "train", self.settings.pad_to == "fixed"
-        return batches(
-            split,
-            batch_size=self.settings.batch_size,
-            seed=self.seed if training else None,
-            balance=self.settings.balance if training else "none",
-            lengths=fixed_lengths(self.settings.max_length) if fixed else (),
-            cursor=cursor,
-            replica_ids=replica_ids,
-            replicas=replicas,
-        )
+        common: dict[str, Any] = {
+            "batch_size": self.settings.batch_size,
+            "lengths": fixed_lengths(self.settings.max_length) if fixed else (),
+            "cursor": cursor,
+            "replica_ids": replica_ids,
+            "replicas": replicas,
+        }
+        if training and isinstance(self.contrastive, ContrastivePairs):
+            per_row = pairs_per_row(self.contrastive.pairs_per_row, len(split))
+            return pair_batches(split, per_row=per_row, seed=self.seed, **common)
+        balance = self.settings.balance if training else "none"
+        return batches(split, seed=self.seed if training else None, balance=balance, **common)
 
     @property
     def columns(self) -> Columns | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from zoo.preset.block import Activation, Architecture, Balance, Fraction, Positive
+from zoo.preset.block import Activation, Architecture, Balance, Block, Fraction, Positive
 from zoo.preset.labels import LabelledData
 from zoo.preset.recipe import Average, LazyAdamW, Optimizer, Score
 from zoo.preset.recipe import Recipe as CommonRecipe
@@ -315,10 +315,46 @@ class TextData(LabelledData):
     vectors: str | None = None
 
 
+class NotContrastive(Block):
+    """The classifier is trained on the labels of rows."""
+
+    name: Literal["none"] = "none"
+
+
+class AutoContrastive(Block):
+    """Pairs where the rows are few and the weights pretrained; a run's preset has which."""
+
+    name: Literal["auto"] = "auto"
+
+
+class ContrastivePairs(Block):
+    """The network is trained on pairs of rows, its head by logistic regression (SetFit).
+
+    The cosine of the vectors of two rows is to be 1 where their labels are alike, else 0.
+
+    Args:
+        pairs_per_row: pairs with a like row, and as many with an unlike one, that each row has in
+            an epoch; `auto` is 20 of up to 120 rows, 10 of up to 250 and 5 of more.
+
+    Source: Tunstall 2022, https://arxiv.org/abs/2209.11055.
+    """
+
+    name: Literal["pairs"] = "pairs"
+    pairs_per_row: Positive | Literal["auto"] = "auto"
+
+
+Contrastive = Annotated[
+    NotContrastive | AutoContrastive | ContrastivePairs, Field(discriminator="name")
+]
+
+
 class TextRecipe(CommonRecipe):
     """How to train a text classifier.
 
     Args:
+        contrastive: `none` trains the classifier on labels; `pairs` trains the network on pairs of
+            rows, then the head by logistic regression; `auto` is `pairs` where `zoo.train` has few
+            rows and the weights are pretrained, unless a key is set that pairs have otherwise.
         r_drop: weight of R-Drop (Wu 2021): each row is trained twice, with dropout of its own, and
             how far the two answers lie apart is added to the loss; 0 trains it once.
     """
@@ -326,6 +362,7 @@ class TextRecipe(CommonRecipe):
     task = "text-classification"
 
     optimizer: Optimizer = LazyAdamW()
+    contrastive: Contrastive = NotContrastive()
     r_drop: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     ema: Average = 0.995
     monitor: Score = "accuracy"

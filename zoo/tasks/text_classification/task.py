@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +12,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.preset.contrastive import CONTRASTIVE, PAIRS
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.inspection import Inspection
@@ -17,11 +20,13 @@ from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
 from zoo.tasks.text_classification.data import Data, bundled_texts, load_data
+from zoo.tasks.text_classification.few_rows import choose_contrastive, contrastive_of
 from zoo.tasks.text_classification.inspection import inspect_texts
 from zoo.tasks.text_classification.predictor import TextClassifier, load_text_classifier
-from zoo.tasks.text_classification.settings import INFO
+from zoo.tasks.text_classification.settings import INFO, TextData
 from zoo.text.vectors import read_vectors
 from zoo.training.compiled import is_compiled
+from zoo.training.contrastive import FitHead, contrastive_model
 from zoo.training.model import TrainingModel
 
 
@@ -29,9 +34,10 @@ class TextClassification:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    recorded_facts = ("architecture.num_classes", "data.texts", *classifiers.LABEL_FACTS)
+    recorded_facts = (
+        "architecture.num_classes", "data.texts", CONTRASTIVE, *classifiers.LABEL_FACTS,
+    )  # fmt: skip
     bundled = staticmethod(bundled_texts)
-    training_model = staticmethod(classifiers.training_model)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
     findings_on_epochs = staticmethod(classifiers.findings_on_epochs)
     load_predictor = staticmethod(load_text_classifier)
@@ -56,12 +62,24 @@ class TextClassification:
         return []
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:
-        """Return the texts of a request."""
-        settings = preset.data
-        if settings.pad_to == "auto":
-            pad_to = "fixed" if is_compiled(preset.recipe) else "longest"
-            settings = settings.model_copy(update={"pad_to": pad_to})
-        return load_data(request, settings, preset.architecture.vocabulary_size, tokenizer)
+        """Return the texts of a request, and of few of them pairs."""
+        settings = _padded(preset)
+        data = load_data(request, settings, preset.architecture.vocabulary_size, tokenizer)
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(data)
+            name, findings = choose_contrastive(
+                preset, len(data.train), data.kind.name == "several", data.train.store.pairs,
+                request.fixed,
+            )  # fmt: skip
+            if name != contrastive_of(preset).name:
+                preset = preset.override({CONTRASTIVE: name})
+            opened.pop_all()
+        return dataclasses.replace(
+            data,
+            settings=_padded(preset),
+            contrastive=contrastive_of(preset),
+            findings=[*data.findings, *findings],
+        )
 
     def inspect(
         self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
@@ -83,12 +101,23 @@ class TextClassification:
         return Prepared(preset.name, data.classes, scores, facts, data.tokenizer)
 
     def facts_from_data(self, data: Data) -> dict[str, Any]:
-        """Return the numbers of classes and of pieces, and of texts a row."""
+        """Return the numbers of classes and pieces, of texts a row, and whether pairs are made."""
         return {
             **classifiers.facts_on_labels(data),
             "architecture.vocabulary_size": data.tokenizer.vocabulary_size,
             "data.texts": "pair" if data.train.store.pairs else "one",
+            CONTRASTIVE: data.contrastive.name,
         }
+
+    def training_model(self, network: keras.Model, preset: Preset) -> TrainingModel:
+        """Return a network as the model that trains, on rows or on pairs of them."""
+        if contrastive_of(preset).name == PAIRS:
+            return contrastive_model(network)
+        return classifiers.training_model(network, preset)
+
+    def callbacks(self, data: Data) -> list[keras.callbacks.Callback]:
+        """Return what fits the head of a network that trains on pairs."""
+        return [FitHead(data.train)] if data.contrastive.name == PAIRS else []
 
     def step_bytes(self, network: keras.Model, preset: Preset) -> int:
         """Return 0: a batch is as long as its longest text."""
@@ -139,6 +168,15 @@ class TextClassification:
     ) -> Iterable[Any]:
         """Return files of texts, and stdin."""
         return (standard_input() if name == "-" else Path(name) for name in files or ["-"])
+
+
+def _padded(preset: Preset) -> TextData:
+    """Return the data block of a preset with what `auto` pads to."""
+    settings: TextData = preset.data
+    if settings.pad_to != "auto":
+        return settings
+    pad_to = "fixed" if is_compiled(preset.recipe) else "longest"
+    return settings.model_copy(update={"pad_to": pad_to})
 
 
 TASK = TextClassification()
