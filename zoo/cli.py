@@ -20,8 +20,10 @@ from zoo.options import (
     Classes,
     DataPath,
     DropMissing,
+    ExportFormat,
     Json,
     Label,
+    Quantize,
     Text,
     Version,
     assignment,
@@ -164,10 +166,7 @@ def evaluate(
 @app.command(epilog=examples("predict"))
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(help=WITHOUT_LABELS),
-    ] = None,
+    files: Annotated[list[str] | None, typer.Argument(help=WITHOUT_LABELS)] = None,
     text: Text = None,
 ) -> None:
     """Predict label and probabilities: texts or images in, JSON lines out, as they come.
@@ -247,14 +246,15 @@ def generate(
 def export(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    format: ExportFormat = "saved-model",
+    quantize: Quantize = None,
 ) -> None:
-    """Write a SavedModel for a server."""
+    """Write a SavedModel for a server, or a file for TensorFlow Lite."""
     load_tensorflow()
     from zoo.runs.run import load_run
 
     loaded = load_run(run)
-    written = loaded.export(folder)
-    print(f"{written}: a SavedModel; its `serve` {loaded.info.serves}.")
+    display.export_summary(loaded.export(folder, format, quantize), loaded.info)
 
 
 @app.command(epilog=examples("data"))

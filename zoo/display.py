@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -294,6 +295,16 @@ def runs_table(runs: Sequence[Any]) -> None:
             f"{line['seconds']:.0f}",
         )  # fmt: skip
     console().print(table)
+
+
+def export_summary(folder: Path, info: TaskInfo) -> None:
+    """Print what an export is and takes."""
+    model = folder / "model.tflite"
+    if model.is_file():
+        megabytes = model.stat().st_size / 1e6
+        print(f"{model}: {megabytes:.1f} MB; from numbers to probabilities, in signature classify.")
+    else:
+        print(f"{folder}: a SavedModel; its `serve` {info.serves}.")
 
 
 def _measured(entry: Any, info: TaskInfo) -> str:

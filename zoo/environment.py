@@ -20,7 +20,7 @@ PACKAGES = ("tensorflow", "keras", "tensorflow-text", "sentencepiece", "numpy", 
 # Rooms and files, by their names, that no training runs through.
 NOT_TRAINING = {
     "__main__", "advice", "archive", "cli", "display", "inspection", "launch", "options",
-    "predictor", "process", "serving", "tuning",
+    "predictor", "process", "serving", "tflite", "tuning",
 }  # fmt: skip
 
 

@@ -37,7 +37,10 @@ EXAMPLES = {
         "zoo embed runs/photos photos/ --json",
     ),
     "generate": ('zoo generate runs/lm "the market" --length 50 --top-k 40 --seed 1',),
-    "export": ("zoo export runs/a serving/",),
+    "export": (
+        "zoo export runs/a serving/",
+        "zoo export runs/a small/ --format tflite --quantize int8",
+    ),
     "data": (
         "zoo data reviews.csv --text review --label stars",
         "zoo data photos/ --show",
@@ -76,6 +79,10 @@ Classes = Annotated[
         metavar="A,B",
         help="Classes to keep: a,b. One with a comma: 'a,\"b, c\"', or the option once for each.",
     ),
+]
+ExportFormat = Annotated[str, typer.Option("--format", help="saved-model or tflite.")]
+Quantize = Annotated[
+    str | None, typer.Option("--quantize", help="int8: weights of 8 bits, in format tflite.")
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
 WITH_LABELS = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, unknown
 from zoo.files import read_json
 from zoo.finding import Finding
 from zoo.preset.loading import load_preset
@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # TensorFlow is loaded with a run's model, not with its figur
 
     from zoo.data.columns import Columns
     from zoo.tasks.task import Predictor
+
+FORMATS = ("saved-model", "tflite")  # of exports
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,16 +260,40 @@ class Run:
         request = Request(data, text=text, label=label, drop_missing=drop_missing)
         return self.model.evaluate(request, trained=self.columns, findings=findings)
 
-    def export(self, folder: str | Path) -> Path:
+    def export(
+        self, folder: str | Path, format: str = "saved-model", quantize: str | None = None
+    ) -> Path:
         """Write a SavedModel that serves: raw strings in, the bytes of image files, or ids.
 
-        See the `export` of `zoo.tasks.text_classification.predictor.TextClassifier`,
-        `predictor.ImageClassifier` and `language_modeling.predictor.TrainedLanguageModel`.
+        See the `export` and `export_tflite` of
+        `zoo.tasks.text_classification.predictor.TextClassifier`, `predictor.ImageClassifier` and
+        `language_modeling.predictor.TrainedLanguageModel`.
+
+        Args:
+            folder: a new or empty one.
+            format: `saved-model`, or `tflite`, for TensorFlow Lite: token ids or pixels in.
+            quantize: `int8` for weights of 8 bits, in format `tflite`.
 
         Raises:
-            ZooError: the folder exists and is not empty, or cannot be written.
+            ZooError: the folder exists and is not empty, or cannot be written; or the format is
+                not for this run.
         """
-        return self.model.export(Path(folder))
+        if format not in FORMATS:
+            raise unknown("format", format, FORMATS)
+        if quantize not in (None, "int8"):
+            raise unknown("quantize", quantize, ["int8"])
+        if format == "saved-model":
+            if quantize:
+                raise ZooError("quantize=int8 is of format tflite. Give both, or neither.")
+            return self.model.export(Path(folder))
+        if "predict" not in self.info.verbs:
+            raise ZooError(
+                f"{self.path}: is a {self.info.noun}; format tflite is for classifiers. Leave out "
+                "the format: a SavedModel serves it."
+            )
+        model: Any = self.model
+        written: Path = model.export_tflite(Path(folder), int8=quantize == "int8")
+        return written
 
 
 def load_run(path: str | Path) -> Run:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -66,14 +67,29 @@ def write_archive(
     Raises:
         ZooError: the folder exists and is not empty, or cannot be written.
     """
+    _write_each_array_once(archive)
+    with new_folder(folder) as beside:
+        archive.write_out(str(beside), verbose=False)
+        also(beside)
+    return folder
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder beside, and rename it in the end: an error leaves nothing half-written.
+
+    Args:
+        folder: a new or empty one.
+
+    Raises:
+        ZooError: the folder exists and is not empty, or cannot be written.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ZooError(f"{folder}: is already there. Export to a new folder, or remove it first.")
     beside = folder.with_name(f".{folder.name}.part")
-    _write_each_array_once(archive)
     try:
         shutil.rmtree(beside, ignore_errors=True)
-        archive.write_out(str(beside), verbose=False)
-        also(beside)
+        yield beside
         if folder.exists():
             folder.rmdir()
         beside.replace(folder)
@@ -84,7 +100,6 @@ def write_archive(
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return folder
 
 
 def _write_each_array_once(archive: keras.export.ExportArchive) -> None:

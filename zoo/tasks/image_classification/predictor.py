@@ -39,6 +39,7 @@ from zoo.tasks.image_classification.sources.source import ImageSplit
 from zoo.tasks.label_kind import LabelKind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
+from zoo.tasks.tflite import in_float32, write_tflite
 
 BATCH = 64  # images of one forward pass
 ONE = OneLabel()
@@ -251,8 +252,7 @@ class ImageClassifier:
         `serving.headers.problem`. A process that loads it needs TensorFlow alone.
 
         The input of `classify` is `pixels`, float32 `(batch, size, size, 3)` in [0, 255], and its
-        output `probabilities`: what a device that decodes and crops by itself calls, and what
-        `tf.lite.TFLiteConverter` can convert (`signature_keys=["classify"]`).
+        output `probabilities`: what a device that decodes and crops by itself calls.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
@@ -274,6 +274,17 @@ class ImageClassifier:
         ):
             archive.add_endpoint(function.__name__, function, input_signature=[spec])
         return write_archive(archive, folder)
+
+    def export_tflite(self, folder: Path, *, int8: bool) -> Path:
+        """Write `model.tflite`, the `classify` of `export`, and the labels.
+
+        Args:
+            folder: a new or empty one.
+            int8: see `zoo.tasks.tflite.write_tflite`, which says what is raised.
+        """
+        about = {"labels": self.labels, "size": self.center_crop.size, **self.kind.to_dict()}
+        plain = dataclasses.replace(self, network=in_float32(self.network))
+        return write_tflite(plain.export, folder, int8=int8, about=about)
 
 
 def load_image_classifier(folder: Path) -> ImageClassifier:

@@ -27,6 +27,7 @@ from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.data import load_split
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
+from zoo.tasks.tflite import CLASSIFY, in_float32, write_tflite
 from zoo.text.pair_tokenizer import PairTokenizer
 from zoo.text.pairs import PAIR, split_pair
 from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
@@ -213,8 +214,10 @@ class TextClassifier:
         Of pairs it takes two, `first` and `second`.
 
         It gives `label` and `probabilities` `(batch, classes)`; of several labels a text `labels`,
-        joined, and `predicted`, bool `(batch, classes)`, in place of `label`. A process that loads
-        it needs `tensorflow` and `import tensorflow_text`, nothing of the zoo.
+        joined, and `predicted`, bool `(batch, classes)`, in place of `label`. Its two halves are
+        `tokenize`, from the same strings to `ids`, int32 `(batch, time)`, and `classify`, from
+        `ids` to `probabilities`. A process that loads it needs `tensorflow` and `import
+        tensorflow_text`, nothing of the zoo.
 
         Raises:
             ZooError: the folder exists and is not empty, or cannot be written.
@@ -223,16 +226,53 @@ class TextClassifier:
         archive.track(self.network)
         archive.track(self.tokenizer)
 
-        names = ["texts"] if self.texts == "one" else list(self._named(""))
-
         def serve(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
-            rows = texts[0] if len(texts) == 1 else tf.strings.join(texts, PAIR)
-            ids = self.tokenizer.encode_dense(rows, self.max_length)
-            return self.kind.serve(self.network(ids, training=False), self.labels)
+            return self.kind.serve(self.network(self._encode(*texts), training=False), self.labels)
 
-        signature = [tf.TensorSpec([None], tf.string, name=name) for name in names]
-        archive.add_endpoint("serve", serve, input_signature=signature)
+        def classify(ids: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"probabilities": self.kind.probabilities(self.network(ids, training=False))}
+
+        archive.add_endpoint("serve", serve, input_signature=self._strings)
+        self._add_tokenize(archive)
+        ids = tf.TensorSpec([None, None], tf.int32, name="ids")
+        archive.add_endpoint(CLASSIFY, classify, input_signature=[ids])
         return write_archive(archive, folder)
+
+    def export_tflite(self, folder: Path, *, int8: bool) -> Path:
+        """Write `model.tflite`, from token ids to probabilities, with `tokenizer/` and labels.
+
+        `tokenizer/` is a SavedModel with the `tokenize` of `export`. `labels.json` has the labels
+        in the order of the probabilities, and the longest text in tokens.
+
+        Args:
+            folder: a new or empty one.
+            int8: see `zoo.tasks.tflite.write_tflite`, which says what is raised.
+        """
+
+        def also(beside: Path) -> None:
+            archive = keras.export.ExportArchive()
+            archive.track(self.tokenizer)
+            self._add_tokenize(archive)
+            write_archive(archive, beside / "tokenizer")
+
+        about = {"labels": self.labels, "max_length": self.max_length, **self.kind.to_dict()}
+        plain = dataclasses.replace(self, network=in_float32(self.network))
+        return write_tflite(plain.export, folder, int8=int8, about=about, also=also)
+
+    @property
+    def _strings(self) -> list[tf.TensorSpec]:
+        names = ["texts"] if self.texts == "one" else list(self._named(""))
+        return [tf.TensorSpec([None], tf.string, name=name) for name in names]
+
+    def _encode(self, *texts: tf.Tensor) -> tf.Tensor:
+        rows = texts[0] if len(texts) == 1 else tf.strings.join(texts, PAIR)
+        return self.tokenizer.encode_dense(rows, self.max_length)
+
+    def _add_tokenize(self, archive: keras.export.ExportArchive) -> None:
+        def tokenize(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"ids": self._encode(*texts)}
+
+        archive.add_endpoint("tokenize", tokenize, input_signature=self._strings)
 
 
 def _compiled(network: keras.Model) -> Any:
