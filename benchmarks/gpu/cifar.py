@@ -1,4 +1,4 @@
-"""Whole trainings of fast-cifar on one GPU: accuracy, and the seconds until it is there.
+"""Whole training runs of fast-cifar on one GPU: accuracy, and the seconds until it is there.
 
 Options: epochs=16,32 seeds=0
 """

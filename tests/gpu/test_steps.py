@@ -15,7 +15,7 @@ def test_three_steps_in_float32(family, cpu_losses, exact_float32) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_three_steps_in_what_the_gpu_gains_from(family, cpu_losses) -> None:
-    losses, weights = three_steps(family, dropout=True, dtype_policy="auto")
+    losses, weights = three_steps(family, dtype_policy="auto")
     assert len(losses) == STEPS
     assert all(np.isfinite(weight).all() for weight in weights)
     np.testing.assert_allclose(losses, cpu_losses(family), rtol=0.1)
