@@ -78,6 +78,10 @@ BENCHMARKS = {
         "gpu.cifar", "test accuracy and seconds of fast-cifar on one GPU",
         "a linear model", "cifar10", 4,
     ),
+    "serving": Benchmark(
+        "text_classification.serving", "size and milliseconds of exports, texts a second",
+        "itself, in float32 and int8", "mr", 8,
+    ),
     "vectors": Benchmark(
         "text_classification.pretrained_vectors", "vectors of a network that starts from MiniLM",
         "PyTorch", "trec, mr, subj, chnsenticorp", 1,

@@ -11,8 +11,9 @@ Points = Sequence[tuple[float, float]]
 # Okabe and Ito 2008, https://jfly.uni-koeln.de/color: the colour-blind tell them apart, too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # In pixels: a panel, what is beside, between, above and below panels, and to a panel's first point.
-WIDTH, HEIGHT, LEFT, GAP, TOP, BELOW, INSET = 260, 240, 44, 24, 30, 62, 10
+WIDTH, HEIGHT, LEFT, GAP, TOP, BELOW, INSET = 260, 240, 44, 24, 30, 44, 10
 BOTTOM = TOP + HEIGHT
+IN_A_ROW, ROW = 3, 16  # names of lines in a row below, and its height
 STEP = 10  # between lines of the grid, in the unit of y
 
 
@@ -28,10 +29,11 @@ def line_plot(panels: Mapping[str, Mapping[str, Points]], *, x: str, y: str) -> 
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
     axes = _axes([point for panel in panels.values() for line in panel.values() for point in line])
     width = LEFT + len(panels) * (WIDTH + GAP)
+    height = BOTTOM + BELOW + math.ceil(len(names) / IN_A_ROW) * ROW
     written = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {BOTTOM + BELOW}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11">',
-        f'<rect width="{width}" height="{BOTTOM + BELOW}" fill="#fff"/>',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
         f'<text transform="translate(14 {TOP + HEIGHT / 2:.1f}) rotate(-90)" '
         f'text-anchor="middle">{escape(y)}</text>',
     ]
@@ -39,10 +41,11 @@ def line_plot(panels: Mapping[str, Mapping[str, Points]], *, x: str, y: str) -> 
         start = LEFT + number * (WIDTH + GAP)
         written += [*_grid(start, title, x, axes), *_lines(start, panel, axes, colours)]
     for number, name in enumerate(names):
-        start = LEFT + number * (width - LEFT) / len(names)
+        row, column = divmod(number, IN_A_ROW)
+        start, line = LEFT + column * (width - LEFT) / IN_A_ROW, BOTTOM + BELOW + row * ROW
         written.append(
-            f'<rect x="{start:.1f}" y="{BOTTOM + 44}" width="16" height="4" '
-            f'fill="{colours[name]}"/>{_text(start + 21, BOTTOM + 50, name, "start")}'
+            f'<rect x="{start:.1f}" y="{line}" width="16" height="4" fill="{colours[name]}"/>'
+            f"{_text(start + 21, line + 6, name, 'start')}"
         )
     return "\n".join([*written, "</svg>"]) + "\n"
 

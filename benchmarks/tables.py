@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ from benchmarks.cells import (
     value,
     with_bfloat16,
 )
+from benchmarks.published import PUBLISHED
 from benchmarks.results import groups, load
 from benchmarks.state import state
 from benchmarks.text_tables import few_rows, pretrained, several_labels
@@ -27,6 +29,11 @@ from benchmarks.text_tables import few_rows, pretrained, several_labels
 def _times_faster_pytorch(entry: Entry) -> str:
     keys = [key for key in entry if key.startswith("times_pytorch")]
     return f"{min(entry[key] for key in keys):.2f}" if keys else "-"
+
+
+def _published_nats(entries: Entries) -> str:
+    reported = PUBLISHED.get((entries[0]["preset"], entries[0]["data"]))
+    return "-" if reported is None else f"{math.log(reported):.2f}"
 
 
 QUALITY: Columns = {
@@ -56,6 +63,8 @@ SPEED: Columns = {
 PERPLEXITY: Columns = {
     "preset": first("preset"),
     "data": first("data"),
+    "nats a token": mean("loss", 3),
+    "published nats": _published_nats,
     "test perplexity ± std": score("perplexity", 1.0),
     "published": published(1.0),
     "bigrams": lambda entries: f"{entries[0]['bigrams']:.1f}",
@@ -123,6 +132,15 @@ GPU_CIFAR: Columns = {
     "seconds in all": mean("seconds", 0),
     "card": first("device"),
 }
+SERVING: Columns = {
+    "model": value("model"),
+    "as": value("form"),
+    "MB": optional("megabytes", ".1f"),
+    "ms, one text": optional("milliseconds_1", ".1f"),
+    "ms, 32 texts": optional("milliseconds_32", ".0f"),
+    "labels as the SavedModel's": optional("same_labels", ".1%"),
+    "texts a second": optional("texts_per_second", ",.0f"),
+}
 FIGURES = dict.fromkeys(("what", "measured"), str)  # rows are written out
 
 
@@ -136,6 +154,7 @@ def tables() -> dict[str, str]:
         "pretrained": pretrained(),
         "several_labels": several_labels(),
         "few": few_rows(),
+        "serving": table(SERVING, load("serving")),
         "speed": table(SPEED, load("speed")),
         "startup": table(FIGURES, _waiting_and_memory()),
         "perplexity": table(PERPLEXITY, groups("perplexity")),

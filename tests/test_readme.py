@@ -59,6 +59,7 @@ def test_commands_of_the_readme_exist() -> None:
         "pretrained",
         "several_labels",
         "few",
+        "serving",
         "speed",
         "startup",
         "scale",

@@ -26,6 +26,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "recipe.r_drop": 0.0,
     },
     "transformer/minilm, plain": {"recipe.r_drop": 0.0},
+    # In place of contrastive pairs, which few rows get.
+    "transformer/minilm, fine-tuned": {"recipe.contrastive.name": "none"},
 }
 KINDS = ("accuracy", "micro_f1")  # the first score of one label a row, and of several
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, sentences
 
 from benchmarks import datasets, results, text_tables
 from benchmarks.catalogue import BENCHMARKS, table
@@ -21,7 +21,7 @@ from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
 from benchmarks.language_modeling import perplexity
 from benchmarks.plot import BOTTOM, HEIGHT, INSET, WIDTH
-from benchmarks.text_classification import few, quality, svm
+from benchmarks.text_classification import few, quality, serving, svm
 from benchmarks.timing import Timings, time_in_turn
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
@@ -37,6 +37,7 @@ SMALLEST = {
         "sizes": "50",
         "seeds": "0",
     },
+    "serving": {"models": "textcnn/default", "rows": "50", "rounds": "1", "requests": "2"},
     "ablation": {"data": "trec", "changes": "words"},
     "speed": {"rounds": "1", "steps": "2"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
@@ -327,6 +328,19 @@ def test_few_rows_have_a_table_and_a_plot(monkeypatch) -> None:
     assert {"trec", "svm", "transformer/minilm", "50", "1,000", "90"} <= set(texts)
     monkeypatch.setattr(text_tables, "load", lambda name: [])
     assert text_tables.few_rows_plot() == ""
+
+
+def test_exports_have_sizes_and_times(trained, tmp_path: Path) -> None:
+    texts = [text for text, _ in sentences(40, seed=5)]
+    whole, lite, eighth = serving._forms(trained, tmp_path, texts, rounds=1, requests=1)
+    assert whole["form"] == "SavedModel"
+    assert whole["same_labels"] == lite["same_labels"] == 1.0
+    assert eighth["same_labels"] > 0.9
+    assert eighth["megabytes"] < lite["megabytes"] < whole["megabytes"]
+    times = [form[f"milliseconds_{size}"] for form in (whole, lite, eighth) for size in (1, 32)]
+    assert min(times) > 0
+    assert serving._texts_per_second(trained, texts, 90, 1, tmp_path / "lines.txt") > 0
+    assert (tmp_path / "lines.txt").read_text().count("\n") == 90
 
 
 @pytest.mark.slow
