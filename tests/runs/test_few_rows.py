@@ -90,6 +90,10 @@ def test_few_rows_with_pretrained_weights_become_pairs(
 ) -> None:
     found = train(rows, tmp_path / "run", "minilm", init=bert, set=QUICK)
     assert any("auto -> pairs, as in the preset minilm-few" in str(f) for f in found.findings)
+    brought = [str(f) for f in found.findings if "data.batch_size 16" in str(f)]
+    assert len(brought) == 1
+    assert "pairs brings data.batch_size 16, recipe.epochs 1" in brought[0]
+    assert not [f for f in found.findings if "was set" in str(f) and "init" not in str(f)]
     values, few = found.preset.values(), run.preset.values()
     assert values.pop("recipe.contrastive.pairs_per_row") == "auto"
     assert values == {k: few[k] for k in values}

@@ -162,6 +162,7 @@ def test_it_learns_from_a_dataset_without_validation(tmp_path) -> None:
     assert isinstance(loaded, ContrastiveModel)
 
 
+@pytest.mark.slow
 def test_the_head_is_that_of_averaged_weights() -> None:
     network = model(**{"recipe.ema": 0.9, "recipe.optimizer.learning_rate": 0.01})
     ids, labels = as_arrays(rows(30))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.finding import Finding
+
 CONTRASTIVE = "recipe.contrastive.name"
 PAIRS, AUTO, NONE = "pairs", "auto", "none"
 # Key to value, sources and note; the values of transformer/minilm-few, which a test holds.
@@ -48,3 +50,25 @@ def follow_contrastive(
         for key, (value, sources, note) in BROUGHT.items()
         if key not in changes and before.get(key, value) != value
     }
+
+
+def finding_on_pairs(
+    before: Mapping[str, Any], after: Mapping[str, Any], changes: Mapping[str, Any]
+) -> list[Finding]:
+    """Return what contrastive pairs brought, as one finding; none where they were not turned on.
+
+    Args:
+        before: dotted key to value, of the preset as it is.
+        after: the same, as it is used.
+        changes: what was asked for.
+    """
+    if after.get(CONTRASTIVE) != PAIRS or before.get(CONTRASTIVE) == PAIRS:
+        return []
+    moved = {
+        key: [before[key], after[key]]
+        for key in BROUGHT
+        if key in after and key not in changes and before.get(key, after[key]) != after[key]
+    }
+    listed = ", ".join(f"{key} {now}" for key, (_, now) in moved.items())
+    what = f"{CONTRASTIVE} {PAIRS} brings {listed}."
+    return [Finding("info", what, moved, "Set a key to choose another value.")] if moved else []

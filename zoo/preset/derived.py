@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.finding import Finding
 from zoo.preset.batch_rule import BATCH, OPTIMIZER, RATE, batch_finding
+from zoo.preset.contrastive import finding_on_pairs
 from zoo.preset.recipe import Recipe
 
 EPOCHS, STEPS = "recipe.epochs", "recipe.min_steps"
@@ -91,6 +92,8 @@ def findings_on(
         after: the same, as it is used.
         changes: what was asked for.
     """
+    pairs = finding_on_pairs(before, after, changes)
+    before = {**before, **{key: after[key] for finding in pairs for key in finding.evidence}}
     switched = before[f"{OPTIMIZER}.name"] != after[f"{OPTIMIZER}.name"]
     if switched and before[BATCH] != after[BATCH]:
         # The batch rule moved nothing: the rate is the usual one of the optimizer, of no batch.
@@ -98,6 +101,7 @@ def findings_on(
         findings = []
     else:
         findings = batch_finding(before, after)
+    findings += pairs
     for key in after:
         if key.endswith(".name") and before[key] not in (after[key], "auto"):
             findings += _variant(key, before, after, changes)

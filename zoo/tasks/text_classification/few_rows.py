@@ -44,7 +44,7 @@ def choose_contrastive(
         )
     if name in (PAIRS, NONE) or rows > FEW_ROWS or several or pairs_of_texts:
         return (name if name == PAIRS else NONE), []
-    few = f"{rows:,} rows of training, of which {FEW_ROWS} are few"
+    few = f"{rows:,} rows of training are few (up to {FEW_ROWS})"
     evidence = {"rows": rows, "few": FEW_ROWS}
     if preset.recipe.init is None:
         what = f"{few}, and the weights start at random: pretrained ones would be far better."
