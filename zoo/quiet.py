@@ -18,7 +18,7 @@ def tell(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _no_stderr() -> Iterator[None]:
+def no_stderr() -> Iterator[None]:
     """Send the process's stderr, also that of C++, nowhere for a while."""
     global _kept
     sys.stderr.flush()
@@ -45,7 +45,7 @@ def load_tensorflow(configure: Callable[[], Any] | None = None) -> None:
         configure: called before TensorFlow starts: later, devices cannot be chosen.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _no_stderr():
+    with no_stderr():
         import tensorflow
         import tensorflow_text
 

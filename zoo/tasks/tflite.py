@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from zoo.errors import ZooError, reason
 from zoo.files import write_json
+from zoo.quiet import no_stderr
 from zoo.tasks.archive import new_folder
 
 MODEL = "model.tflite"
@@ -75,10 +77,13 @@ def _converted(saved: Path, int8: bool, folder: Path) -> bytes:
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
-        converted: bytes = converter.convert()
+        with no_stderr():  # the compiler's log; what is an error is raised as well
+            converted: bytes = converter.convert()
     except ConverterError as error:
+        lacking = sorted(set(re.findall(r"'tf\.(\w+)'", str(error))))
+        why = f"it lacks {', '.join(lacking)}." if lacking else reason(error)
         raise ZooError(
-            f"{folder}: TensorFlow Lite cannot run this network: {reason(error)} Export a "
-            "SavedModel instead, which TensorFlow Serving runs."
+            f"{folder}: TensorFlow Lite cannot run this network: {why} Export a SavedModel "
+            "instead, which TensorFlow Serving runs."
         ) from error
     return converted
