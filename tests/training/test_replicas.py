@@ -90,6 +90,16 @@ def test_three_devices_train_as_one() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_gradients_summed_in_bfloat16(two) -> None:
+    """One rounding more of each gradient; the number of rows, which is summed too, has none."""
+    case, half = ("textcnn", "sgd"), {"recipe.reduce_dtype": "bfloat16"}
+    exact, rounded = (trained(two, *case, **changes) for changes in ({}, half))
+    pairs = [*zip(exact["weights"], rounded["weights"], strict=True)]
+    assert any((left != right).any() for left, right in pairs)
+    for left, right in pairs:
+        np.testing.assert_allclose(left, right, atol=2e-3)
+
+
 def test_micro_batches_on_two_devices(two) -> None:
     """Pieces of pieces; some have no row."""
     case = ("textcnn", "lazy_adamw")

@@ -14,7 +14,7 @@ from zoo.plain_yaml import read_yaml
 from zoo.preset.block import Block, Positive, presets_root
 
 # The same training whatever they are, to rounding and to masks.
-SCORED_ALIKE = ("recipe.jit", "data.pad_to")
+SCORED_ALIKE = ("recipe.jit", "recipe.reduce_dtype", "data.pad_to")
 
 
 class Measured(Block):

@@ -288,6 +288,8 @@ class Recipe(Block):
         jit: whether XLA compiles the training step, for each shape of a batch; `auto` does on GPUs
             unless `deterministic`. It is the same step to rounding, but for dropout: of one seed
             XLA makes other numbers.
+        reduce_dtype: what replicas sum their dense gradients in: `float32`, or `bfloat16`, half the
+            bytes through the links of GPUs and machines, and as many roundings more as replicas.
         deterministic: whether TensorFlow's ops are held to the same bits every time, at some speed;
             without it a GPU may round otherwise from run to run.
 
@@ -313,6 +315,7 @@ class Recipe(Block):
     micro_batches: Positive = 1
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     jit: Literal["auto"] | bool = "auto"
+    reduce_dtype: Literal["float32", "bfloat16"] = "float32"
     deterministic: bool = False
 
     @model_validator(mode="after")

@@ -97,7 +97,7 @@ def _sum(one: Any, other: Any) -> Any:
     return one + other
 
 
-def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
+def mean_over_replicas(gradients: list[Any], rows: tf.Tensor, dtype: str = "float32") -> list[Any]:
     """Return the gradients of the mean loss over the rows of all replicas, equal on each.
 
     Keras 3.15.1 clips what each replica has before it sums, and counts a replica with few rows of
@@ -107,10 +107,11 @@ def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
         gradients: of the mean loss over this replica's rows times their number; None where a
             variable has none.
         rows: their number, a scalar; 0 is fine.
+        dtype: what dense gradients are summed in.
     """
     dense = [gradient for gradient in gradients if isinstance(gradient, tf.Tensor)]
     sparse = [gradient for gradient in gradients if isinstance(gradient, tf.IndexedSlices)]
-    (*dense, total), sparse = _exchange([*dense, tf.cast(rows, tf.float32)], sparse)
+    (*dense, total), sparse = _exchange([*dense, tf.cast(rows, tf.float32)], sparse, dtype)
     total = tf.maximum(total, 1.0)
     sums, gathered = iter(dense), iter(sparse)
     means: list[Any] = []
@@ -125,7 +126,7 @@ def mean_over_replicas(gradients: list[Any], rows: tf.Tensor) -> list[Any]:
 
 
 def _exchange(
-    dense: list[tf.Tensor], sparse: list[tf.IndexedSlices]
+    dense: list[tf.Tensor], sparse: list[tf.IndexedSlices], dtype: str
 ) -> tuple[list[tf.Tensor], list[tf.IndexedSlices]]:
     """Return sums over replicas, and the rows of all, so that some come twice.
 
@@ -137,9 +138,9 @@ def _exchange(
     replicas = context.num_replicas_in_sync
     if replicas == 1:
         return dense, sparse
-    along = dense if sparse and replicas == 2 else []
+    along = dense if sparse and replicas == 2 and dtype == "float32" else []
     if not along:
-        dense = list(context.all_reduce(tf.distribute.ReduceOp.SUM, dense))
+        dense = _summed(dense, dtype)
     if not sparse:
         return dense, sparse
 
@@ -164,6 +165,18 @@ def _exchange(
             for tensor, copies in zip(dense, sums, strict=True)
         ]
     return dense, joined
+
+
+def _summed(tensors: list[tf.Tensor], dtype: str) -> list[tf.Tensor]:
+    """Return sums over replicas, those of scalars as they are and of others in a dtype."""
+    context, total = tf.distribute.get_replica_context(), tf.distribute.ReduceOp.SUM
+    if dtype == "float32":
+        return list(context.all_reduce(total, tensors))
+    smaller = [tf.cast(tensor, dtype) for tensor in tensors if tensor.shape.rank]
+    scalars = [tensor for tensor in tensors if not tensor.shape.rank]
+    # Tensors of one dtype go in one message.
+    many, few = (iter(context.all_reduce(total, some)) for some in (smaller, scalars))
+    return [tf.cast(next(many if one.shape.rank else few), one.dtype) for one in tensors]
 
 
 def _from_all(parts: list[tf.Tensor]) -> list[list[tf.Tensor]]:

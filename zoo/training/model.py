@@ -138,7 +138,8 @@ class TrainingModel(RecipeModel, StrategyModel):
                 outputs.append(part_outputs)
                 rows.append(part_rows)
             if self._in_parts:
-                gradients = mean_over_replicas(gradients, tf.add_n(rows))
+                dtype = getattr(self.recipe, "reduce_dtype", "float32")
+                gradients = mean_over_replicas(gradients, tf.add_n(rows), dtype)
         return gradients, batches.join_rows(outputs)
 
     def _part(self, *part: Any) -> tuple[list[Any], Any, tf.Tensor]:
