@@ -134,7 +134,7 @@ def test_paths_and_commands_of_a_run_hold_from_everywhere(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(
     ("model", "epochs", "rate"),
-    [("rcnn", 4, 0.02), ("textrnn", 4, 0.02), ("fasttext", 4, 0.02), ("transformer", 12, 0.005)],
+    [("rcnn", 4, 0.02), ("textrnn", 4, 0.02), ("fasttext", 4, 0.02), ("transformer", 6, 0.002)],
 )
 def test_golden_scores_of_every_family(
     model, epochs, rate, reviews, tmp_path, assert_golden

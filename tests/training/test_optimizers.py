@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.layers import NgramWeights, TokenEmbedding
+from zoo.layers import NgramWeights, TokenEmbedding, TransformerLayer
 from zoo.layers.kernels import Kernels, SparseMatmul, use_kernels
 from zoo.preset.recipe import Recipe
 from zoo.training.gradients import clip_by_global_norm, sum_repeated_rows
@@ -17,6 +17,7 @@ from zoo.training.optimizers import (
     MomentumSGD,
     embedding_tables,
     make_optimizer,
+    name_variables,
     without_decay,
 )
 
@@ -354,3 +355,38 @@ def test_lamb_has_its_decay_inside_the_trust_ratio():
         weights = weights - rate * np.linalg.norm(weights) / np.linalg.norm(update) * update
     optimizer = Lamb(rate, weight_decay=decay, epsilon=1e-6)
     np.testing.assert_allclose(weights_after(optimizer, gradients, [rate] * 2), weights, rtol=1e-5)
+
+
+# --- in one pass ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_a_large_weight_takes_the_same_steps_in_one_pass(decay: float) -> None:
+    rng = np.random.default_rng(3)
+    start = rng.normal(size=(6, 4)).astype("float32")
+    weights = []
+    for large in (False, True):
+        made = optimizer("lazy_adamw", weight_decay=decay)
+        weight = keras.Variable(start, name="kernel")
+        made.build([weight])
+        if large:
+            made.set_large([weight])
+        generator = np.random.default_rng(4)
+        for _ in range(20):
+            made.apply([tf.constant(generator.normal(size=(6, 4)), tf.float32)], [weight])
+        weights.append(weight.numpy())
+    assert np.abs(weights[0] - start).max() > 0.1
+    np.testing.assert_allclose(weights[1], weights[0], rtol=2e-5, atol=2e-6)
+
+
+def test_the_layers_of_a_transformer_are_large_and_other_networks_as_before() -> None:
+    tokens = keras.Input((None,), dtype="int32")
+    embedding = TokenEmbedding(7, 8)
+    block = TransformerLayer(2, 16, name="layer_0")
+    logits = keras.layers.Dense(2)
+    model = keras.Model(tokens, logits(block(embedding(tokens))))
+    made = optimizer("lazy_adamw")
+    name_variables(made, model, decay_embeddings=False)
+    keys = {made._var_key(variable) for variable in block.trainable_variables}
+    assert len(keys) == 12
+    assert made._large == keys

@@ -18,6 +18,8 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 # whether the last row and column may be left out where their number is odd, to the convolution with
 # as many zeros around as keep height and width; None if it is unable.
 Convolution = Callable[[Any, Any, bool], Any]
+# From a tensor to another of the same shape and dtype; None if it is unable.
+Activation = Callable[[Any], Any]
 
 # From `(batch, height, width, channels)`, the size of a window and the step to the next one in
 # pixels to the maximum over each window.
@@ -63,6 +65,7 @@ class Kernels:
         sparse_matmul: multiplies a sparse with a dense matrix.
         recurrence: runs the loops of `zoo.layers.recurrence`, and these the recurrent layers of
             Keras, too; None leaves the latter to Keras.
+        gelu: the exact GELU.
     """
 
     batch_norm: FusedBatchNorm | None = None
@@ -70,6 +73,7 @@ class Kernels:
     max_pool: MaxPool | None = None
     sparse_matmul: SparseMatmul | None = None
     recurrence: Recurrence | None = None
+    gelu: Activation | None = None
 
 
 _IN_USE: ContextVar[Kernels] = ContextVar("kernels_in_use", default=Kernels())  # noqa: B039

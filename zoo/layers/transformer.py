@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 
 from zoo.layers.attention import SelfAttention, spec_with_cache
+from zoo.layers.kernels import kernels_in_use
 
 Norm = Literal["pre", "post"]
 
@@ -23,6 +24,13 @@ def gelu_tanh(inputs: Any) -> Any:
 def activation_of(activation: Any) -> Any:
     """Return the function of a name: Keras', or `gelu_tanh`."""
     return gelu_tanh if activation == "gelu_tanh" else keras.activations.get(activation)
+
+
+def _gelu(inputs: Any) -> Any:
+    """Return Keras' exact GELU; by the fast kernel where there is one that is able."""
+    fast = kernels_in_use().gelu
+    outputs = fast(inputs) if fast else None
+    return keras.activations.gelu(inputs, approximate=False) if outputs is None else outputs
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -64,7 +72,8 @@ class FeedForward(keras.layers.Layer):
             )
 
         output_std = self.initial_std if self.output_std is None else self.output_std
-        self.inner = dense(self.units, "inner", self.initial_std, self.activation)
+        activation = _gelu if self.activation is keras.activations.gelu else self.activation
+        self.inner = dense(self.units, "inner", self.initial_std, activation)
         self.outer = dense(input_shape[-1], "outer", output_std)
         self.inner.build(input_shape)
         self.outer.build((*input_shape[:-1], self.units))

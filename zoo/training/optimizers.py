@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.layers import NgramWeights, VocabularyEmbedding
+from zoo.layers import NgramWeights, TransformerLayer, VocabularyEmbedding
 from zoo.preset.recipe import Recipe
 from zoo.training.compiled import in_xla
 
@@ -54,11 +54,20 @@ class LazyAdamW(keras.optimizers.AdamW):
         self.ngram_weight_decay = ngram_weight_decay
         self._tables: frozenset[Any] = frozenset()
         self._ngrams: frozenset[Any] = frozenset()
+        self._large: frozenset[Any] = frozenset()
 
     def set_tables(self, tables: Sequence[Any], ngrams: Sequence[Any] = ()) -> None:
         """Name the variables whose gradients come as rows, and those that are n-gram weights."""
         self._tables = frozenset(self._var_key(table) for table in tables)
         self._ngrams = frozenset(self._var_key(table) for table in ngrams)
+
+    def set_large(self, variables: Sequence[Any]) -> None:
+        """Name the variables that are updated in one pass over them where XLA does not compile.
+
+        It is Adam's step to rounding. Keras' takes some ten passes, which costs where there are
+        many weights for few tokens, as in the layers of a Transformer.
+        """
+        self._large = frozenset(self._var_key(variable) for variable in variables)
 
     # The private names below are those of Keras 3.15.1, all that an optimizer of one's own needs:
     # `_momentums` and `_velocities` (Adam's slots), `_get_variable_index` (their index),
@@ -83,7 +92,10 @@ class LazyAdamW(keras.optimizers.AdamW):
         if not isinstance(gradient, tf.IndexedSlices):
             if decay:
                 table.assign_sub(rate * decay * table)
-            super().update_step(gradient, variable, rate)
+            if key in self._large and not in_xla():
+                self._update_in_one_pass(gradient, variable, rate)
+            else:
+                super().update_step(gradient, variable, rate)
             return
         index = self._get_variable_index(variable)
         first, second = self._momentums[index].value, self._velocities[index].value
@@ -104,6 +116,24 @@ class LazyAdamW(keras.optimizers.AdamW):
             (table, old, new),
         ):
             _write_rows(state, gradient.indices, before, after)
+
+    def _update_in_one_pass(self, gradient: tf.Tensor, variable: Any, rate: tf.Tensor) -> None:
+        weights = variable.value if isinstance(variable, keras.Variable) else variable
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, weights.dtype)
+        # By the handle: under a strategy that is the copy of this device.
+        tf.raw_ops.ResourceApplyAdam(
+            var=weights.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(tf.cast(self.beta_1, weights.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, weights.dtype), step),
+            lr=rate,
+            beta1=tf.constant(self.beta_1, weights.dtype),
+            beta2=tf.constant(self.beta_2, weights.dtype),
+            epsilon=tf.constant(self.epsilon, weights.dtype),
+            grad=tf.cast(gradient, weights.dtype),
+        )
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         # Here Keras decays whole variables; the rows of tables decay in `update_step`.
@@ -295,3 +325,6 @@ def name_variables(optimizer: Any, model: keras.Model, decay_embeddings: bool) -
         optimizer.exclude_from_weight_decay(var_list=without_decay(model, decay_embeddings))
     if isinstance(optimizer, LazyAdamW):
         optimizer.set_tables(embedding_tables(model), embedding_tables(model, NgramWeights))
+        layers: list[Any] = list(model._flatten_layers(include_self=False))
+        blocks = [layer for layer in layers if isinstance(layer, TransformerLayer)]
+        optimizer.set_large([one for block in blocks for one in block.trainable_variables])

@@ -7,6 +7,7 @@ import tensorflow as tf
 from zoo.layers.kernels import Kernels
 from zoo.training.compiled import in_xla
 from zoo.training.kernels.convolution import batch_norm_in_xla, convolve, fused_batch_norm
+from zoo.training.kernels.elementwise import gelu
 from zoo.training.kernels.pooling import max_pool_in_xla
 from zoo.training.kernels.recurrence import COMPILED, WITHIN_XLA
 from zoo.training.kernels.sparse import sparse_matmul
@@ -19,8 +20,7 @@ def fast_kernels() -> Kernels:
     """
     if in_xla():
         return Kernels(batch_norm_in_xla, max_pool=max_pool_in_xla, recurrence=WITHIN_XLA)
-    gpu = bool(tf.config.get_visible_devices("GPU"))
+    if tf.config.get_visible_devices("GPU"):
+        return Kernels(fused_batch_norm, convolve, recurrence=COMPILED)
     # The product is faster than dense gradients on a CPU.
-    sparse = None if gpu else sparse_matmul
-    recurrence = COMPILED if gpu else None
-    return Kernels(fused_batch_norm, convolve, sparse_matmul=sparse, recurrence=recurrence)
+    return Kernels(fused_batch_norm, convolve, sparse_matmul=sparse_matmul, gelu=gelu)
