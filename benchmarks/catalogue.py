@@ -62,6 +62,10 @@ BENCHMARKS = {
         "text_classification.speed", "training examples a second of textcnn",
         "plain Keras, PyTorch", "random ids", 2,
     ),
+    "encoder_speed": Benchmark(
+        "text_classification.encoder_speed", "training examples a second of transformer",
+        "PyTorch, KerasHub", "trec, mr", 5,
+    ),
     "language_speed": Benchmark(
         "language_modeling.speed", "training tokens a second of lstm_lm",
         "plain Keras, PyTorch", "random ids", 3,

@@ -76,8 +76,10 @@ def published(factor: float = 100.0) -> Callable[[Entries], str]:
 
 
 def with_bfloat16(form: str, plain: str, half: str) -> Callable[[Entry], str]:
-    """Return a cell: a figure, and in brackets the one of bfloat16."""
-    return lambda entry: f"{entry[plain]:{form}} ({entry[half]:{form}})"
+    """Return a cell: a figure, and in brackets the one of bfloat16; or a dash without them."""
+    return lambda entry: (
+        f"{entry[plain]:{form}} ({entry[half]:{form}})" if {plain, half} <= set(entry) else "-"
+    )
 
 
 def optional(key: str, form: str) -> Callable[[Entry], str]:

@@ -60,6 +60,22 @@ SPEED: Columns = {
     "times plain Keras": value("faster_than_keras", 2),
     "times PyTorch": value("faster_than_pytorch", 2),
 }
+ENCODER_SPEED: Columns = {
+    "data": value("id"),
+    "tokens a row": value("tokens_a_row"),
+    "zoo, ms a step (bfloat16)": with_bfloat16(
+        ".0f", "zoo_milliseconds", "zoo_bfloat16_milliseconds"
+    ),
+    "with R-Drop, bfloat16": value("r_drop_milliseconds"),
+    "PyTorch (bfloat16)": with_bfloat16(
+        ".0f", "pytorch_milliseconds", "pytorch_bfloat16_milliseconds"
+    ),
+    "KerasHub": optional("kerashub_milliseconds", ".0f"),
+    "times PyTorch (bfloat16)": with_bfloat16(
+        ".2f", "zoo_faster_than_pytorch", "zoo_bfloat16_faster_than_pytorch"
+    ),
+    "times KerasHub": optional("zoo_faster_than_kerashub", ".2f"),
+}
 PERPLEXITY: Columns = {
     "preset": first("preset"),
     "data": first("data"),
@@ -156,6 +172,7 @@ def tables() -> dict[str, str]:
         "few": few_rows(),
         "serving": table(SERVING, load("serving")),
         "speed": table(SPEED, load("speed")),
+        "encoder_speed": table(ENCODER_SPEED, load("encoder_speed")),
         "startup": table(FIGURES, _waiting_and_memory()),
         "perplexity": table(PERPLEXITY, groups("perplexity")),
         "language_speed": table(LANGUAGE_SPEED, load("language_speed")),

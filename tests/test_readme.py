@@ -61,6 +61,7 @@ def test_commands_of_the_readme_exist() -> None:
         "few",
         "serving",
         "speed",
+        "encoder_speed",
         "startup",
         "scale",
         "perplexity",

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from conftest import ROOT, sentences
 
@@ -21,7 +22,8 @@ from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
 from benchmarks.language_modeling import perplexity
 from benchmarks.plot import BOTTOM, HEIGHT, INSET, WIDTH
-from benchmarks.text_classification import few, quality, serving, svm
+from benchmarks.tables import ENCODER_SPEED
+from benchmarks.text_classification import encoder_speed, few, quality, serving, svm
 from benchmarks.timing import Timings, time_in_turn
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
@@ -40,6 +42,7 @@ SMALLEST = {
     "serving": {"models": "textcnn/default", "rows": "50", "rounds": "1", "requests": "2"},
     "ablation": {"data": "trec", "changes": "words"},
     "speed": {"rounds": "1", "steps": "2"},
+    "encoder_speed": {"data": "trec", "rounds": "1", "steps": "1"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
     "image_speed": {"rounds": "1", "steps": "1", "networks": "resnet20", "inputs": "default"},
     "gpu": {"jobs": "textcnn,textrnn", "rounds": "1", "size": "tiny", "at_once": "2"},
@@ -104,6 +107,23 @@ def test_ratios_are_medians_within_a_round() -> None:
     timings = Timings({"ours": [1.0, 2.0, 4.0], "theirs": [2.0, 4.0, 40.0]})
     assert timings.milliseconds("ours") == 2000.0
     assert timings.times("theirs", "ours") == 2.0  # of 2, 2 and 10
+
+
+def test_encoders_are_compared_at_the_same_precision_and_those_that_lack_left_out() -> None:
+    batches = [(np.array([[5, 6, 0, 0], [5, 6, 7, 8]]), np.array([0, 1]))]
+    seconds = {"zoo": [0.2], "zoo_bfloat16": [0.1], "pytorch_bfloat16": [0.3], "kerashub": [0.5]}
+    entry = encoder_speed._entry("trec", batches, Timings(seconds))
+    ratios = {key: one for key, one in entry.items() if "faster_than" in key}
+    assert ratios == pytest.approx(
+        {"zoo_bfloat16_faster_than_pytorch": 3.0, "zoo_faster_than_kerashub": 2.5}
+    )
+    assert entry["padding"] == 0.25
+    cells = {
+        heading: cell(entry | {"r_drop_milliseconds": 1.0})
+        for heading, cell in ENCODER_SPEED.items()
+    }
+    assert cells["zoo, ms a step (bfloat16)"] == "200 (100)"
+    assert cells["PyTorch (bfloat16)"] == "-"
 
 
 def test_contestants_take_turns_and_the_first_round_is_not_counted() -> None:
