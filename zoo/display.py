@@ -140,10 +140,10 @@ def train_summary(run: Any) -> None:
                 table.add_row(name, *(info.number(key, scored[key]) for key in info.metrics))
     out.print(table)
     training = metrics["training"]
+    rate = training["examples_per_second"]
     out.print(
         f"{training['parameters']:,} parameters, best epoch {training['best_epoch']} of "
-        f"{training['epochs']}, {training['examples_per_second']:,.0f} "
-        f"{info.unit}/s, "
+        f"{training['epochs']}, {rate:,.{0 if rate >= 10 else 1}f} {info.unit}/s, "
         f"{metrics['seconds']:.0f} s in all, {100 * training['input_wait_share']:.1f} % of the "
         "training waiting for data"
     )
