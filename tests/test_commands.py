@@ -20,7 +20,8 @@ FEW = {"recipe.epochs": 1, "recipe.min_steps": 0}
 
 
 # Run of one task, data of another: tables of text are a corpus, too.
-READABLE = {("language-modeling", "text-classification")}
+CORPORA = ("language-modeling", "masked-language-modeling")
+READABLE = {(task, other) for task in CORPORA for other in (*CORPORA, "text-classification")}
 # Commands with a test of every task below, and those that know no task.
 SWEPT = {"train", "evaluate", "predict", "embed", "generate", "export", "data", "runs"}
 OF_NO_TASK = {"launch", "help", "advice", "presets", "explain"}
@@ -38,11 +39,13 @@ def runs(tmp_path_factory) -> Path:
     write_csv(root / "text-classification.csv", sentences(60))
     write_folder(root / "image-classification.data", 8)
     lines = " ".join(text for text, _ in sentences(600)).replace(" the ", "\n")
-    (root / "language-modeling.txt").write_text(lines + "\n")
+    for task in CORPORA:
+        (root / f"{task}.txt").write_text(lines + "\n")
     small = {
         "text-classification": QUICK,
         "image-classification": RESNET | {"architecture.image_size": 16},
         "language-modeling": {"architecture.hidden_dim": 8, "architecture.embedding_dim": 8},
+        "masked-language-modeling": {"architecture.hidden_dim": 8, "data.tokenizer": "words"},
     }
     assert set(small) == set(TASKS)
     for task, changes in small.items():
@@ -83,6 +86,10 @@ def test_predict_and_generate(task: str, runs, zoo_command, tmp_path) -> None:
         answers = [json.loads(line) for line in predicted.stdout.splitlines()]
         assert answers and all(sum(each["probabilities"].values()) > 0.99 for each in answers)
         assert "is a classifier, no language model. Use predict or evaluate." in generated.stderr
+    elif "generate" not in verbs:
+        for ended in (predicted, generated):
+            assert "is a masked language model, no " in ended.stderr
+            assert "Use evaluate or features." in ended.stderr
     else:
         assert generated.stdout.startswith("the")
         assert "is a language model, no classifier. Use generate or score." in predicted.stderr

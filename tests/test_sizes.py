@@ -22,6 +22,7 @@ SMALL = {
     "fasttext": {"vocabulary_size": 50, "ngram_buckets": 64},
     "transformer": {"vocabulary_size": 50, "hidden_dim": 16},
     "transformer_lm": {"vocabulary_size": 50, "hidden_dim": 16},
+    "transformer_mlm": {"vocabulary_size": 50, "hidden_dim": 16},
     "lstm_lm": {"vocabulary_size": 50, "hidden_dim": 16, "embedding_dim": 8},
     "resnet": {"depth": 8, "filters": (8, 8, 8)},
 }

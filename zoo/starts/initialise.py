@@ -19,7 +19,11 @@ from zoo.training.layer_groups import top_weights
 INIT, CLASSES, LENGTH = "recipe.init", "architecture.num_classes", "data.max_length"
 HEAD, WIDTH = "architecture.head_dim", "architecture.hidden_dim"
 FOLLOWING = (CLASSES, "architecture.vocabulary_size")  # the data, or the tokenizer, say them
-HEADS = ("logits", "head")  # layers that pretrained encoders have not
+# Layers, and variables, that pretrained encoders have not.
+HEADS = ("logits", "head", "transform", "transform_norm")
+TABLE, OUTPUT_BIAS = "embedding/embeddings", "embedding/bias"
+# Families that have the encoder of another, in its names: either is a start of the other.
+ENCODERS = {"transformer", "transformer_mlm"}
 
 
 def with_start(
@@ -35,7 +39,7 @@ def with_start(
     Raises:
         ZooError: the start is of another family, or a key was set to what the weights do not have.
     """
-    if start.model != preset.model:
+    if start.model != preset.model and not {start.model, preset.model} <= ENCODERS:
         raise ZooError(
             f"--init {start.source}: is a {start.model}, and a {preset.model} cannot start from "
             f"it. Train {start.model}, or name a run of {preset.model}."
@@ -96,7 +100,8 @@ def initialise(
     kept = []
     for variable in model.weights:
         if variable.path in new or (
-            variable.path not in start.weights and variable.path.split("/")[0] in HEADS
+            variable.path not in start.weights
+            and (variable.path.split("/")[0] in HEADS or variable.path == OUTPUT_BIAS)
         ):
             kept.append(variable)
             continue
@@ -106,6 +111,8 @@ def initialise(
                 f"{preset.model}. It has: {first_few(start.weights, len(start.weights))}."
             )
         value = start.weights[variable.path]
+        if variable.path == TABLE and start.model != preset.model:
+            value = _of_family(value, variable, start)
         if value.shape != tuple(variable.shape):
             raise ZooError(
                 f"{INIT} {start.source}: '{variable.path}' has shape {value.shape}, and this "
@@ -120,8 +127,30 @@ def initialise(
     return [Finding("info", what, evidence | {"sha256": start.sha256})]
 
 
+def _of_family(table: np.ndarray, variable: Any, start: Pretrained) -> np.ndarray:
+    """Return the rows of a table that a network of another family has: not that of the mask.
+
+    Args:
+        table: of the start, `(rows, features)`.
+        variable: of the network.
+        start: where it comes from.
+
+    Raises:
+        ZooError: the mask has no row in it.
+    """
+    rows = variable.shape[0]
+    if rows > len(table):
+        raise ZooError(
+            f"{INIT} {start.source}: its tokenizer has no token that hides another, so that no "
+            "masked language model starts from it. Start at random, or from weights that have one."
+        )
+    return table[:rows]
+
+
 def _layers(variables: Sequence[Any]) -> str:
-    return ", ".join(dict.fromkeys(variable.path.split("/")[0] for variable in variables))
+    paths = [variable.path for variable in variables]
+    names = (path if path == OUTPUT_BIAS else path.split("/")[0] for path in paths)
+    return ", ".join(dict.fromkeys(names))
 
 
 def _size(variables: Sequence[Any]) -> int:

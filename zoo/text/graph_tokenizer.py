@@ -68,7 +68,7 @@ class GraphTokenizer(tf.Module):
             raise unknown("tokenizer", kind, KINDS)
         self.kind = kind
         self.lowercase = lowercase
-        self._content = content
+        self.content = content
         pieces = _pieces(kind, content)
         self.vocabulary_size = len(pieces)
         # Resources must be attributes made here: made in the call they would belong to a scratch
@@ -131,7 +131,7 @@ class GraphTokenizer(tf.Module):
     @property
     def pieces(self) -> list[str]:
         """What each id stands for; 0 is `<pad>`, 1 is `<unk>`."""
-        return _pieces(self.kind, self._content)
+        return _pieces(self.kind, self.content)
 
     @on_host
     def unknown_characters(self, texts: Sequence[str]) -> dict[str, int]:
@@ -168,7 +168,7 @@ class GraphTokenizer(tf.Module):
             "lowercase": self.lowercase,
             "vocabulary_size": self.vocabulary_size,
         }
-        save_content(Path(folder), FILES[self.kind], self._content, facts)
+        save_content(Path(folder), FILES[self.kind], self.content, facts)
 
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return int32 ids `(batch, None)`; rows may be empty."""

@@ -77,7 +77,7 @@ class PretrainedTokenizer(tf.Module):
     def __init__(self, kind: str, *, lowercase: bool, content: bytes, marks: Marks):
         super().__init__(name="tokenizer")
         self.kind, self.lowercase, self.marks = kind, lowercase, marks
-        self._content = content
+        self.content = content
         self._pieces, merges = _read(kind, content)
         self.vocabulary_size = len(self._pieces)
         _check_marks(marks, self.vocabulary_size)
@@ -200,7 +200,7 @@ class PretrainedTokenizer(tf.Module):
             "vocabulary_size": self.vocabulary_size,
             "marks": dataclasses.asdict(self.marks),
         }
-        save_content(Path(folder), ALGORITHMS[self.kind], self._content, facts)
+        save_content(Path(folder), ALGORITHMS[self.kind], self.content, facts)
 
     def _room(self, max_length: int, marks: int) -> int:
         if max_length <= marks:

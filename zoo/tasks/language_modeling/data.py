@@ -142,21 +142,9 @@ def load_corpus(
     Raises:
         ZooError: the corpus cannot be read or trained on.
     """
-    check_unlabelled(request)
-    fraction = request.fraction
     findings: list[Finding] = []
-    column_request = ColumnRequest(request.text, labelled=False)
-    given = {"train": request.data, "validation": request.validation, "test": request.test}
-    given = {name: data for name, data in given.items() if data is not None}
     with contextlib.ExitStack() as stack:
-        given = store_tables(given, column_request, findings, stack)
-        given = {name: _rereadable(data) for name, data in given.items()}
-        sources = part_sources(
-            given["train"], given.get("validation"), given.get("test"), corpus_paths, findings
-        )
-        table, columns = corpus_columns(sources["train"], column_request)
-        findings += columns_read(table, columns)
-        parts = _set_apart(sources, column_request, settings.validation_fraction, fraction)
+        parts, columns = corpus_parts(request, settings.validation_fraction, findings, stack)
         if tokenizer is None:
             digest, lines = parts["train"].digest, parts["train"].lines()
             tokenizer = cached_tokenizer(
@@ -165,7 +153,7 @@ def load_corpus(
         tokens = {name: cached_tokens(p.digest, p.lines(), tokenizer) for name, p in parts.items()}
     findings += small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     findings += long_words(settings.tokenizer, _characters_a_word(tokens["train"], tokenizer))
-    _check_length(tokens["train"], settings, given["train"])
+    _check_length(tokens["train"], settings, request.data)
     for name in ("validation", "test"):
         if name in tokens:
             findings += _many_unknown(name, tokens[name], tokens["train"])
@@ -181,6 +169,38 @@ def load_corpus(
         seed=request.seed,
         columns=columns,
     )
+
+
+def corpus_parts(
+    request: Request,
+    validation_fraction: float,
+    findings: list[Finding],
+    stack: contextlib.ExitStack,
+) -> tuple[dict[str, Part], Columns | None]:
+    """Return the lines of train, validation and, if there is one, test; and the columns read.
+
+    Args:
+        request: see `load_corpus`.
+        validation_fraction: share at the end of the training text set aside where no validation
+            part is given.
+        findings: findings on what is read are appended to it.
+        stack: closes what is kept on disk.
+
+    Raises:
+        ZooError: the corpus cannot be read, or something of labels is asked for.
+    """
+    check_unlabelled(request)
+    column_request = ColumnRequest(request.text, labelled=False)
+    given = {"train": request.data, "validation": request.validation, "test": request.test}
+    given = {name: data for name, data in given.items() if data is not None}
+    given = store_tables(given, column_request, findings, stack)
+    given = {name: _rereadable(data) for name, data in given.items()}
+    sources = part_sources(
+        given["train"], given.get("validation"), given.get("test"), corpus_paths, findings
+    )
+    table, columns = corpus_columns(sources["train"], column_request)
+    findings += columns_read(table, columns)
+    return _set_apart(sources, column_request, validation_fraction, request.fraction), columns
 
 
 def check_unlabelled(request: Request) -> None:
@@ -200,7 +220,7 @@ def bundled_corpus() -> Path:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Part:
+class Part:
     """A part of a corpus: the lines of a source, or those between two of its characters."""
 
     source: Any
@@ -222,9 +242,9 @@ class _Part:
 
 def _set_apart(
     sources: Mapping[str, Any], request: ColumnRequest, held_out: float, fraction: float
-) -> dict[str, _Part]:
+) -> dict[str, Part]:
     """Return the parts, before anything is learned: the end set aside, the sample taken."""
-    parts = {name: _Part(data, request, content_digest(data)) for name, data in sources.items()}
+    parts = {name: Part(data, request, content_digest(data)) for name, data in sources.items()}
     train = parts["train"]
     if "validation" in parts and fraction == 1.0:
         return parts

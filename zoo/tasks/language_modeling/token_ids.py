@@ -7,10 +7,10 @@ import dataclasses
 import hashlib
 import os
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,6 +29,21 @@ LINE_BYTES = 1 << 23  # and in characters: long lines come in smaller groups
 ELSEWHERE = "Set the environment variable ZOO_CACHE to a folder for them."
 RULES = "2"  # raised when the same lines give other ids, so that older ones are not taken
 BLOCK = 1 << 22  # tokens of a stream looked at together
+
+
+class LineTokenizer(Protocol):
+    """Lines to a stream of ids."""
+
+    @property
+    def digest(self) -> str:
+        """A text that differs where the ids of some line may."""
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids."""
+
+    def encode(self, lines: Sequence[str]) -> np.ndarray:
+        """Return the int32 ids of lines, one after the other, with an end behind each."""
 
 
 class _File:
@@ -151,7 +166,7 @@ def cached_tokenizer(
     return tokenizer
 
 
-def cached_tokens(content: str, lines: Iterable[str], tokenizer: CorpusTokenizer) -> Tokens:
+def cached_tokens(content: str, lines: Iterable[str], tokenizer: LineTokenizer) -> Tokens:
     """Return the ids of a corpus: from the cache, or tokenized.
 
     Args:

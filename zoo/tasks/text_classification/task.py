@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 
 import keras
 
-from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.contrastive import CONTRASTIVE, PAIRS
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.inspection import Inspection
+from zoo.tasks.positions import check_positions
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
@@ -52,14 +52,7 @@ class TextClassification:
         Raises:
             ZooError: texts may be longer than the network has positions for.
         """
-        architecture, longest = preset.architecture, preset.data.max_length
-        rows = getattr(architecture, "max_positions", None)
-        if rows is not None and longest > (most := rows - architecture.position_offset):
-            raise ZooError(
-                f"data.max_length {longest:,}: the network has vectors of {most:,} positions. Set "
-                f"data.max_length to {most} or less, or raise architecture.max_positions."
-            )
-        return []
+        return check_positions(preset)
 
     def load(self, request: Request, preset: Preset, tokenizer: Any) -> Data:
         """Return the texts of a request, and of few of them pairs."""

@@ -1,0 +1,1 @@
+"""Masked language modelling: a Transformer encoder that learns from texts without labels."""
