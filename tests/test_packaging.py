@@ -49,7 +49,7 @@ def test_the_metadata_say_whose_it_is_and_where_it_runs(unpacked) -> None:
     metadata = email.message_from_string((unpacked / "PKG-INFO").read_text(encoding="utf-8"))
     assert metadata["Author"] == "The zoo's authors"
     assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-4.0"
-    tasks = ("image_classification", "language_modeling", "text_classification")
+    tasks = ("corpora", "image_classification", "text_classification")
     assert metadata.get_all("License-File") == [
         "LICENSE", *(f"zoo/tasks/{task}/bundled/ATTRIBUTION.md" for task in tasks),
     ]  # fmt: skip

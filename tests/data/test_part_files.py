@@ -8,7 +8,7 @@ from conftest import sentences, write_csv
 from zoo import ZooError
 from zoo.data.parts import part_sources, scored_source
 from zoo.data.tables import table_paths
-from zoo.tasks.language_modeling.lines import corpus_paths
+from zoo.tasks.corpora.lines import corpus_paths
 
 
 def corpus_files(folder, *names):

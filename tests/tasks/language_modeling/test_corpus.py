@@ -15,10 +15,9 @@ from conftest import sentences
 from zoo import ZooError
 from zoo.data.epochs import EpochCursor
 from zoo.preset.loading import load_preset
-from zoo.tasks.language_modeling.batches import few_lengths, window_lengths, windows
-from zoo.tasks.language_modeling.data import bundled_corpus, load_corpus
-from zoo.tasks.language_modeling.lines import content_digest, lines_between, read_lines
-from zoo.tasks.language_modeling.token_ids import (
+from zoo.tasks.corpora.lines import content_digest, lines_between, read_lines
+from zoo.tasks.corpora.parts import bundled_corpus
+from zoo.tasks.corpora.token_ids import (
     StoredIds,
     Tokens,
     blocks,
@@ -26,6 +25,8 @@ from zoo.tasks.language_modeling.token_ids import (
     cached_tokens,
     check_ids,
 )
+from zoo.tasks.language_modeling.batches import few_lengths, window_lengths, windows
+from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import learn_corpus_tokenizer
 
@@ -206,7 +207,7 @@ def test_ids_are_written_once_and_found_by_content(corpus, tmp_path, monkeypatch
         yield from ()
         raise AssertionError("read again")
 
-    monkeypatch.setattr("zoo.tasks.language_modeling.data.read_lines", never)
+    monkeypatch.setattr("zoo.tasks.corpora.parts.read_lines", never)
     second = load(moved)
     assert second.fingerprint == first.fingerprint
     np.testing.assert_array_equal(second.train.ids[:], first.train.ids[:])

@@ -392,7 +392,7 @@ def test_a_prior_bias_starts_at_the_loss_of_the_words_shares(prior_bias, corpus,
 def test_bigrams_are_counted_across_blocks(monkeypatch) -> None:
     ids = np.random.default_rng(0).integers(0, 9, 1000).astype(np.uint16)
     whole, shares = fit_bigrams(ids, 9), log_shares(ids, 9)
-    monkeypatch.setattr("zoo.tasks.language_modeling.token_ids.BLOCK", 64)
+    monkeypatch.setattr("zoo.tasks.corpora.token_ids.BLOCK", 64)
     parts = fit_bigrams(ids, 9)
     for name in ("pairs", "counts", "contexts", "types", "single"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

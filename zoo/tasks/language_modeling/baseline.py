@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from zoo.tasks.language_modeling.token_ids import Ids, blocks
+from zoo.tasks.corpora.token_ids import Ids, blocks
 
 MOST_TOKENS = 20_000_000  # the first ones of the training part; more would change little
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.data.parts import parts_of
+from zoo.tasks.corpora.token_ids import blocks
 from zoo.tasks.inspection import SAMPLE_CHARACTERS, SAMPLES, Inspection, Line, Table
 from zoo.tasks.language_modeling.data import load_corpus
 from zoo.tasks.language_modeling.settings import CarriedWindows, SeparateWindows
-from zoo.tasks.language_modeling.token_ids import blocks
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.models import with_states
-from zoo.tasks.language_modeling.token_ids import check_ids
+from zoo.tasks.corpora.token_ids import check_ids
 from zoo.training.kernels.token_loss import token_losses, token_losses_and_gradients
 from zoo.training.model import TrainingModel
 from zoo.training.statistics import StepStatistics, local_variable

@@ -25,21 +25,21 @@ from zoo.layers.kernels import use_kernels
 from zoo.models import with_cache, with_states
 from zoo.preset.schemas import architectures
 from zoo.tasks.archive import load_network, save_network, write_archive
-from zoo.tasks.features import VECTOR
-from zoo.tasks.language_modeling.batches import windows
-from zoo.tasks.language_modeling.data import check_unlabelled
-from zoo.tasks.language_modeling.lines import (
+from zoo.tasks.corpora.lines import (
     content_digest,
     corpus_columns,
     corpus_paths,
     read_lines,
     store_scored_table,
 )
+from zoo.tasks.corpora.parts import check_unlabelled
+from zoo.tasks.corpora.token_ids import Ids, Tokens, cached_tokens
+from zoo.tasks.features import VECTOR
+from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.model import LanguageModel
 from zoo.tasks.language_modeling.sampling import check_sampling, draw, unknown_in_prompt
 from zoo.tasks.language_modeling.separate import overlapping_windows, window_number
 from zoo.tasks.language_modeling.settings import LanguageRecipe
-from zoo.tasks.language_modeling.token_ids import Ids, Tokens, cached_tokens
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
 from zoo.training.kernels import fast_kernels

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, epoch_of
-from zoo.tasks.language_modeling.token_ids import Ids
+from zoo.tasks.corpora.token_ids import Ids
 from zoo.text.corpus_tokenizer import END
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]

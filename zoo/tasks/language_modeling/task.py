@@ -12,9 +12,10 @@ import keras
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
+from zoo.tasks.corpora.parts import bundled_corpus
 from zoo.tasks.inspection import Inspection
 from zoo.tasks.language_modeling.baseline import fit_bigrams, log_shares
-from zoo.tasks.language_modeling.data import Corpus, bundled_corpus, load_corpus
+from zoo.tasks.language_modeling.data import Corpus, load_corpus
 from zoo.tasks.language_modeling.inspection import inspect_corpus
 from zoo.tasks.language_modeling.model import LanguageModel
 from zoo.tasks.language_modeling.predictor import TrainedLanguageModel, load_language_model

@@ -14,8 +14,8 @@ from zoo.data.epochs import EpochCursor
 from zoo.data.parts import existing_part
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.tasks.language_modeling.data import corpus_parts
-from zoo.tasks.language_modeling.token_ids import Ids, Tokens, blocks, cached_tokens
+from zoo.tasks.corpora.parts import corpus_parts
+from zoo.tasks.corpora.token_ids import Ids, Tokens, blocks, cached_tokens
 from zoo.tasks.masked_language_modeling.masking import Masking, masked_rows
 from zoo.tasks.masked_language_modeling.settings import MaskedData
 from zoo.tasks.masked_language_modeling.stream import MaskedTokenizer, masked_tokenizer
@@ -64,8 +64,9 @@ class MaskedTexts:
     ) -> tf.data.Dataset:
         """Return the batches of `train`, `validation` or `test`; see `masked_rows`.
 
-        Only the training part is shuffled, and hidden in other places each epoch. The arguments
-        are those of `zoo.tasks.task.Data.dataset`.
+        Only the training part is shuffled, and hidden in other places each epoch.
+
+        The arguments are those of `zoo.tasks.task.Data.dataset`.
 
         Raises:
             ZooError: there is no such part.

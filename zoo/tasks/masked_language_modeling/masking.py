@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, epoch_of
-from zoo.tasks.language_modeling.token_ids import Ids, blocks
+from zoo.tasks.corpora.token_ids import Ids, blocks
 from zoo.tasks.masked_language_modeling.stream import END_OF_TEXT, MaskedTokenizer
 
 HIDDEN, OTHER = 0.8, 0.1  # of the tokens to tell; the others stay as they are (Devlin 2019)

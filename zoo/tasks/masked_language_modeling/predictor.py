@@ -23,16 +23,16 @@ from zoo.files import read_json, write_json
 from zoo.finding import Finding
 from zoo.layers import MaskedMean
 from zoo.tasks.archive import load_network, save_network, write_archive
-from zoo.tasks.features import VECTOR
-from zoo.tasks.language_modeling.data import check_unlabelled
-from zoo.tasks.language_modeling.lines import (
+from zoo.tasks.corpora.lines import (
     content_digest,
     corpus_columns,
     corpus_paths,
     read_lines,
     store_scored_table,
 )
-from zoo.tasks.language_modeling.token_ids import Tokens, cached_tokens
+from zoo.tasks.corpora.parts import check_unlabelled
+from zoo.tasks.corpora.token_ids import Tokens, cached_tokens
+from zoo.tasks.features import VECTOR
 from zoo.tasks.masked_language_modeling.masking import Masking, masked_rows
 from zoo.tasks.masked_language_modeling.model import MaskedLanguageModel, encoder_of
 from zoo.tasks.masked_language_modeling.stream import masked_tokenizer

@@ -11,8 +11,8 @@ import keras
 from zoo.data.parts import parts_of
 from zoo.finding import Finding
 from zoo.preset.preset import Preset
+from zoo.tasks.corpora.parts import bundled_corpus
 from zoo.tasks.inspection import Inspection, Line, Table
-from zoo.tasks.language_modeling.data import bundled_corpus
 from zoo.tasks.masked_language_modeling.data import (
     MaskedTexts,
     load_masked_texts,
