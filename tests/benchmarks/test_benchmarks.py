@@ -350,6 +350,7 @@ def test_few_rows_have_a_table_and_a_plot(monkeypatch) -> None:
     assert text_tables.few_rows_plot() == ""
 
 
+@pytest.mark.slow
 def test_exports_have_sizes_and_times(trained, tmp_path: Path) -> None:
     texts = [text for text, _ in sentences(40, seed=5)]
     whole, lite, eighth = serving._forms(trained, tmp_path, texts, rounds=1, requests=1)

@@ -110,6 +110,7 @@ def test_few_rows_with_pretrained_weights_become_pairs(
     assert train(rows, found.path, "minilm", init=bert, set=QUICK, resume=True).path == found.path
 
 
+@pytest.mark.slow
 def test_a_run_is_a_start_of_pairs_too(run: zoo.Run, rows: Path, tmp_path: Path) -> None:
     found = train(rows, tmp_path / "run", init=run.path)
     assert any("at random: logits" in str(finding) for finding in found.findings)

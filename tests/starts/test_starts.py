@@ -204,6 +204,7 @@ def test_a_vocabulary_of_its_own_size(bert: Path) -> None:
     assert isinstance(model, keras.Model)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_without_its_start(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

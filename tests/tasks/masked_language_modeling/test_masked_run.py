@@ -143,6 +143,7 @@ def test_a_step_is_that_of_plain_keras() -> None:
     assert float(logs["loss"]) == pytest.approx(float(loss), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_micro_batches_and_replicas_take_the_same_steps() -> None:
     """The mean is over the hidden tokens of the whole batch: pieces have unlike numbers of them."""
     alone, pieces = build(), build(**{"recipe.micro_batches": 4})
@@ -176,6 +177,7 @@ def test_arrays_of_ids_are_told_at_every_position() -> None:
     assert history["loss"][0] == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_with_the_same_weights(
     run, corpus, tmp_path, monkeypatch
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_classifier_starts_from_it(run, tmp_path) -> None:
     assert tuned.predict(["the great film"])[0]["label"] in {"bad", "good"}
 
 
+@pytest.mark.slow
 def test_it_starts_from_an_encoder_and_goes_on_from_itself(corpus, tmp_path) -> None:
     bert = bert_folder(tmp_path / "bert")
     changes = {"recipe.epochs": 1, "recipe.optimizer.learning_rate": 1e-6}
