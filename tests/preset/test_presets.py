@@ -172,6 +172,7 @@ VOCABULARIES = {
     ("words", "trec"): 7_975,
     ("characters", "thucnews_45k"): 4_154,
     ("words", "ptb"): 10_000,
+    ("characters", "tinyshakespeare"): 66,  # 65, and the unknown one
 }
 
 
