@@ -26,7 +26,10 @@ FAMILIES = sorted(architectures())
 
 
 def batches(model: keras.Model, preset) -> tf.data.Dataset:
-    """Return three batches: images of class-coloured noise, texts whose ids tell the class."""
+    """Return three batches: images of class-coloured noise, texts whose ids tell the class.
+
+    Of a masked language model, ids that are told at every position.
+    """
     generator = np.random.default_rng(0)
     if preset.task == "language-modeling":
         tokens = generator.integers(2, 200, ROWS * LENGTH * STEPS).astype("uint16")
@@ -34,6 +37,9 @@ def batches(model: keras.Model, preset) -> tf.data.Dataset:
     if preset.task == "masked-language-modeling":  # every token is told
         tokens = generator.integers(2, 200, (ROWS * STEPS, LENGTH)).astype("int32")
         return tf.data.Dataset.from_tensor_slices((tokens, tokens)).batch(ROWS)
+    if preset.task == "masked-language-modeling":
+        ids = generator.integers(2, 500, (ROWS * STEPS, LENGTH)).astype("int32")
+        return tf.data.Dataset.from_tensor_slices((ids, ids)).batch(ROWS)
     labels = np.arange(ROWS * STEPS, dtype="int32") % preset.architecture.num_classes
     if preset.task == "image-classification":
         size = preset.architecture.image_size

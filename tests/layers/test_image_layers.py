@@ -76,6 +76,17 @@ def test_the_fast_maximum_over_windows_is_keras_own(size, stride, sides, compile
         np.testing.assert_array_equal(tf.cast(one, tf.float32), tf.cast(other, tf.float32))
 
 
+@pytest.mark.parametrize(
+    "options", [{"padding": "same"}, {"pool_size": (3, 2)}, {"strides": (2, 1)}, {"strides": 4}]
+)
+def test_windows_that_the_fast_maximum_cannot_take_are_keras_own(options):
+    x = tf.random.stateless_normal((2, 9, 8, 3), (0, 1))
+    options = {"pool_size": 3, "strides": 2} | options
+    with use_kernels(Kernels(max_pool=max_pool_in_xla)):
+        y = MaxPooling2D(**options)(x)
+    np.testing.assert_array_equal(y, keras.layers.MaxPooling2D(**options)(x))
+
+
 @pytest.mark.parametrize(("dtype", "side"), [("bfloat16", 7), ("bfloat16", 1), ("float32", 3)])
 @pytest.mark.parametrize("size", [3, 5])
 def test_the_fast_convolution_is_keras_own(size, dtype, side):

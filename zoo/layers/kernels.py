@@ -20,7 +20,6 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 Convolution = Callable[[Any, Any, bool], Any]
 # From a tensor to another of the same shape and dtype; None if it is unable.
 Activation = Callable[[Any], Any]
-
 # From `(batch, height, width, channels)`, the size of a window and the step to the next one in
 # pixels to the maximum over each window.
 MaxPool = Callable[[Any, int, int], Any]
@@ -144,20 +143,25 @@ class Conv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, kernel) if outputs is None else outputs
 
 
-def _max_pool(inputs: Any, size: int, stride: int, data_format: str) -> Any:
+def _fast_max_pool(inputs: Any, size: int, stride: int, data_format: str) -> Any:
+    """Return the maximum over each window inside of the map; None without a kernel that is able."""
     fast = kernels_in_use().max_pool
-    if fast and None not in inputs.shape[1:3]:
-        return fast(inputs, size, stride)
-    return ops.max_pool(inputs, size, stride, data_format=data_format)
+    able = fast and data_format == "channels_last" and None not in inputs.shape[1:3]
+    return fast(inputs, size, stride) if fast and able else None
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MaxPooling2D(keras.layers.MaxPooling2D):
-    """Keras' maximum over windows inside of a square map; by the fast kernel where there is one."""
+    """Keras' maximum over windows; by the fast kernel where there is one that is able."""
 
     def call(self, inputs: Any) -> Any:
         """Return the largest pixel of every window."""
-        return _max_pool(inputs, self.pool_size[0], self.strides[0], self.data_format)
+        (size, other_size), (stride, other_stride) = self.pool_size, self.strides
+        square = size == other_size and stride == other_stride <= size
+        outputs = None
+        if square and self.padding == "valid":
+            outputs = _fast_max_pool(inputs, size, stride, self.data_format)
+        return super().call(inputs) if outputs is None else outputs
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -172,7 +176,11 @@ class PooledConv2D(Conv2D):
 
     def call(self, inputs: Any) -> Any:
         """Return the largest of every four pixels."""
-        return _max_pool(super().call(inputs), 2, 2, self.data_format)
+        convolved = super().call(inputs)
+        outputs = _fast_max_pool(convolved, 2, 2, self.data_format)
+        if outputs is None:
+            return ops.max_pool(convolved, 2, data_format=self.data_format)
+        return outputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape."""

@@ -69,6 +69,7 @@ def finding_on_pairs(
         for key in BROUGHT
         if key in after and key not in changes and before.get(key, after[key]) != after[key]
     }
-    listed = ", ".join(f"{key} {now}" for key, (_, now) in moved.items())
+    shown = ((key, "null" if now is None else now) for key, (_, now) in moved.items())
+    listed = ", ".join(f"{key} {value}" for key, value in shown)
     what = f"{CONTRASTIVE} {PAIRS} brings {listed}."
     return [Finding("info", what, moved, "Set a key to choose another value.")] if moved else []

@@ -97,7 +97,7 @@ def with_facts(preset: Preset, fixed: Collection[str], values: Mapping[str, Any]
         fixed: the keys that were set.
         values: dotted key to value.
     """
-    held = {key: preset.values()[key] for key in (BUCKETS, *BROUGHT) if key in fixed}
+    held = {key: preset.values()[key] for key in (BUCKETS, MONITOR, *BROUGHT) if key in fixed}
     return preset.override({**held, **values})
 
 

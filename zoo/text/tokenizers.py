@@ -42,6 +42,11 @@ class Tokenizer(Protocol):
         """
 
 
+def of_single_texts(tokenizer: TextTokenizer) -> GraphTokenizer | PretrainedTokenizer:
+    """Return the tokenizer within one of pairs; others as they are."""
+    return tokenizer.tokenizer if isinstance(tokenizer, PairTokenizer) else tokenizer
+
+
 def load_tokenizer(folder: Path) -> TextTokenizer | CorpusTokenizer:
     """Read what `Tokenizer.save` wrote; nothing in the files is ever executed.
 

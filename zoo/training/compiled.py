@@ -217,7 +217,7 @@ class CompiledStep:
                 ) from error
             self._unable, compilation.refused = True, reason
             return self.plain(batch)
-        # What is called need not look for the trace that serves: a third of a small step's time.
+        # What is called need not look for the trace that serves, which a small step waits for.
         self.steps[shapes] = step.get_concrete_function(batch)
         compilation.shapes += 1
         compilation.seconds += time.perf_counter() - begun

@@ -72,6 +72,13 @@ def test_validation_in_training_is_the_score_afterwards(run) -> None:
         assert found == pytest.approx(float(last[f"val_{name}"]), rel=1e-4)
 
 
+def test_a_loaded_run_has_the_same_vectors(run) -> None:
+    expected = run.features(["the great film", "dull"])
+    keras.utils.clear_session()  # the names of operations begin anew, as in another process
+    loaded = zoo.load_run(run.path).features(["the great film", "dull"])
+    np.testing.assert_allclose(loaded, expected, atol=1e-6)
+
+
 def test_vectors_are_those_that_an_export_serves(run, tmp_path) -> None:
     texts = ["the great film", "dull"]
     vectors = run.features(texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import itertools
@@ -15,9 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.checks import columns_read
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.parts import scored_source
 from zoo.data.texts import text_batches
 from zoo.errors import ZooError, check_seed
 from zoo.finding import Finding
@@ -25,15 +22,8 @@ from zoo.layers.kernels import use_kernels
 from zoo.models import with_cache, with_states
 from zoo.preset.schemas import architectures
 from zoo.tasks.archive import load_network, save_network, write_archive
-from zoo.tasks.corpora.lines import (
-    content_digest,
-    corpus_columns,
-    corpus_paths,
-    read_lines,
-    store_scored_table,
-)
-from zoo.tasks.corpora.parts import check_unlabelled
-from zoo.tasks.corpora.token_ids import Ids, Tokens, cached_tokens
+from zoo.tasks.corpora.scored import scored_tokens
+from zoo.tasks.corpora.token_ids import Ids, Tokens
 from zoo.tasks.features import VECTOR
 from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.model import LanguageModel
@@ -164,17 +154,7 @@ class TrainedLanguageModel:
         Raises:
             ZooError: the data cannot be read, or are empty.
         """
-        check_unlabelled(request)
-        findings = [] if findings is None else findings
-        column_request = ColumnRequest(request.text, labelled=False, trained=trained)
-        with contextlib.ExitStack() as stack:
-            data = store_scored_table(request.data, column_request, findings, stack)
-            data = scored_source(data, corpus_paths, findings)
-            table, columns = corpus_columns(data, column_request)
-            findings += columns_read(table, columns, trained=trained)
-            digest = f"{content_digest(data)} {columns.inputs if columns else None}"
-            lines = read_lines(data, column_request)
-            return self.scores(cached_tokens(digest, lines, self.tokenizer))
+        return self.scores(scored_tokens(request, self.tokenizer, trained, findings))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and perplexity a token, each scored once, and what they are taken over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator
@@ -12,32 +11,21 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
-from zoo.data.checks import columns_read
 from zoo.data.columns import ColumnRequest, Columns
-from zoo.data.parts import scored_source
 from zoo.data.texts import text_batches
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.finding import Finding
 from zoo.layers import MaskedMean
 from zoo.tasks.archive import load_network, save_network, write_archive
-from zoo.tasks.corpora.lines import (
-    content_digest,
-    corpus_columns,
-    corpus_paths,
-    read_lines,
-    store_scored_table,
-)
-from zoo.tasks.corpora.parts import check_unlabelled
-from zoo.tasks.corpora.token_ids import Tokens, cached_tokens
+from zoo.tasks.corpora.scored import scored_tokens
+from zoo.tasks.corpora.token_ids import Tokens
 from zoo.tasks.features import VECTOR
 from zoo.tasks.masked_language_modeling.masking import Masking, masked_rows
 from zoo.tasks.masked_language_modeling.model import MaskedLanguageModel, encoder_of
 from zoo.tasks.masked_language_modeling.stream import masked_tokenizer
 from zoo.tasks.request import Request
-from zoo.text.pair_tokenizer import PairTokenizer
 from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
 
 TOGETHER = 4096  # tokens of a forward pass, padding included
@@ -90,17 +78,7 @@ class TrainedMaskedModel:
         Raises:
             ZooError: the data cannot be read, or are empty.
         """
-        check_unlabelled(request)
-        findings = [] if findings is None else findings
-        column_request = ColumnRequest(request.text, labelled=False, trained=trained)
-        with contextlib.ExitStack() as stack:
-            data = store_scored_table(request.data, column_request, findings, stack)
-            data = scored_source(data, corpus_paths, findings)
-            table, columns = corpus_columns(data, column_request)
-            findings += columns_read(table, columns, trained=trained)
-            digest = f"{content_digest(data)} {columns.inputs if columns else None}"
-            lines = read_lines(data, column_request)
-            return self.scores(cached_tokens(digest, lines, self.masking.tokenizer))
+        return self.scores(scored_tokens(request, self.masking.tokenizer, trained, findings))
 
     def scores(self, tokens: Tokens) -> dict[str, Any]:
         """Return loss and accuracy over the hidden tokens, and how many there are.
@@ -128,12 +106,21 @@ class TrainedMaskedModel:
         return told
 
     @functools.cached_property
-    def _pooled(self) -> keras.Model:
-        """The network from ids to the mean of the tokens' features, float32."""
-        encoder = encoder_of(self.network)
-        present = ops.not_equal(encoder.input, 0)
-        vectors = MaskedMean(dtype="float32", name="pooling")(encoder.output, mask=present)
-        return keras.Model(encoder.input, vectors)
+    def _encoder(self) -> keras.Model:
+        return encoder_of(self.network)
+
+    @functools.cached_property
+    def _pooling(self) -> MaskedMean:
+        return MaskedMean(dtype="float32", name="pooling")
+
+    def _vectors(self, ids: tf.Tensor) -> tf.Tensor:
+        """Return the mean of the tokens' features, float32 `(batch, features)`.
+
+        Not a network of its own: an operation more would have the name of one that was loaded.
+        """
+        features = self._encoder(ids, training=False)
+        vectors: tf.Tensor = self._pooling(features, mask=tf.not_equal(ids, 0))
+        return vectors
 
     def embeddings(
         self,
@@ -150,7 +137,8 @@ class TrainedMaskedModel:
         """
         del keep_going
         pool = tf.function(
-            lambda ids: self._pooled(ids, training=False),
+            self._vectors,
+            autograph=False,
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
         )
         request = ColumnRequest(text, labelled=False, trained=trained)
@@ -171,21 +159,16 @@ class TrainedMaskedModel:
             ZooError: the folder exists and is not empty, or cannot be written.
         """
         archive = keras.export.ExportArchive()
-        archive.track(self._pooled)
+        archive.track(self._encoder)
         archive.track(self.tokenizer)
 
         def serve(texts: tf.Tensor) -> dict[str, tf.Tensor]:
             ids = self.tokenizer.encode_dense(texts, self.max_length)
-            return {VECTOR: self._pooled(ids, training=False)}
+            return {VECTOR: self._vectors(ids)}
 
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
         archive.add_endpoint("serve", serve, input_signature=signature)
         return write_archive(archive, folder)
-
-
-def single(tokenizer: TextTokenizer) -> TextTokenizer:
-    """Return the tokenizer of single texts within one of pairs; others as they are."""
-    return tokenizer.tokenizer if isinstance(tokenizer, PairTokenizer) else tokenizer
 
 
 def load_masked_model(folder: Path) -> TrainedMaskedModel:

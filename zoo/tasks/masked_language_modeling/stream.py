@@ -12,9 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.text.graph_tokenizer import GraphTokenizer
-from zoo.text.pair_tokenizer import PairTokenizer
 from zoo.text.pretrained_tokenizer import PretrainedTokenizer
-from zoo.text.tokenizers import TextTokenizer
+from zoo.text.tokenizers import TextTokenizer, of_single_texts
 
 END_OF_TEXT = 0  # in a stream; the id of padding, which no text holds
 TEXTS = 1000  # tokenized at once
@@ -85,7 +84,7 @@ class MaskedTokenizer:
 
 def masked_tokenizer(tokenizer: TextTokenizer) -> MaskedTokenizer:
     """Return a tokenizer with its mask; of one of pairs, that of its single texts."""
-    single = tokenizer.tokenizer if isinstance(tokenizer, PairTokenizer) else tokenizer
+    single = of_single_texts(tokenizer)
     if isinstance(single, GraphTokenizer):
         return MaskedTokenizer(single, mask=single.vocabulary_size)
     marks = single.marks

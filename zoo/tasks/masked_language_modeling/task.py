@@ -21,15 +21,12 @@ from zoo.tasks.masked_language_modeling.data import (
 )
 from zoo.tasks.masked_language_modeling.masking import row_bounds
 from zoo.tasks.masked_language_modeling.model import MaskedLanguageModel
-from zoo.tasks.masked_language_modeling.predictor import (
-    TrainedMaskedModel,
-    load_masked_model,
-    single,
-)
+from zoo.tasks.masked_language_modeling.predictor import TrainedMaskedModel, load_masked_model
 from zoo.tasks.masked_language_modeling.settings import INFO
 from zoo.tasks.positions import check_positions
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
+from zoo.text.tokenizers import of_single_texts
 from zoo.training.model import TrainingModel
 
 
@@ -136,7 +133,7 @@ class MaskedLanguageModeling:
         """Save the model and score it on tokens that are hidden alike every time."""
         settings = preset.data
         trained = TrainedMaskedModel(
-            model, single(data.tokenizer), settings.max_length, settings.mask_fraction
+            model, of_single_texts(data.tokenizer), settings.max_length, settings.mask_fraction
         )
         trained.save(folder / "model")
         scores = {
