@@ -155,6 +155,7 @@ def logits_of_numbered_weights():
     return keras.ops.convert_to_numpy(network(TOKENS))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="needs PyTorch")
 def test_network_runs_on_another_backend(tmp_path):
     path = tmp_path / "logits.npy"

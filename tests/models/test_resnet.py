@@ -175,6 +175,7 @@ def logits_of_numbered_weights():
     return logits
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="needs PyTorch")
 def test_networks_run_on_another_backend(tmp_path):
     path = str(tmp_path / "logits.npz")

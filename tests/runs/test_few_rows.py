@@ -69,7 +69,10 @@ def test_it_is_a_run_as_any_other(run: zoo.Run, rows: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("owner", "name", "call"),
-    [(Monitor, "on_train_batch_end", 5), (ContrastiveModel, "fit_head", 1)],
+    [
+        pytest.param(Monitor, "on_train_batch_end", 5, marks=pytest.mark.slow),
+        (ContrastiveModel, "fit_head", 1),
+    ],
 )
 def test_killed_and_resumed_it_ends_with_the_same_weights(
     run: zoo.Run, bert: Path, rows: Path, tmp_path: Path, owner: type, name: str, call: int
@@ -118,6 +121,7 @@ def test_a_run_is_a_start_of_pairs_too(run: zoo.Run, rows: Path, tmp_path: Path)
     assert tuned.model.network.get_layer("logits").trainable
 
 
+@pytest.mark.slow
 def test_pairs_of_texts_are_trained_where_asked(bert: Path, tmp_path: Path) -> None:
     table = tmp_path / "pairs.csv"
     lines = [f"{text},{text[::-1]},{label}" for text, label in sentences(40)]

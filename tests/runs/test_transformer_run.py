@@ -38,6 +38,7 @@ def whole(rows, tmp_path_factory) -> Path:
     return train(rows, tmp_path_factory.mktemp("whole") / "run", "transformer", set=SMALL).path
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_with_the_same_weights(rows, whole, tmp_path) -> None:
     run = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:

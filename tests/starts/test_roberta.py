@@ -11,6 +11,7 @@ import zoo
 from zoo.errors import ZooError
 
 
+@pytest.mark.slow
 def test_it_fine_tunes_any_folder_of_roberta_weights(tmp_path: Path) -> None:
     folder = roberta_folder(tmp_path / "roberta")
     rows = write_csv(tmp_path / "rows.csv", sentences(80))

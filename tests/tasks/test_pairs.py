@@ -191,6 +191,7 @@ def test_what_is_not_expected_is_refused(files, trained, tmp_path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_pairs_for_weights_of_a_language_model(tmp_path) -> None:
     """`[CLS] a [SEP] b [SEP]`, with the tokens of the second in a segment of their own."""
     bert, path = bert_folder(tmp_path / "bert"), write_csv(tmp_path / "a.csv", pairs(40), HEADER)

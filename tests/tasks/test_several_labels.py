@@ -144,6 +144,7 @@ def test_a_repeated_run_is_the_same(files, tmp_path) -> None:
     assert ended.metrics == first.metrics
 
 
+@pytest.mark.slow
 def test_rows_without_labels_may_be_answered_with_none(tmp_path, zoo_command) -> None:
     rows = labelled(120, none=True)
     header = ("text", *WORDS)

@@ -19,6 +19,7 @@ from zoo.builders import compile_model
 from zoo.distribute import strategy_for
 from zoo.layers import BatchNorm
 from zoo.preset.loading import load_preset
+from zoo.training.gradients import _summed
 from zoo.training.randomness import replica_seeds
 
 ONE = tf.distribute.get_strategy()
@@ -90,8 +91,24 @@ def test_three_devices_train_as_one() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_sums_in_bfloat16_leave_scalars_as_they_are(two) -> None:
+    """The number of rows is one, and 1,001 is none of bfloat16."""
+
+    @tf.function
+    def summed() -> tf.Tensor:
+        return two.run(lambda: _summed([tf.fill([2], 1 / 3), tf.constant(1001.0)], "bfloat16"))
+
+    for vector in two.experimental_local_results(summed()[0]):
+        assert vector.dtype == tf.float32
+        np.testing.assert_allclose(vector, 2 / 3, rtol=0.01)
+        assert (vector.numpy() != np.float32(2 / 3)).all()
+    for total in two.experimental_local_results(summed()[1]):
+        assert float(total) == 2002.0
+
+
+@pytest.mark.slow
 def test_gradients_summed_in_bfloat16(two) -> None:
-    """One rounding more of each gradient; the number of rows, which is summed too, has none."""
+    """One rounding more of each gradient."""
     case, half = ("textcnn", "sgd"), {"recipe.reduce_dtype": "bfloat16"}
     exact, rounded = (trained(two, *case, **changes) for changes in ({}, half))
     pairs = [*zip(exact["weights"], rounded["weights"], strict=True)]
@@ -100,6 +117,7 @@ def test_gradients_summed_in_bfloat16(two) -> None:
         np.testing.assert_allclose(left, right, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_micro_batches_on_two_devices(two) -> None:
     """Pieces of pieces; some have no row."""
     case = ("textcnn", "lazy_adamw")

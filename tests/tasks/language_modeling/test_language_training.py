@@ -145,6 +145,7 @@ def test_two_replicas_train_as_one(dropout: bool):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_half_precision_steps_are_near():
     batch = next(iter(stream()))
     full, half = build(), build(**{"recipe.dtype_policy": "mixed_bfloat16"})

@@ -302,6 +302,7 @@ def test_texts_that_cannot_be_learned_from(tmp_path, corpus, run) -> None:
         (tmp_path / "masking.json").replace(run.path / "model" / "masking.json")
 
 
+@pytest.mark.slow
 def test_the_text_column_of_a_table_is_read(tmp_path) -> None:
     rows = write_csv(tmp_path / "rows.csv", [(line, "good") for line in LINES[:100]])
     changes = QUICK | {"recipe.epochs": 1}
