@@ -334,8 +334,9 @@ def test_few_rows_have_a_table_and_a_plot(monkeypatch) -> None:
     monkeypatch.setattr(text_tables, "load", lambda name: entries)
     head, _, fifty, thousand = text_tables.few_rows().splitlines()
     assert head == "| data | rows | transformer/minilm | svm | measured at |"
-    assert fifty.startswith("| trec | 50 | **85.0 ± 1.4 (2 seeds)** | 58.0 (1 seed) | 0123456")
-    assert thousand.startswith("| trec | 1,000 | - | **80.0 (1 seed)** | 0123456, old: other code")
+    assert fifty.endswith("**85.0 ± 1.4 (2 seeds)** | 58.0 (1 seed) | 0123456, old: other code |")
+    # The code of an SVM is not the zoo's: its scores do not grow old with it.
+    assert thousand == "| trec | 1,000 | - | **80.0 (1 seed)** | 0123456 |"
     plot = ElementTree.fromstring(text_tables.few_rows_plot())
     polylines = [element for element in plot.iter() if element.tag.endswith("polyline")]
     assert len(polylines) == 2
