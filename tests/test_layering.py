@@ -24,6 +24,7 @@ ROWS = [
         "launch",
         "plain_yaml",
         "cluster",
+        "wheels",
     ],
     ["preset", "scores", "multilabel_scores"],
     ["text", "layers"],

@@ -59,7 +59,7 @@ def train(
     data: DataPath = None,
     preset: Annotated[str, typer.Option(help="Name or path of a preset.")] = "default",
     init: Annotated[
-        str | None, typer.Option(help="Start from: minilm, e5, a run, a folder of weights.")
+        str | None, typer.Option(help="Start from: minilm, e5, glove, a run, a folder of weights.")
     ] = None,
     validation: Annotated[str | None, typer.Option(help="Data that pick the best epoch.")] = None,
     test: Annotated[str | None, typer.Option(help="Data scored once at the end.")] = None,

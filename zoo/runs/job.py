@@ -48,6 +48,7 @@ from zoo.training.checkpoints.callback import Checkpoints, Unusable
 from zoo.training.interruption import Stop, Stopped
 from zoo.training.model import TrainingModel
 from zoo.training.monitor import Monitor
+from zoo.wheels import GLOVE
 
 PREPARED = f"{CHECKPOINTS}/prepared"
 
@@ -101,7 +102,9 @@ class Job:
     def start(self) -> Pretrained | None:
         """Where the weights come from; of a run that is resumed, what it has written down of it."""
         source = self.loaded.override(self.changes).recipe.init
-        if source is None:
+        if (
+            source is None or source == GLOVE
+        ):  # vectors of words are the data block's, not a network's
             return None
         source = canonical(source)
         return recorded_start(self.resumed, source) or resolve_start(source)

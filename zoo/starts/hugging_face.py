@@ -11,8 +11,8 @@ from zoo.starts.encoders import ENCODERS, encoder_sizes, encoder_variables
 from zoo.starts.pretrained import Pretrained, Weights
 from zoo.starts.tensors import PICKLED, Tensors, read_tensors
 from zoo.starts.vocabularies import read_vocabulary
-from zoo.starts.wheels import file_sha256
 from zoo.text.pretrained_tokenizer import PretrainedTokenizer
+from zoo.wheels import file_sha256
 
 MODEL = "transformer"
 CODE = ("auto_map", "custom_pipelines", "custom_objects", "trust_remote_code")

@@ -20,7 +20,7 @@ from zoo.files import read_json
 from zoo.starts.hugging_face import MODEL, SPARE, start_values
 from zoo.starts.pretrained import Pretrained, Reader, Weights
 from zoo.starts.vocabularies import BERT_MARKS, Vocabulary
-from zoo.starts.wheels import file_sha256
+from zoo.wheels import file_sha256
 
 BACKBONE = "keras_hub>BertBackbone"
 TOKENIZER = "keras_hub>BertTokenizer"

@@ -11,8 +11,8 @@ from zoo.starts.hugging_face import read_hugging_face
 from zoo.starts.keras_hub import is_keras_hub, read_keras_hub, read_with_keras_hub
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.tensors import PICKLED
-from zoo.starts.wheels import TO_NAME, WHEELS, installed_file
 from zoo.starts.zoo_run import is_run, read_run
+from zoo.wheels import GLOVE, TO_NAME, WHEELS, installed_file
 
 HUBS = ("keras_hub:", "hf://", "kaggle://", "modelscope://", "gs://")
 ACCEPTED = (
@@ -45,6 +45,12 @@ def resolve_start(source: str | Path) -> Pretrained:
             "this preset starts from weights that are yours to name: add `--init FOLDER` to the "
             "command, or init=... to the call, where the folder holds config.json, "
             "model.safetensors and the tokenizer's files."
+        )
+    if name == GLOVE:
+        raise ZooError(
+            f"{GLOVE}: these are vectors of words, and which words a network has, the data decide. "
+            f"`zoo train MODEL DATA --init {GLOVE}` starts from them; a preset names them in "
+            "data.vectors."
         )
     if name in WHEELS:
         return _from_wheel(name)

@@ -10,10 +10,10 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
 from zoo.starts.pretrained import Pretrained, Weights
-from zoo.starts.wheels import file_sha256
 from zoo.tasks.archive import NETWORK
 from zoo.tasks.task import load_task
 from zoo.training.contrastive import ContrastiveModel
+from zoo.wheels import file_sha256
 
 # Values that neither a shape nor a function of the network depends on: the new run has its own.
 OF_TRAINING = ("dropout", "_range", "_std", "max_norm", "stochastic_depth")

