@@ -14,12 +14,14 @@ from torch_resnet import basic, bottleneck, copy_weights, torch_resnet
 
 import zoo
 from zoo import ZooError
+from zoo.memory import without_values
 from zoo.models.receptive_field import receptive_fields
 from zoo.models.resnet import DEPTHS, resnet
 
 PLAIN = {
     "image_size": 224, "num_classes": 1000, "pixel_mean": (0.0, 0.0, 0.0),
     "pixel_std": (1.0, 1.0, 1.0), "depth": 18, "filters": None, "variant": "b", "stem": "auto",
+    "bottleneck_width": 1.0,
     "shortcut": "projection", "norm": "batch", "norm_momentum": 0.9, "norm_epsilon": 1e-5,
     "activation": "relu", "zero_gamma": True, "squeeze_excitation": 0.0, "stochastic_depth": 0.0,
     "dropout": 0.0, "pooling": "average", "head_std": 0.01, "logit_scale": 1.0,
@@ -266,3 +268,20 @@ def test_the_debug_preset_trains_on_an_odd_number_of_images() -> None:
     model.run_eagerly = True  # quicker than a graph for a step
     history = model.fit(images, np.array([0, 1, 0, 1, 0]), epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"][0])
+
+
+def test_wide_networks_and_those_of_26_layers_have_the_weights_of_the_reference():
+    # torchvision's wide_resnet50_2, and timm's resnet26.
+    for changes, weights in (({"depth": 50, "bottleneck_width": 2.0}, 68_883_240),
+                             ({"depth": 26}, 15_995_176)):  # fmt: skip
+        with without_values():
+            assert trained_weights(build(**changes)) == weights
+
+
+def test_variant_a_has_its_stride_in_the_first_convolution():
+    strides = {}
+    for variant in "ab":
+        network = build(depth=26, variant=variant, filters=(8, 8, 8, 8), num_classes=2)
+        names = (f"stage2_block1_{number}_conv" for number in (1, 2))
+        strides[variant] = [network.get_layer(name).strides[0] for name in names]
+    assert strides == {"a": [2, 1], "b": [1, 2]}

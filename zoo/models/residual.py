@@ -13,6 +13,7 @@ from keras import ops
 from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PartialIdentity, PooledConv2D
 
 Norm = Literal["batch", "sync-batch", "group", "layer", "none"]
+Variant = Literal["a", "b", "c", "d"]
 GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
 
 
@@ -27,7 +28,8 @@ class BlockConfig:
     norm_momentum: float
     norm_epsilon: float
     activation: str
-    variant: Literal["b", "c", "d"]
+    variant: Variant
+    bottleneck_width: float
     shortcut: Literal["projection", "padding"]
     zero_gamma: bool
     squeeze_excitation: float
@@ -178,12 +180,14 @@ def basic_block(
 def bottleneck_block(
     x: Any, config: BlockConfig, filters: int, stride: int, drop_rate: float, name: str
 ) -> Any:
-    """1 x 1, 3 x 3 with the stride (v1.5, variant B), 1 x 1 to four times the filters.
+    """1 x 1, 3 x 3 with the stride (in variant A the 1 x 1 has it), 1 x 1 to four times the filters.
 
     The arguments are those of `basic_block`.
     """
-    y = config.conv_norm_act(x, filters, 1, f"{name}_1")
-    y = config.conv_norm_act(y, filters, 3, f"{name}_2", stride)
+    first, second = (stride, 1) if config.variant == "a" else (1, stride)
+    inner = round(filters * config.bottleneck_width)
+    y = config.conv_norm_act(x, inner, 1, f"{name}_1", first)
+    y = config.conv_norm_act(y, inner, 3, f"{name}_2", second)
     y = config.conv_norm(y, 4 * filters, 1, f"{name}_3")
     return _add_shortcut(x, y, config, stride, drop_rate, name)
 

@@ -13,6 +13,7 @@ from zoo.layers import MaxPooling2D, MeanOfViews, MirroredViews, WhiteningConv2D
 from zoo.models.residual import (
     BlockConfig,
     Norm,
+    Variant,
     basic_block,
     bottleneck_block,
     fast_stages,
@@ -47,6 +48,7 @@ DEPTHS = {
     8: DepthConfig((), (64, 256, 256), None),
     9: DepthConfig((), (128, 256, 512), None),
     18: DepthConfig((2, 2, 2, 2), (64, 128, 256, 512), basic_block),
+    26: DepthConfig((2, 2, 2, 2), (64, 128, 256, 512), bottleneck_block),
     34: DepthConfig((3, 4, 6, 3), (64, 128, 256, 512), basic_block),
     50: DepthConfig((3, 4, 6, 3), (64, 128, 256, 512), bottleneck_block),
     101: DepthConfig((3, 4, 23, 3), (64, 128, 256, 512), bottleneck_block),
@@ -63,7 +65,8 @@ def resnet(
     pixel_std: Sequence[float],
     depth: int,
     filters: Sequence[int] | None,
-    variant: Literal["b", "c", "d"],
+    variant: Variant,
+    bottleneck_width: float,
     stem: Literal["auto", "imagenet", "cifar", "whitening"],
     shortcut: Literal["projection", "padding"],
     norm: Norm,
@@ -101,8 +104,8 @@ def resnet(
             f"at least {SMALLEST_FAST}. Use depth 20, or enlarge them."
         )
     block_config = BlockConfig(
-        norm, norm_momentum, norm_epsilon, activation, variant, shortcut, zero_gamma,
-        squeeze_excitation,
+        norm, norm_momentum, norm_epsilon, activation, variant, bottleneck_width, shortcut,
+        zero_gamma, squeeze_excitation,
     )  # fmt: skip
     images = keras.Input((None, None, 3), dtype="float32", name="images")
     x = MirroredViews(name="views")(images) if flip_average else images
@@ -157,7 +160,7 @@ def _stem(x: Any, config: BlockConfig, name: str, filters: int) -> Any:
         return config.activate(x, f"stem_{config.activation}")
     if name == "cifar":
         return config.conv_norm_act(x, filters, 3, "stem")
-    if config.variant == "b":
+    if config.variant in ("a", "b"):
         x = config.conv_norm_act(x, filters, 7, "stem", 2)
     else:
         x = config.conv_norm_act(x, filters // 2, 3, "stem_1", 2)

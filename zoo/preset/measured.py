@@ -97,6 +97,7 @@ def read_scores(model: str) -> dict[str, tuple[Measured, ...]]:
 
 # Keys that came after scores had been measured, with the values of what was done before.
 CAME_LATER: dict[str, tuple[Any, ...]] = {
+    "architecture.bottleneck_width": (1.0,),
     "architecture.relative_buckets": (0,),
     "data.labels.name": ("auto", "one"),
     "data.texts": ("auto", "one"),

@@ -11,7 +11,8 @@ from zoo.preset.contrastive import CONTRASTIVE
 # Blocks of one schema once: files from then hold the values of every variant.
 ONCE_FLAT = ("data.crop", "recipe.loss", "recipe.schedule")
 NGRAMS, DEPTH = "architecture.ngram_buckets", "architecture.depth"
-BLOCKS = (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)
+BOTTLENECKS = (26, 50, 101, 152)
+BLOCKS = (18, 20, 26, 32, 34, 44, 50, 56, 101, 110, 152)
 # Key to the key that decides, and the values with which it is read; no values: any but 0 and null.
 READ_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
     "data.randaugment_magnitude": ("data.randaugment_ops", ()),
@@ -22,6 +23,7 @@ READ_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
     "architecture.ngram_share": (NGRAMS, ()),
     "architecture.path_dropout": (NGRAMS, ()),
     "architecture.norm_momentum": ("architecture.norm", ("batch", "sync-batch")),
+    "architecture.bottleneck_width": (DEPTH, BOTTLENECKS),
     "architecture.shortcut": (DEPTH, BLOCKS),
     "architecture.zero_gamma": (DEPTH, BLOCKS),
     "architecture.squeeze_excitation": (DEPTH, BLOCKS),

@@ -33,11 +33,13 @@ class ResNetArchitecture(Architecture):
         num_classes: number of classes, at least 2.
         pixel_mean: mean of red, green and blue over the training images, in [0, 255].
         pixel_std: their standard deviations.
-        depth: 18, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench) or
-            9 (ResNet-9), the fast ones.
+        depth: 18, 26, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench)
+            or 9 (ResNet-9), the fast ones.
         filters: of each stage; a preset's null is what the depth has in its paper.
-        variant: `b` (v1.5: a bottleneck's stride is in its 3 x 3), `c` (and a stem of three 3 x 3)
-            or `d` (and average pooling in the shortcuts).
+        variant: `a` (of the paper: a bottleneck's stride is in its first 1 x 1), `b` (v1.5: in its
+            3 x 3), `c` (and a stem of three 3 x 3) or `d` (and average pooling in the shortcuts).
+        bottleneck_width: filters of a bottleneck's 3 x 3, as a multiple of the stage's; 2 is Wide
+            ResNet-50-2.
         stem: `imagenet` quarters height and width, `cifar` keeps them, `whitening` is a 2 x 2
             convolution of fixed weights; `auto` is `cifar` below 64 pixels, else `imagenet`.
         shortcut: where a block changes the shape, a 1 x 1 `projection`, or `padding` with zeros.
@@ -75,9 +77,10 @@ class ResNetArchitecture(Architecture):
     num_classes: Annotated[int, Field(ge=2)] = 10
     pixel_mean: Colour = (123.675, 116.28, 103.53)
     pixel_std: Annotated[Colour, AfterValidator(_above_zero)] = (58.395, 57.12, 57.375)
-    depth: Literal[8, 9, 18, 20, 32, 34, 44, 50, 56, 101, 110, 152] = 18
+    depth: Literal[8, 9, 18, 20, 26, 32, 34, 44, 50, 56, 101, 110, 152] = 18
     filters: Annotated[tuple[Positive, ...], Field(min_length=3, max_length=4)] | None = None
-    variant: Literal["b", "c", "d"] = "d"
+    variant: Literal["a", "b", "c", "d"] = "d"
+    bottleneck_width: Annotated[float, Field(gt=0.0, le=8.0)] = 1.0
     stem: Literal["auto", "imagenet", "cifar", "whitening"] = "auto"
     shortcut: Literal["projection", "padding"] = "projection"
     norm: Literal["batch", "sync-batch", "group", "layer", "none"] = "batch"
