@@ -19,6 +19,7 @@ from benchmarks.training_runs import train_once
 # buckets of n-grams are empty, and a table of them would be kept 500 times, once an epoch.
 VARIANTS: dict[str, dict[str, Any]] = {
     "fasttext/default, 16,384 buckets": {"architecture.ngram_buckets": 16_384},
+    "textcnn/default, glove": {"data.vectors": "glove"},
     "transformer/minilm, 256 tokens": {"data.max_length": 256},
     "transformer/minilm, 256 tokens, plain, 2 epochs": {
         "data.max_length": 256,

@@ -103,7 +103,18 @@ def mean_of_tokens(
     segments: list[int] | None = None,
     epsilon: float = 1e-12,
 ) -> np.ndarray:
-    """The mean over one text's tokens of the last layer, `(features,)`, in float64.
+    """The mean over one text's tokens of the last layer, `(features,)`; see `last_layer`."""
+    return last_layer(kind, made, ids, segments, epsilon).mean(0)
+
+
+def last_layer(
+    kind: str,
+    made: Mapping[str, np.ndarray],
+    ids: list[int],
+    segments: list[int] | None = None,
+    epsilon: float = 1e-12,
+) -> np.ndarray:
+    """The features of one text's tokens, `(time, features)`, in float64.
 
     Args:
         kind: of the tensors.
@@ -115,9 +126,7 @@ def mean_of_tokens(
     made = {name: tensor.astype(np.float64) for name, tensor in made.items()}
 
     def norm(x: np.ndarray, name: str) -> np.ndarray:
-        centred = x - x.mean(-1, keepdims=True)
-        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + epsilon)
-        return scaled * made[f"{name}.weight"] + made[f"{name}.bias"]
+        return layer_norm(x, made, name, epsilon)
 
     def dense(x: np.ndarray, name: str) -> np.ndarray:
         return x @ made[f"{name}.weight"].T + made[f"{name}.bias"]
@@ -142,10 +151,55 @@ def mean_of_tokens(
         share = np.exp(scores - scores.max(-1, keepdims=True))
         mixed = (share / share.sum(-1, keepdims=True)) @ value
         x = norm(x + dense(mixed.swapaxes(0, 1).reshape(len(ids), -1), output), first_norm)
-        hidden = dense(x, inner)
-        hidden = hidden * np.vectorize(lambda v: (1 + math.erf(v / math.sqrt(2))) / 2)(hidden)
-        x = norm(x + dense(hidden, outer), second_norm)
-    return x.mean(0)
+        x = norm(x + dense(gelu(dense(x, inner)), outer), second_norm)
+    return x
+
+
+def layer_norm(
+    x: np.ndarray, made: Mapping[str, np.ndarray], name: str, epsilon: float
+) -> np.ndarray:
+    centred = x - x.mean(-1, keepdims=True)
+    scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + epsilon)
+    return scaled * made[f"{name}.weight"] + made[f"{name}.bias"]
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    return x * np.vectorize(lambda value: (1 + math.erf(value / math.sqrt(2))) / 2)(x)
+
+
+# Of a masked language model: its dense layer, its norm, and the bias of its logits.
+HEADS_OF_TOKENS = {
+    "bert": (
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions.bias",
+    ),
+    "roberta": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+    "distilbert": ("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
+    "mpnet": ("lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.bias"),
+}
+
+
+def head_tensors(kind: str, rows: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Random tensors of the head that tells masked tokens."""
+    generator = np.random.default_rng(seed)
+    dense, norm, bias = HEADS_OF_TOKENS[kind]
+    shapes = {f"{dense}.weight": (WIDTH, WIDTH), f"{dense}.bias": (WIDTH,), bias: (rows,)}
+    shapes |= {f"{norm}.weight": (WIDTH,), f"{norm}.bias": (WIDTH,)}
+    return {  # small ones: the norm makes the rounding of the layers below it larger
+        name: generator.normal(0, 0.15, shape).astype(np.float32) for name, shape in shapes.items()
+    }
+
+
+def token_logits(
+    kind: str, made: Mapping[str, np.ndarray], ids: list[int], epsilon: float = 1e-12
+) -> np.ndarray:
+    """The logits of every token of the file's vocabulary, `(time, vocabulary)`, in float64."""
+    dense, norm, bias = HEADS_OF_TOKENS[kind]
+    x = last_layer(kind, made, ids, epsilon=epsilon)
+    x = gelu(x @ made[f"{dense}.weight"].T + made[f"{dense}.bias"])
+    x = layer_norm(x, made, norm, epsilon)
+    return x @ made["embeddings.word_embeddings.weight"].T.astype(np.float64) + made[bias]
 
 
 def distances(count: int) -> np.ndarray:
@@ -166,21 +220,28 @@ def bert_folder(folder: Path, kind: str = "bert", prefix: str = "", seed: int = 
     return folder
 
 
-def write_folder(folder: Path, kind: str, made: Mapping[str, np.ndarray], prefix: str = "") -> None:
-    """Write config.json and model.safetensors, with a head that nobody asks for.
+def write_folder(
+    folder: Path,
+    kind: str,
+    made: Mapping[str, np.ndarray],
+    prefix: str = "",
+    head: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write config.json and model.safetensors, by default with a head that nobody asks for.
 
     Args:
         folder: is made.
         kind: the model_type.
         made: tensors.
         prefix: before their names.
+        head: more tensors, which no prefix is before.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = len(made["embeddings.word_embeddings.weight"])
     (folder / "config.json").write_text(json.dumps(config(kind, rows)))
-    head = {"classifier.weight": np.ones((3, WIDTH), np.float32)}
+    head = {"classifier.weight": np.ones((3, WIDTH), np.float32)} if head is None else head
     named = {prefix + name: tensor for name, tensor in made.items()}
-    save_file(named | head, folder / "model.safetensors")
+    save_file(named | dict(head), folder / "model.safetensors")
 
 
 def roberta_vocabulary() -> dict[str, Any]:

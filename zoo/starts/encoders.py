@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,24 @@ ACTIVATIONS = {
 
 
 @dataclasses.dataclass(frozen=True)
+class HeadNames:
+    """How the head that tells masked tokens is named; its table is that of the words.
+
+    Args:
+        dense: of the dense layer.
+        norm: of the norm behind it.
+        biases: of the logits: a file has the first or the second, which are one tensor.
+    """
+
+    dense: str
+    norm: str
+    biases: tuple[str, ...]
+
+
+LM_HEAD = HeadNames("lm_head.dense", "lm_head.layer_norm", ("lm_head.bias", "lm_head.decoder.bias"))
+
+
+@dataclasses.dataclass(frozen=True)
 class Names:
     """How a kind of encoder is named in its files.
 
@@ -41,6 +59,7 @@ class Names:
         sizes: the zoo's names of sizes to the names in config.json.
         position_offset: row of the table of positions that the first token has.
         relative: of the table of biases by distance, below the prefix; empty where there is none.
+        head: of the head that tells masked tokens, which no prefix is before.
     """
 
     prefixes: tuple[str, ...]
@@ -53,6 +72,7 @@ class Names:
     sizes: Mapping[str, str]
     position_offset: int = 0
     relative: str = ""
+    head: HeadNames = LM_HEAD
 
 
 SIZES = {
@@ -78,9 +98,14 @@ BERT = Names(
     outer="output.dense",
     feed_forward_norm="output.LayerNorm",
     sizes=SIZES,
+    head=HeadNames(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+    ),
 )
 # Positions begin behind that of padding, which is 1.
-ROBERTA = dataclasses.replace(BERT, prefixes=("", "roberta."), position_offset=2)
+ROBERTA = dataclasses.replace(BERT, prefixes=("", "roberta."), position_offset=2, head=LM_HEAD)
 DISTILBERT = Names(
     prefixes=("", "distilbert."),
     layer="transformer.layer.{i}",
@@ -97,6 +122,7 @@ DISTILBERT = Names(
         "max_positions": "max_position_embeddings",
         "activation": "activation",
     },
+    head=HeadNames("vocab_transform", "vocab_layer_norm", ("vocab_projector.bias",)),
 )
 MPNET = dataclasses.replace(
     ROBERTA,
@@ -183,25 +209,14 @@ def encoder_variables(
     table = "embeddings.word_embeddings.weight"
     prefix = next((p for p in names.prefixes if p + table in tensors.shapes), names.prefixes[0])
 
-    def tensor(name: str, *shape: int) -> Callable[[], np.ndarray]:
-        tensors.shape(prefix + name, *shape)
-        return partial(tensors.read, prefix + name)
+    def tensor(name: str, *shape: int) -> Reader:
+        return _tensor(tensors, prefix + name, *shape)
 
     def norm(name: str) -> dict[str, Reader]:
-        old = f"{prefix}{name}.gamma" in tensors.shapes  # of files written before 2019
-        pair = ("gamma", "beta") if old else ("weight", "bias")
-        return {
-            own: tensor(f"{name}.{theirs}", width)
-            for own, theirs in zip(("gamma", "beta"), pair, strict=True)
-        }
+        return _norm(tensors, width, prefix + name)
 
     def dense(units: int, width: int, *layers: str) -> dict[str, Reader]:
-        kernels = [tensor(f"{name}.weight", units, width) for name in layers]
-        biases = [tensor(f"{name}.bias", units) for name in layers]
-        return {
-            "kernel": lambda: np.concatenate([kernel().T for kernel in kernels], axis=1),
-            "bias": lambda: np.concatenate([bias() for bias in biases]),
-        }
+        return _dense(tensors, units, width, *(prefix + name for name in layers))
 
     words = tensor(table, -1, width)
     positions = tensor("embeddings.position_embeddings.weight", sizes["max_positions"], width)
@@ -231,6 +246,67 @@ def encoder_variables(
         groups[f"layer_{i}/feed_forward/inner"] = dense(inner, width, f"{layer}.{names.inner}")
         groups[f"layer_{i}/feed_forward/outer"] = dense(width, inner, f"{layer}.{names.outer}")
         groups[f"layer_{i}/feed_forward_norm"] = norm(f"{layer}.{names.feed_forward_norm}")
+    return _by_path(groups)
+
+
+def head_variables(
+    names: Names, sizes: Mapping[str, Any], tensors: Tensors, rows: np.ndarray
+) -> dict[str, Reader]:
+    """Return what reads the head of a masked language model, where the files have a whole one.
+
+    Args:
+        names: of its kind.
+        sizes: as `encoder_sizes` returns them.
+        tensors: of its files.
+        rows: row of the file's table of words for each of the zoo's token ids.
+
+    Raises:
+        ZooError: a tensor has another shape than config.json says.
+    """
+    head, width = names.head, sizes["hidden_dim"]
+    bias = next((name for name in head.biases if name in tensors.shapes), None)
+    needed = {f"{head.dense}.weight", f"{head.dense}.bias"}
+    needed |= {f"{head.norm}.{theirs}" for theirs in _norm_names(tensors, head.norm)}
+    if bias is None or not needed <= tensors.shapes.keys():
+        return {}
+    logits = _tensor(tensors, bias, -1)
+    return _by_path(
+        {
+            "transform": _dense(tensors, width, width, head.dense),
+            "transform_norm": _norm(tensors, width, head.norm),
+            "embedding": {"bias": lambda: logits()[rows]},
+        }
+    )
+
+
+def _tensor(tensors: Tensors, name: str, *shape: int) -> Reader:
+    tensors.shape(name, *shape)
+    return partial(tensors.read, name)
+
+
+def _norm_names(tensors: Tensors, layer: str) -> tuple[str, str]:
+    old = f"{layer}.gamma" in tensors.shapes  # of files written before 2019
+    return ("gamma", "beta") if old else ("weight", "bias")
+
+
+def _norm(tensors: Tensors, width: int, layer: str) -> dict[str, Reader]:
+    return {
+        own: _tensor(tensors, f"{layer}.{theirs}", width)
+        for own, theirs in zip(("gamma", "beta"), _norm_names(tensors, layer), strict=True)
+    }
+
+
+def _dense(tensors: Tensors, units: int, width: int, *layers: str) -> dict[str, Reader]:
+    """Return the readers of dense layers as one: their units side by side."""
+    kernels = [_tensor(tensors, f"{name}.weight", units, width) for name in layers]
+    biases = [_tensor(tensors, f"{name}.bias", units) for name in layers]
+    return {
+        "kernel": lambda: np.concatenate([kernel().T for kernel in kernels], axis=1),
+        "bias": lambda: np.concatenate([bias() for bias in biases]),
+    }
+
+
+def _by_path(groups: Mapping[str, Mapping[str, Reader]]) -> dict[str, Reader]:
     return {
         f"{layer}/{variable}": reader
         for layer, variables in groups.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError, did_you_mean
-from zoo.starts.encoders import ENCODERS, encoder_sizes, encoder_variables
+from zoo.starts.encoders import ENCODERS, encoder_sizes, encoder_variables, head_variables
 from zoo.starts.pretrained import Pretrained, Weights
 from zoo.starts.tensors import PICKLED, Tensors, read_tensors
 from zoo.starts.vocabularies import read_vocabulary
@@ -22,7 +22,7 @@ SPARE = 100  # a table may have one row in so many that no piece has: rounded up
 def read_hugging_face(
     folder: Path, config: Mapping[str, Any], source: str, origin: str = ""
 ) -> Pretrained:
-    """Return the encoder of a folder, without its head.
+    """Return the encoder of a folder, and its head if that tells masked tokens.
 
     Args:
         folder: with config.json and model.safetensors.
@@ -50,16 +50,16 @@ def read_hugging_face(
     tokenizer, theirs = vocabulary.tokenizer(file)
     check_rows(tensors, names.prefixes, len(theirs), file)
     values = start_values(sizes, tokenizer, segments=_has_segments(tokenizer, tensors))
+    segments = bool(values["architecture.num_segments"])
+    variables = encoder_variables(names, sizes, tensors, theirs, segments)
+    if config.get("tie_word_embeddings", True):  # otherwise its table is another
+        variables |= head_variables(names, sizes, tensors, theirs)
     return Pretrained(
         source=source,
         origin=origin or f"the {kind} in {folder}",
         model=MODEL,
         values=values,
-        weights=Weights(
-            encoder_variables(
-                names, sizes, tensors, theirs, bool(values["architecture.num_segments"])
-            )
-        ),
+        weights=Weights(variables),
         tokenizer=tokenizer,
         longest=sizes["max_positions"] - sizes["position_offset"],
         sha256=file_sha256(files[0]),
