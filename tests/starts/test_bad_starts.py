@@ -67,7 +67,7 @@ def test_a_pickle_is_refused_unread(
         ({"auto_map": {"AutoModel": "modeling.Model"}}, r"asks for code to be run \('auto_map'\)"),
         ({"custom_objects": {"a": "b"}}, r"asks for code to be run \('custom_objects'\)"),
         ({"model_type": "bart"}, "model_type 'bart' is not read. Did you mean 'bert'"),
-        ({"model_type": None}, "model_type 'None' is not read"),
+        ({"model_type": None}, "does not say what the weights are of. Accepted: 'model_type'"),
         ({"hidden_size": None}, "has no 'hidden_size', which a bert has"),
         ({"hidden_size": "16"}, "'hidden_size' must be a whole number. Received: '16'"),
         ({"num_attention_heads": -1}, "'num_attention_heads' must be a whole number"),

@@ -180,7 +180,7 @@ def basic_block(
 def bottleneck_block(
     x: Any, config: BlockConfig, filters: int, stride: int, drop_rate: float, name: str
 ) -> Any:
-    """1 x 1, 3 x 3 with the stride (in variant A the 1 x 1 has it), 1 x 1 to four times the filters.
+    """1 x 1, 3 x 3 with the stride (of variant A the 1 x 1 has it), 1 x 1 to four times as wide.
 
     The arguments are those of `basic_block`.
     """

@@ -114,6 +114,12 @@ class Job:
         """The preset as far as it is known before the data are read."""
         return self.resolve()[0]
 
+    @property
+    def reading(self) -> Request:
+        """The request with what the start decides: the data decide neither its pixels nor sizes."""
+        decided = self.start.values if self.start is not None else ()
+        return dataclasses.replace(self.request, fixed=(*self.request.fixed, *decided))
+
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
         """Versions and machine, and how many workers and devices share the training."""
@@ -169,7 +175,7 @@ def run_job(job: Job, resume: bool) -> Run:
             if resume and (prepared is not None or can_resume(job.folder)):
                 check_same(job.folder, job.preset, job.request.to_dict(), job.environment)
             tokenizer = prepared.tokenizer if prepared else job.start and job.start.tokenizer
-            data: Data = job.task.load(job.request, job.preset, tokenizer)
+            data: Data = job.task.load(job.reading, job.preset, tokenizer)
             stack.enter_context(contextlib.closing(data))
             if prepared is None:
                 prepared = _prepare(job, data)

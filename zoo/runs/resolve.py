@@ -82,7 +82,7 @@ def resolve(
     findings += unread(resolved.values(), changes)
     resolved = resolved.override({"recipe.dtype_policy": policy})
     small_batch = norm_for_batch(resolved.values(), replicas)
-    if small_batch and NORM not in fixed:
+    if small_batch and NORM not in fixed and (start is None or NORM not in start.values):
         resolved = resolved.override({NORM: "group"})
         findings += small_batch
     if facts is None:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.starts.hugging_face import MODEL, start_values
 from zoo.starts.pretrained import Pretrained, Reader, Weights
+from zoo.starts.transformers import MODEL, start_values
 from zoo.starts.vocabularies import ROBERTA_MARKS, Vocabulary
 
 MAGIC = (b"E5S1", 1)

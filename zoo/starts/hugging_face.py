@@ -1,4 +1,4 @@
-"""Folders in Hugging Face's form: config.json, model.safetensors and a vocabulary."""
+"""Folders in Hugging Face's form: config.json and model.safetensors."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ZooError, did_you_mean
-from zoo.starts.encoders import ENCODERS, encoder_sizes, encoder_variables, head_variables
-from zoo.starts.pretrained import Pretrained, Weights
-from zoo.starts.tensors import PICKLED, Tensors, read_tensors
-from zoo.starts.vocabularies import read_vocabulary
-from zoo.text.pretrained_tokenizer import PretrainedTokenizer
-from zoo.wheels import file_sha256
+from zoo.errors import ZooError
+from zoo.starts.pretrained import Pretrained
+from zoo.starts.timm import read_timm
+from zoo.starts.transformers import read_encoder
 
-MODEL = "transformer"
 CODE = ("auto_map", "custom_pipelines", "custom_objects", "trust_remote_code")
-SPARE = 100  # a table may have one row in so many that no piece has: rounded up, or kept free
+# What says whose a config.json is.
+READERS = {"architecture": read_timm, "model_type": read_encoder}
 
 
 def read_hugging_face(
     folder: Path, config: Mapping[str, Any], source: str, origin: str = ""
 ) -> Pretrained:
-    """Return the encoder of a folder, and its head if that tells masked tokens.
+    """Return the network of a folder: an encoder of texts, or one of images by timm.
 
     Args:
         folder: with config.json and model.safetensors.
@@ -36,33 +33,12 @@ def read_hugging_face(
     """
     path = folder / "config.json"
     refuse_code(config, path)
-    kind = str(config.get("model_type"))
-    if kind not in ENCODERS:
-        raise ZooError(
-            f"{path}: model_type '{kind}' is not read.{did_you_mean(kind, ENCODERS)} Accepted: "
-            f"{', '.join(ENCODERS)}."
-        )
-    names = ENCODERS[kind]
-    sizes = encoder_sizes(names, config, path)
-    files = weight_files(folder)
-    tensors = read_tensors(files, folder)
-    vocabulary, file = read_vocabulary(folder)
-    tokenizer, theirs = vocabulary.tokenizer(file)
-    check_rows(tensors, names.prefixes, len(theirs), file)
-    values = start_values(sizes, tokenizer, segments=_has_segments(tokenizer, tensors))
-    segments = bool(values["architecture.num_segments"])
-    variables = encoder_variables(names, sizes, tensors, theirs, segments)
-    if config.get("tie_word_embeddings", True):  # otherwise its table is another
-        variables |= head_variables(names, sizes, tensors, theirs)
-    return Pretrained(
-        source=source,
-        origin=origin or f"the {kind} in {folder}",
-        model=MODEL,
-        values=values,
-        weights=Weights(variables),
-        tokenizer=tokenizer,
-        longest=sizes["max_positions"] - sizes["position_offset"],
-        sha256=file_sha256(files[0]),
+    for key, read in READERS.items():
+        if config.get(key):
+            return read(folder, config, source, origin)
+    raise ZooError(
+        f"{path}: does not say what the weights are of. Accepted: 'model_type', of an encoder of "
+        "texts, or 'architecture', of a network of images by timm."
     )
 
 
@@ -78,73 +54,3 @@ def refuse_code(config: Mapping[str, Any], path: Path) -> None:
             f"{path}: asks for code to be run ('{asked[0]}'), which is never done. Weights of a "
             "known architecture are read without it."
         )
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """Return the safetensors files of a folder.
-
-    Raises:
-        ZooError: there are none.
-    """
-    whole = folder / "model.safetensors"
-    files = [whole] if whole.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
-    if not files:
-        pickled = [path.name for path in folder.iterdir() if path.suffix in PICKLED]
-        why = f" {pickled[0]} is a pickle, which can run code, and is not read." if pickled else ""
-        raise ZooError(
-            f"{folder}: has no model.safetensors.{why} "
-            "`model.save_pretrained(folder, safe_serialization=True)` of Hugging Face writes one."
-        )
-    return files
-
-
-def start_values(
-    sizes: Mapping[str, Any], tokenizer: PretrainedTokenizer, *, segments: int
-) -> dict[str, Any]:
-    """Return what an encoder decides of a preset, by dotted key.
-
-    Args:
-        sizes: its values of the architecture block.
-        tokenizer: its own.
-        segments: rows of its table of segments, 0 where all tokens are in one.
-    """
-    architecture = {
-        "relative_buckets": 0,
-        **sizes,
-        "vocabulary_size": tokenizer.vocabulary_size,
-        "num_segments": segments,
-        "separator_id": tokenizer.marks.end if segments else 0,
-    }
-    data = {"tokenizer": tokenizer.kind, "lowercase": tokenizer.lowercase}
-    blocks = {"architecture": architecture, "data": data}
-    return {f"{block}.{key}": value for block, own in blocks.items() for key, value in own.items()}
-
-
-def check_rows(tensors: Tensors, prefixes: tuple[str, ...], pieces: int, file: Path) -> None:
-    """Refuse a table of words that is not that of the vocabulary.
-
-    Args:
-        tensors: of the weights.
-        prefixes: of their names.
-        pieces: of the vocabulary.
-        file: of the vocabulary, for messages.
-
-    Raises:
-        ZooError: it has fewer rows than there are pieces, or far more.
-    """
-    tables = [f"{prefix}embeddings.word_embeddings.weight" for prefix in prefixes]
-    name = next((table for table in tables if table in tensors.shapes), tables[0])
-    rows = tensors.shape(name, -1, -1)[0]
-    if not 0 <= rows - pieces <= rows // SPARE:
-        raise ZooError(
-            f"{file}: has {pieces:,} pieces, and the table of words {rows:,} rows: it is the "
-            f"vocabulary of other weights than those in {tensors.where}."
-        )
-
-
-def _has_segments(tokenizer: PretrainedTokenizer, tensors: Tensors) -> int:
-    """Return the rows of the table of segments, where pairs of texts are told apart by them."""
-    shapes = [
-        shape for name, shape in tensors.shapes.items() if "token_type_embeddings" in name
-    ] + [(0, 0)]
-    return 0 if tokenizer.marks.doubled or shapes[0][0] < 2 else shapes[0][0]

@@ -10,15 +10,18 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.finding import Finding, counted, first_few
-from zoo.memory import without_values
-from zoo.models import MODELS
+from zoo.preset.batch_rule import NORM
 from zoo.preset.preset import Preset
 from zoo.starts.pretrained import Pretrained
+from zoo.starts.shapes import variable_shapes
 from zoo.training.layer_groups import top_weights
 
 INIT, CLASSES, LENGTH = "recipe.init", "architecture.num_classes", "data.max_length"
 HEAD, WIDTH = "architecture.head_dim", "architecture.hidden_dim"
 FOLLOWING = (CLASSES, "architecture.vocabulary_size")  # the data, or the tokenizer, say them
+# What comes with weights and may still be set: a network takes images of any size.
+ADVISED = (CLASSES, "architecture.image_size", "data.center_fraction")
+ALIKE = {NORM: {"batch", "sync-batch"}}  # values under which weights are the same network
 # Layers, and variables, that pretrained encoders have not.
 HEADS = ("logits", "head", "transform", "transform_norm")
 TABLE, OUTPUT_BIAS = "embedding/embeddings", "embedding/bias"
@@ -29,7 +32,7 @@ ENCODERS = {"transformer", "transformer_mlm"}
 def with_start(
     preset: Preset, start: Pretrained, fixed: Collection[str]
 ) -> tuple[Preset, list[Finding]]:
-    """Return a preset with what its start decides: architecture, tokenizer, longest text.
+    """Return a preset with what its start decides: architecture, tokenizer or pixels, sizes.
 
     Args:
         preset: with what was set in it.
@@ -50,9 +53,13 @@ def with_start(
             f"{INIT} {start.source} and data.vectors {own['data.vectors']} both say how the table "
             "of words starts: leave one out."
         )
-    decided = {key: value for key, value in start.values.items() if key in own}
+    decided = {
+        key: value
+        for key, value in start.values.items()
+        if key in own and not (key in ALIKE and {own[key], value} <= ALIKE[key])
+    }
     for key in decided.keys() & set(fixed):
-        if key != CLASSES and own[key] != decided[key]:
+        if key not in ADVISED and own[key] != decided[key]:
             raise ZooError(
                 f"{key}={own[key]} was set, and the weights of {INIT} {start.source} have "
                 f"{decided[key]}. Leave it out: it comes with them."
@@ -164,22 +171,10 @@ def _new_head(preset: Preset, start: Pretrained, classes: Sequence[Any] | None) 
     if number is None or (same and len(start.classes or range(number)) == number):
         return set()
     shapes = [
-        _shapes(preset.override({CLASSES: count}).values(), preset.model)
+        variable_shapes(preset.override({CLASSES: count}).values(), preset.model)
         for count in (number, number + 1)
     ]
     return {path for path, shape in shapes[0].items() if shapes[1].get(path) != shape}
-
-
-def _shapes(values: Mapping[str, Any], model: str) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each variable of a network; nothing is allocated for it."""
-    blocks = {
-        key.partition(".")[2]: value
-        for key, value in values.items()
-        if key.startswith("architecture.")
-    }
-    with without_values():
-        network = MODELS[model](**blocks)
-        return {variable.path: tuple(variable.shape) for variable in network.weights}
 
 
 def _decided(start: Pretrained, changed: Mapping[str, Any]) -> list[Finding]:

@@ -17,8 +17,8 @@ import numpy as np
 
 from zoo.errors import ZooError, did_you_mean, reason
 from zoo.files import read_json
-from zoo.starts.hugging_face import MODEL, SPARE, start_values
 from zoo.starts.pretrained import Pretrained, Reader, Weights
+from zoo.starts.transformers import MODEL, SPARE, start_values
 from zoo.starts.vocabularies import BERT_MARKS, Vocabulary
 from zoo.wheels import file_sha256
 

@@ -90,3 +90,21 @@ def read_tensors(paths: Sequence[Path], where: Path) -> Tensors:
     if not files:
         raise ZooError(f"{where}: holds no tensors of {', '.join(FLOATS)}.")
     return Tensors(files, shapes, where)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files of a folder.
+
+    Raises:
+        ZooError: there are none.
+    """
+    whole = folder / "model.safetensors"
+    files = [whole] if whole.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
+    if not files:
+        pickled = [path.name for path in folder.iterdir() if path.suffix in PICKLED]
+        why = f" {pickled[0]} is a pickle, which can run code, and is not read." if pickled else ""
+        raise ZooError(
+            f"{folder}: has no model.safetensors.{why} "
+            "`model.save_pretrained(folder, safe_serialization=True)` of Hugging Face writes one."
+        )
+    return files

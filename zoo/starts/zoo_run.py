@@ -17,7 +17,8 @@ from zoo.wheels import file_sha256
 
 # Values that neither a shape nor a function of the network depends on: the new run has its own.
 OF_TRAINING = ("dropout", "_range", "_std", "max_norm", "stochastic_depth")
-DATA = ("tokenizer", "lowercase", "max_length")
+OF_TOKENS = ("data.tokenizer", "data.lowercase", "data.max_length")
+OF_PIXELS = "data.center_fraction"
 
 
 def is_run(folder: Path) -> bool:
@@ -40,14 +41,14 @@ def read_run(folder: Path, source: str) -> Pretrained:
     preset = load_preset(None, folder / "preset.yaml")
     predictor = load_task(preset.task).load_predictor(folder / "model")
     tokenizer = getattr(predictor, "tokenizer", None)
+    own = preset.values()
     values = {
         key: value
-        for key, value in preset.values().items()
-        if key.startswith("architecture.") and not key.endswith(OF_TRAINING)
+        for key, value in own.items()
+        if key == OF_PIXELS or (key.startswith("architecture.") and not key.endswith(OF_TRAINING))
     }
     if tokenizer is not None:
-        own = preset.values()
-        values |= {f"data.{key}": own[f"data.{key}"] for key in DATA if f"data.{key}" in own}
+        values |= {key: own[key] for key in OF_TOKENS if key in own}
         values["architecture.vocabulary_size"] = tokenizer.vocabulary_size
     network = predictor.network
     if isinstance(network, ContrastiveModel):  # its head is of vectors that others do not make
