@@ -16,14 +16,14 @@ from zoo.cli import app
 from zoo.preset.schemas import TASKS, architectures, info_of
 
 RESNET = {"architecture.depth": 8, "architecture.filters": (8, 8, 8)}
-FEW = {"recipe.epochs": 1, "recipe.min_steps": 0}
+FEW = {"recipe.epochs": 2, "recipe.min_steps": 0}
 
 
 # Run of one task, data of another: tables of text are a corpus, too.
 CORPORA = ("language-modeling", "masked-language-modeling")
 READABLE = {(task, other) for task in CORPORA for other in (*CORPORA, "text-classification")}
 # Commands with a test of every task below, and those that know no task.
-SWEPT = {"train", "evaluate", "predict", "embed", "generate", "export", "data", "runs"}
+SWEPT = {"train", "evaluate", "predict", "embed", "generate", "export", "data", "runs", "diagnose"}
 OF_NO_TASK = {"launch", "help", "advice", "presets", "explain"}
 
 
@@ -132,6 +132,15 @@ def test_export(task: str, runs, zoo_command, tmp_path) -> None:
     said = zoo_command("export", runs / "runs" / task, tmp_path / "serving", code=0).stdout
     assert info_of(task).serves in said
     assert "serve" in tf.saved_model.load(str(tmp_path / "serving")).signatures
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_diagnose(task: str, runs, zoo_command) -> None:
+    run = runs / "runs" / task
+    document = json.loads(zoo_command("diagnose", run, "--json", code=0).stdout)
+    # So few steps are no training run that anything can be told of.
+    assert document["verdict"] == "too-early"
+    assert "too-early" in {finding.name for finding in zoo.load_run(run).findings}
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -35,8 +35,10 @@ ROWS = [
     ["memory"],
     ["starts"],
     ["builders"],
+    ["diagnosis"],
     ["runs", "tuning"],
     ["display", "process", "options"],
+    ["diagnosis_commands"],
     ["cli"],
     ["__main__"],
 ]

@@ -41,7 +41,6 @@ BANNED = {
     r"\bunclipped\b": "allow_unclipped",
     r"\bchange_penalty\b": "temporal_activation_penalty",
     r"\brecipe\.best\b": "recipe.monitor",
-    r"\bverdicts?\b": "compare_with_baseline",
     r"\b(def|task)[ .](decided|judged|finish)\(": "facts_from_data, check_preset, ...",
     r"\b[Tt]orn\b": "conflicting labels",
     r"\b[Oo]ne on the other\b": "stacked",

@@ -22,6 +22,7 @@ _HOMES = {
     "Run": "zoo.runs.run",
     "load_run": "zoo.runs.run",
     "train": "zoo.runs.train",
+    "diagnose": "zoo.diagnosis.diagnose",
     "hypermodel": "zoo.tuning.hypermodel",
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from zoo.diagnosis.diagnose import diagnose as diagnose
 from zoo.errors import ZooError as ZooError
 from zoo.finding import Finding as Finding
 from zoo.preset.loading import explain as explain

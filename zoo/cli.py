@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo import display
+from zoo import diagnosis_commands, display
 from zoo.errors import ZooError, unknown
 from zoo.finding import Finding
 from zoo.options import (
@@ -116,7 +116,7 @@ def train(
     if not is_chief(strategy_for(devices)):
         return
     if as_json:
-        _print_json(display.train_document(run))
+        display.print_json(display.train_document(run))
     else:
         display.train_summary(run)
 
@@ -157,7 +157,7 @@ def evaluate(
     )
     if as_json:
         documents = [finding.to_dict() for finding in findings]
-        _print_json({"run": str(run), "metrics": metrics, "findings": documents})
+        display.print_json({"run": str(run), "metrics": metrics, "findings": documents})
         return
     display.remarks(findings)
     display.scores("data", metrics, loaded.info)
@@ -216,7 +216,7 @@ def embed(
     read = partial(loaded.iter_features, text=text, findings=findings, keep_going=True)
     written = write_embeddings(path, chain.from_iterable(map(read, inputs)))
     if as_json:
-        _print_json(display.embedding_document(run, path, written, findings))
+        display.print_json(display.embedding_document(run, path, written, findings))
     else:
         display.remarks(findings)
         display.embedding_summary(path, written)
@@ -290,7 +290,9 @@ def data(
         (chosen, _), tokenizer = with_start(chosen, start, ()), start.tokenizer
     seen = load_task(chosen.task).inspect(request, chosen, sheet, tokenizer)
     if as_json:
-        _print_json(seen.summary | {"findings": [finding.to_dict() for finding in seen.findings]})
+        display.print_json(
+            seen.summary | {"findings": [finding.to_dict() for finding in seen.findings]}
+        )
     else:
         display.inspection(seen)
     if any(finding.level == "error" for finding in seen.findings):
@@ -313,7 +315,7 @@ def presets(
         return
     heads = summaries(name)
     if as_json:
-        _print_json([display.summary_document(head) for head in heads])
+        display.print_json([display.summary_document(head) for head in heads])
     else:
         display.presets_table(heads)
 
@@ -330,7 +332,7 @@ def explain(
     chosen = load_named(name)
     explanations = explain_preset(chosen, key)
     if as_json:
-        _print_json([display.explanation_document(entry) for entry in explanations])
+        display.print_json([display.explanation_document(entry) for entry in explanations])
     else:
         display.explanations(chosen, explanations)
     display.remarks(chosen.notices)
@@ -346,7 +348,7 @@ def advice(
 
     entries = [table.entry(id)] if id else list(table.load_advice().values())
     if as_json:
-        _print_json([entry.model_dump(mode="json") for entry in entries])
+        display.print_json([entry.model_dump(mode="json") for entry in entries])
     elif id:
         display.advice_entry(entries[0])
     else:
@@ -363,9 +365,12 @@ def runs(
 
     finished = list_runs(folder)
     if as_json:
-        _print_json([{"run": str(run.path), **display.run_line(run)} for run in finished])
+        display.print_json([{"run": str(run.path), **display.run_line(run)} for run in finished])
     else:
         display.runs_table(finished)
+
+
+app.command(epilog=examples("diagnose"))(diagnosis_commands.diagnose)
 
 
 @app.command(name="help")
@@ -391,9 +396,3 @@ def _sheet(source: Path) -> Path:
 
     whole = source.resolve()
     return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")
-
-
-def _print_json(document: Any) -> None:
-    from zoo.files import finite
-
-    print(json.dumps(finite(document), indent=2, ensure_ascii=False))

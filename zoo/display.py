@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from zoo.errors import ZooError
+from zoo.files import finite
 from zoo.finding import Finding, first_few
 from zoo.preset.loading import Explanation, Summary
 from zoo.preset.preset import Preset
@@ -27,6 +28,11 @@ STYLES = {"info": "green", "warning": "yellow", "error": "red"}
 def console() -> Console:
     """Return a console on the present stdout; long lines wrap at its width."""
     return Console(highlight=False, soft_wrap=False)
+
+
+def print_json(document: Any) -> None:
+    """Print a document as JSON; what is not finite is null."""
+    print(json.dumps(finite(document), indent=2, ensure_ascii=False))
 
 
 def findings_lines(findings: Sequence[Finding]) -> None:

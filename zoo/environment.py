@@ -19,8 +19,8 @@ from zoo import gpu
 PACKAGES = ("tensorflow", "keras", "tensorflow-text", "sentencepiece", "numpy", "scikit-learn")
 # Rooms and files, by their names, that no training runs through.
 NOT_TRAINING = {
-    "__main__", "advice", "archive", "cli", "display", "inspection", "launch", "options",
-    "predictor", "process", "serving", "tflite", "tuning",
+    "__main__", "advice", "archive", "cli", "diagnosis", "diagnosis_commands", "display",
+    "inspection", "launch", "options", "predictor", "process", "serving", "tflite", "tuning",
 }  # fmt: skip
 
 

@@ -19,12 +19,16 @@ class Finding:
         what: what was found, in one sentence with its numbers.
         evidence: the numbers behind it: counts, row numbers, values.
         next: what to do about it, in one sentence.
+        name: of the judgement, for programs, such as `overfitted`; empty where it has none.
+        advice: ids of the guides' advice behind it (`zoo advice ID`).
     """
 
     level: Level
     what: str
     evidence: dict[str, Any] = dataclasses.field(default_factory=dict)
     next: str = ""
+    name: str = ""
+    advice: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain JSON types."""

@@ -52,6 +52,10 @@ EXAMPLES = {
     "explain": ("zoo explain textcnn recipe.optimizer.learning_rate",),
     "advice": ("zoo advice A47",),
     "runs": ("zoo runs runs/ --json",),
+    "diagnose": (
+        "zoo diagnose runs/a",
+        "zoo diagnose history.csv --json",
+    ),
 }
 
 

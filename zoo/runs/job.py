@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from zoo.builders import build
 from zoo.data.epochs import EpochCursor
+from zoo.diagnosis.diagnose import training_findings
 from zoo.distribute import (
     check_agreement,
     distributed,
@@ -271,6 +272,7 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     }
     findings += [*passed_over, *saved.findings, *model.findings, *monitor.findings()]
     findings += task.findings_on_epochs(data, preset, monitor.lines, monitor.best_epoch)
+    findings += _verdict(job, preset, monitor, metrics)
     findings.append(task.compare_with_baseline(metrics))
     _write_findings(folder, findings)
     write_text(folder / "notes.yaml", notes(job.note, findings[-1]))
@@ -284,6 +286,16 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
             f"`zoo predict {folder}` uses it."
         )
     return Run(folder)
+
+
+def _verdict(
+    job: Job, preset: Preset, monitor: Monitor, metrics: Mapping[str, Any]
+) -> list[Finding]:
+    """Return the verdict on the curves, and what else they warn of; nothing of a single epoch."""
+    if sum("val_loss" in line for line in monitor.lines) < 2:
+        return []
+    first, *others = training_findings(monitor.lines, preset, metrics, job.folder)
+    return [first, *(finding for finding in others if finding.level != "info")]
 
 
 def _write_findings(folder: Path, findings: list[Finding]) -> None:

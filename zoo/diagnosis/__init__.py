@@ -1,0 +1,1 @@
+"""What the curves of a training run say of its recipe, its data and its network."""
