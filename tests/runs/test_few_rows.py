@@ -16,6 +16,8 @@ import zoo
 from zoo import ZooError
 from zoo.preset.contrastive import BROUGHT
 from zoo.preset.loading import load_preset
+from zoo.tasks.request import Request
+from zoo.tasks.task import load_task
 from zoo.tasks.text_classification.few_rows import FEW_ROWS, choose_contrastive
 from zoo.training.contrastive import ContrastiveModel
 from zoo.training.monitor import Monitor
@@ -162,6 +164,18 @@ def test_what_is_chosen_follows_from_the_rows(
     )
     assert chosen == name
     assert [says in str(finding) for finding in findings] == ([True] if says else [])
+
+
+@pytest.mark.parametrize(("contrastive", "said"), [("none", True), ("pairs", False)])
+def test_rare_classes_are_rare_in_batches_of_rows_and_not_of_pairs(
+    contrastive: str, said: bool, tmp_path: Path
+) -> None:
+    rows = write_csv(tmp_path / "rows.csv", [*sentences(60), ("a rare film", "third")])
+    changes = {"recipe.contrastive.name": contrastive, "data.tokenizer": "words"}
+    preset = load_preset("transformer", "minilm", changes)
+    with load_task(preset.task).load(Request(rows), preset, None) as data:
+        found = [str(finding) for finding in data.findings]
+    assert any("less than one row in a batch" in finding for finding in found) == said
 
 
 @pytest.mark.parametrize("preset", ["minilm", "e5", "default"])

@@ -15,6 +15,7 @@ from zoo.data.store import Store
 from zoo.data.tables import read_rows
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification import batches as pipeline
+from zoo.tasks.text_classification import checks
 from zoo.tasks.text_classification.data import bundled_texts, load_data, load_split
 from zoo.tasks.text_classification.inspection import inspect_texts
 
@@ -300,7 +301,8 @@ def test_findings_name_counts_and_rows(tmp_path) -> None:
         assert finding(data, "two labels").evidence["rows"] == [43]
         assert "twice" in data.train.iter_inputs()  # both copies, and so the one of the test part
         assert finding(data, "also in training").evidence["count"] == 1
-        assert finding(data, "less than one row in a batch").evidence["classes"] == {"third": 1}
+        (rare,) = checks.classes_of_batches(data.train, data.classes, SETTINGS)
+        assert rare.what.startswith("1 class has less than one row in a batch of 8: third (1)")
         assert "max_length" in finding(data, "tokens a text").what
         assert finding(data, "the vocabulary has") is not None
     data.close()
@@ -442,7 +444,8 @@ def test_a_split_for_scoring(tmp_path) -> None:
 def test_a_look_at_data(tmp_path) -> None:
     rows = [*sentences(60), *((f"more {n} " + "x" * 500, "good") for n in range(20))]
     path = write_csv(tmp_path / "a.csv", rows)
-    seen = inspect_texts(Request(path), settings=SETTINGS, vocabulary_size=200)
+    with load(path) as data:
+        seen = inspect_texts(data, seed=0)
     summary, findings = seen.summary, seen.findings
     assert summary["rows"] == 80
     assert list(summary["classes"].items()) == [("good", 50), ("bad", 30)]

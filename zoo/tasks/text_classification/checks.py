@@ -265,7 +265,7 @@ def part_findings(
     seed: int,
     split_here: bool,
 ) -> list[Finding]:
-    """Return findings on the parts: shared texts, missing and rare classes, lengths, characters.
+    """Return findings on the parts: shared texts, missing classes, lengths, characters.
 
     Args:
         splits: by name of the part.
@@ -286,9 +286,6 @@ def part_findings(
             findings += absent_classes(counts, classes, name, "row")
     findings += unlabelled_classes(classes)
     train = splits["train"]
-    if settings.balance == "none":
-        of_class = dict(zip(classes, train.targets.counts(train.labels).tolist(), strict=True))
-        findings += rare_classes(of_class, settings.batch_size, len(train))
     texts = {name: split.inputs(probe(split, seed)) for name, split in splits.items() if len(split)}
     lengths = tokenizer.count(texts["train"])
     findings += text_lengths(lengths, settings.max_length, len(train))
@@ -298,6 +295,20 @@ def part_findings(
         characters.update(tokenizer.unknown_characters(part))
     count = sum(map(len, texts.values()))
     return findings + uncovered_characters(characters, count, tokenizer.kind)
+
+
+def classes_of_batches(train: Split, classes: list[Any], settings: TextData) -> list[Finding]:
+    """Return a finding on classes that most batches of the training part lack.
+
+    Args:
+        train: the training part.
+        classes: its labels.
+        settings: the preset's data block.
+    """
+    if settings.balance != "none":
+        return []
+    of_class = dict(zip(classes, train.targets.counts(train.labels).tolist(), strict=True))
+    return rare_classes(of_class, settings.batch_size, len(train))
 
 
 def probe(split: Split, seed: int) -> np.ndarray:

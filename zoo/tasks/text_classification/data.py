@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +56,9 @@ from zoo.tasks.text_classification.settings import (
     TextData,
 )
 from zoo.tasks.text_classification.token_ids import TokenizedSplit
-from zoo.text.graph_tokenizer import SAMPLE_TEXTS, GraphTokenizer, learn_tokenizer
-from zoo.text.pair_tokenizer import PairTokenizer
-from zoo.text.pairs import split_pair
-from zoo.text.pretrained_tokenizer import PretrainedTokenizer
+from zoo.tasks.text_classification.tokenizer import tokenizer_of
 from zoo.text.tokenizers import TextTokenizer
-from zoo.text.vocabulary import KINDS, small_vocabulary
+from zoo.text.vocabulary import small_vocabulary
 from zoo.training.contrastive_pairs import pair_batches, pairs_per_row
 
 ONE = OneLabel()
@@ -320,12 +316,7 @@ def _tokenized(
         splits[name], unknown_rows, labels = classified(store, rows, targets)
         if len(unknown_rows):
             findings.append(checks.unknown_labels(store, unknown_rows, labels, name, classes))
-    pair = splits["train"].store.pairs
-    if tokenizer is None:
-        learned = _learn(splits["train"], settings, vocabulary_size - pair, seed)
-        tokenizer = PairTokenizer(learned) if pair else learned
-    else:
-        tokenizer = _for_texts(tokenizer, pair)
+    tokenizer = tokenizer_of(splits["train"], settings, vocabulary_size, seed, tokenizer)
     findings += checks.part_findings(splits, classes, tokenizer, settings, seed, split_here)
     findings += small_vocabulary(tokenizer.vocabulary_size, vocabulary_size)
     fingerprint = _fingerprint(splits)
@@ -347,48 +338,6 @@ def _tokenized(
         settings=settings,
         seed=seed,
     )
-
-
-def _for_texts(tokenizer: TextTokenizer, pair: bool) -> TextTokenizer:
-    """Return a tokenizer that came with weights for the texts of the data, single or pairs.
-
-    Raises:
-        ZooError: the weights were trained on the other kind.
-    """
-    if isinstance(tokenizer, PairTokenizer) == pair:
-        return tokenizer
-    if pair and isinstance(tokenizer, PretrainedTokenizer):
-        return PairTokenizer(tokenizer)
-    trained, here = ("single texts", "pairs") if pair else ("pairs of texts", "single texts")
-    raise ZooError(
-        f"recipe.init: the weights were trained on {trained}, and the data hold {here}: their "
-        "tokens are others. Start from weights of a language model, or without any."
-    )
-
-
-def _learn(train: Split, settings: TextData, vocabulary_size: int, seed: int) -> GraphTokenizer:
-    if settings.tokenizer not in KINDS:
-        raise ZooError(
-            f"data.tokenizer={settings.tokenizer} cannot be learned: it comes with pretrained "
-            f"weights, which --init names. Accepted without: {', '.join(KINDS)}."
-        )
-    rows = train.rows
-    if len(rows) > SAMPLE_TEXTS:  # more would not be kept, so they need not be read
-        generator = np.random.default_rng(seed)
-        rows = np.sort(generator.choice(rows, SAMPLE_TEXTS, replace=False))
-    return learn_tokenizer(
-        settings.tokenizer,
-        _single_texts(train.store, rows),
-        vocabulary_size=vocabulary_size,
-        lowercase=settings.lowercase,
-        seed=seed,
-    )
-
-
-def _single_texts(store: Store, rows: np.ndarray) -> Iterator[str]:
-    """Yield the texts of rows, of pairs both."""
-    for text in store.iter_inputs(rows):
-        yield from filter(None, split_pair(text)) if store.pairs else (text,)
 
 
 def _fingerprint(splits: dict[str, Split]) -> str:

@@ -15,41 +15,26 @@ from zoo.tasks.inspection import (
     classes_shown,
     labels_a_row,
 )
-from zoo.tasks.request import Request
 from zoo.tasks.text_classification.checks import probe
-from zoo.tasks.text_classification.data import Data, load_data
-from zoo.tasks.text_classification.settings import TextData
+from zoo.tasks.text_classification.data import Data
 from zoo.text.pairs import shown_pair
-from zoo.text.tokenizers import TextTokenizer
 
 
-def inspect_texts(
-    request: Request,
-    settings: TextData,
-    vocabulary_size: int,
-    tokenizer: TextTokenizer | None = None,
-) -> Inspection:
-    """Return a summary of labelled texts and the findings, as training would make them.
+def inspect_texts(data: Data, seed: int) -> Inspection:
+    """Return a summary of labelled texts and the findings that training would make.
 
     Args:
-        request: the data; what is accepted says `zoo.data.tables.read_rows`.
-        settings: the data block of the preset whose `max_length` and so on they are checked
-            against.
-        vocabulary_size: number of token ids at the most.
-        tokenizer: of pretrained weights; None learns one.
+        data: as training would read them.
+        seed: of the samples that are shown.
 
     Returns:
         Its summary has the keys `rows` (of `source`), `classes` (label to count, the largest
         first), of several labels a row `labels_a_row` (number of labels to count), `lengths`
         (tokens: `median`, `90 %`, `99 %`, `longest`) and `samples` (row, label and the beginning of
         the text).
-
-    Raises:
-        ZooError: the data cannot be read or trained on.
     """
-    with load_data(request, settings, vocabulary_size, tokenizer) as data:
-        summary = _summary(data, request.seed)
-        return Inspection(summary, data.findings, _shown(summary))
+    summary = _summary(data, seed)
+    return Inspection(summary, data.findings, _shown(summary))
 
 
 def _summary(data: Data, seed: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from zoo.tasks.positions import check_positions
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
 from zoo.tasks.text_classification.baseline import fit_baseline
+from zoo.tasks.text_classification.checks import classes_of_batches
 from zoo.tasks.text_classification.data import Data, bundled_texts, load_data
 from zoo.tasks.text_classification.few_rows import choose_contrastive, contrastive_of
 from zoo.tasks.text_classification.inspection import inspect_texts
@@ -66,6 +67,8 @@ class TextClassification:
             )  # fmt: skip
             if name != contrastive_of(preset).name:
                 preset = preset.override({CONTRASTIVE: name})
+            if name != PAIRS:  # of which each row has as many, whatever its class
+                findings += classes_of_batches(data.train, data.classes, settings)
             opened.pop_all()
         return dataclasses.replace(
             data,
@@ -78,8 +81,8 @@ class TextClassification:
         self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
     ) -> Inspection:
         """Look at labelled texts."""
-        size = preset.architecture.vocabulary_size
-        return inspect_texts(request, preset.data, size, tokenizer)
+        with self.load(request, preset, tokenizer) as data:
+            return inspect_texts(data, request.seed)
 
     def prepare_data(self, data: Data, preset: Preset, seed: int, baseline: bool) -> Prepared:
         """Fit the linear model."""
