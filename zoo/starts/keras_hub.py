@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from zoo.errors import ZooError, did_you_mean, reason
 from zoo.files import read_json
+from zoo.starts.hdf5 import Arrays, read_arrays
 from zoo.starts.pretrained import Pretrained, Reader, Weights
 from zoo.starts.transformers import MODEL, SPARE, start_values
 from zoo.starts.vocabularies import BERT_MARKS, Vocabulary
@@ -69,7 +69,7 @@ def read_keras_hub(folder: Path, config: Mapping[str, Any], source: str) -> Pret
     # What KerasHub's network has without a setting: BERT's own code has this GELU, too.
     sizes |= {"norm": "post", "norm_epsilon": 1e-12, "activation": "gelu_tanh"}
     sizes["position_offset"] = 0
-    arrays = _arrays(folder / WEIGHTS)
+    arrays = read_arrays(folder / WEIGHTS)
     vocabulary = _vocabulary(folder)
     tokenizer, theirs_of = vocabulary.tokenizer(folder / VOCABULARY)
     variables = _variables(arrays, sizes, theirs_of, folder)
@@ -115,61 +115,6 @@ def read_with_keras_hub(name: str) -> Pretrained:
     return Pretrained(**{**vars(start), "origin": f"KerasHub's {preset}", "weights": kept})
 
 
-class _Arrays:
-    """The arrays of a weights file by the name of their layer, such as `token_embedding/vars/0`."""
-
-    def __init__(self, path: Path, paths: Mapping[str, str], shapes: Mapping[str, Any]):
-        self.path, self.paths, self.shapes = path, paths, shapes
-
-    def reader(self, name: str, *shape: int) -> Callable[[], np.ndarray]:
-        if self.shapes.get(name) is None:
-            raise ZooError(f"{self.path}: '{name}' is missing.{did_you_mean(name, self.shapes)}")
-        found = self.shapes[name]
-        sizes = zip(shape, found, strict=False)
-        if len(found) != len(shape) or any(size not in (-1, own) for size, own in sizes):
-            raise ZooError(
-                f"{self.path}: '{name}' has shape {found}, and config.json asks for {shape}."
-            )
-
-        def read() -> np.ndarray:
-            with h5py.File(self.path, "r") as file:
-                return np.asarray(file[self.paths[name]], np.float32)
-
-        return read
-
-
-def _arrays(path: Path) -> _Arrays:
-    """Return the arrays of a file; links to other files are not followed.
-
-    Raises:
-        ZooError: the file is missing or damaged, or keeps its arrays in other files.
-    """
-    layers: dict[str, str] = {}
-    found: dict[str, tuple[int, ...]] = {}
-
-    def visit(name: str, entry: Any) -> None:
-        parts = name.split("/")
-        if isinstance(entry, h5py.Dataset):
-            if entry.external or entry.is_virtual:
-                raise ZooError(f"{path}: '{name}' lies in another file, which is not read.")
-            found[name] = tuple(entry.shape)
-        elif parts[0] == "layers" and parts[2:] == ["vars"]:
-            layers[parts[1]] = str(entry.attrs.get("name", parts[1]))
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except OSError as error:
-        raise ZooError(f"{path}: is missing, damaged or no HDF5 file: {reason(error)}.") from error
-    paths = {}
-    for name in found:
-        first, _, rest = name.partition("/")
-        layer, _, variable = rest.partition("/")
-        if first == "layers" and layer in layers:
-            paths[f"{layers[layer]}/{variable}"] = name
-    return _Arrays(path, paths, {key: found[name] for key, name in paths.items()})
-
-
 def _vocabulary(folder: Path) -> Vocabulary:
     path = folder / "tokenizer.json"
     document = read_json(path)
@@ -185,7 +130,7 @@ def _vocabulary(folder: Path) -> Vocabulary:
 
 
 def _variables(
-    arrays: _Arrays, sizes: Mapping[str, Any], theirs: np.ndarray, folder: Path
+    arrays: Arrays, sizes: Mapping[str, Any], theirs: np.ndarray, folder: Path
 ) -> dict[str, Reader]:
     """Return what reads each variable of the zoo's network, after checking every shape."""
     width, inner, heads = sizes["hidden_dim"], sizes["feed_forward_dim"], sizes["num_heads"]
@@ -231,7 +176,7 @@ def _variables(
 
 
 def _attention(
-    arrays: _Arrays, own: str, name: str, width: int, heads: int, part: int
+    arrays: Arrays, own: str, name: str, width: int, heads: int, part: int
 ) -> dict[str, Reader]:
     """Return the readers of an attention layer, whose kernels KerasHub keeps a head each."""
     names = [f"{name}/{projection}_dense" for projection in ("query", "key", "value")]

