@@ -25,6 +25,7 @@ SMALL = {
     "transformer_mlm": {"vocabulary_size": 50, "hidden_dim": 16},
     "lstm_lm": {"vocabulary_size": 50, "hidden_dim": 16, "embedding_dim": 8},
     "resnet": {"depth": 8, "filters": (8, 8, 8)},
+    "efficientnet": {"width_factor": 0.1, "depth_factor": 0.1},
 }
 
 
@@ -69,6 +70,7 @@ def test_a_network_that_does_not_fit_is_refused_before_it_is_made() -> None:
         ("fasttext", {"ngram_buckets": 50_000_000, "embedding_dim": 10_000}, "ngram_buckets"),
         ("lstm_lm", {"vocabulary_size": 10**9, "embedding_dim": 10_000}, "vocabulary_size"),
         ("resnet", {"filters": (90_000, 90_000, 90_000)}, "filters"),
+        ("efficientnet", {"variant": "b7", "num_classes": 100_000_000}, "width_factor"),
     ],
 )
 def test_other_models_are_refused_too(model: str, sizes_set, remedy: str) -> None:

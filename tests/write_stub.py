@@ -14,6 +14,7 @@ import zoo
 from zoo.preset.schemas import architectures
 
 PATH = Path(zoo.__file__).with_name("__init__.pyi")
+WIDTH = 100  # of a line
 HEAD = '''\
 """The public names of the zoo; written by `python tests/write_stub.py`."""
 
@@ -36,16 +37,25 @@ def stub() -> str:
 def declaration(builder) -> str:
     """Return the signature and the docstring of a builder."""
     signature = inspect.signature(builder)
-    preset, *others = (
-        f"    {parameter.name}: {spelled(parameter.annotation)} = {spelled(parameter.default)},"
-        for parameter in signature.parameters.values()
-    )
+    preset, *others = map(argument, signature.parameters.values())
     return "\n".join(
         [
             f"def {builder.__name__}(", preset, "    *,", *others, ") -> TrainingModel:",
             textwrap.indent(f'"""{builder.__doc__}\n"""\n', "    "),
         ]
     )  # fmt: skip
+
+
+def argument(parameter: inspect.Parameter) -> str:
+    """Return the line of an argument; of many words one line each, as ruff has them."""
+    kind = spelled(parameter.annotation)
+    line = f"    {parameter.name}: {kind} = {spelled(parameter.default)},"
+    if len(line) > WIDTH:
+        words, rest = re.fullmatch(r"Literal\[(.*)\](.*)", kind).groups()
+        lines = "".join(f"        {word},\n" for word in words.split(", "))
+        kind = f"Literal[\n{lines}    ]\n   {rest}"
+        line = f"    {parameter.name}: {kind} = {spelled(parameter.default)},"
+    return line
 
 
 def spelled(value: object) -> str:

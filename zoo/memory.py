@@ -32,7 +32,7 @@ GB = 1e9
 # What to lower, by what takes the memory; a key counts where the preset has it.
 OF_WEIGHTS = (
     "architecture.ngram_buckets", "architecture.vocabulary_size", "architecture.hidden_dim",
-    "architecture.embedding_dim", "architecture.filters",
+    "architecture.embedding_dim", "architecture.filters", "architecture.width_factor",
 )  # fmt: skip
 OF_STEP = ("architecture.image_size", "data.window", "data.batch_size")
 
@@ -149,7 +149,7 @@ def report_exhausted(preset: Preset) -> Iterator[None]:
 def _remedies(preset: Preset, need: Need) -> list[str]:
     values = preset.values()
     keys = OF_WEIGHTS if need.state > need.step else OF_STEP
-    return [key for key in keys if values.get(key)][:3]
+    return [key for key in keys if values.get(key, 0) != 0][:3]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from zoo.training.model import TrainingModel
 SMALL = {
     "vocabulary_size": 50, "embedding_dim": 8, "filters": 8, "ngram_buckets": 16, "context_dim": 4,
     "hidden_dim": 8, "num_heads": 2, "feed_forward_dim": 16, "max_positions": 32, "image_size": 16,
-    "depth": 8, "num_classes": 3,
+    "depth": 8, "width_factor": 0.1, "depth_factor": 0.1, "num_classes": 3,
 }  # fmt: skip
 CLASSIFIERS = [n for n, schema in architectures().items() if "num_classes" in schema.model_fields]
 
@@ -29,6 +29,6 @@ def small_classifier(model: str, changes: dict[str, Any]) -> TrainingModel:
 def small_inputs(model: str, rows: int) -> np.ndarray:
     """Return random images or token ids that a small classifier takes."""
     generator = np.random.default_rng(0)
-    if model == "resnet":
+    if "image_size" in architectures()[model].model_fields:
         return generator.integers(1, 255, (rows, 16, 16, 3)).astype("float32")
     return generator.integers(1, 50, (rows, 12)).astype("int32")

@@ -533,6 +533,17 @@ PAPERS = {
         "recipe.optimizer.weight_decay": 0.02, "recipe.epochs": 100,
         "recipe.loss.name": "binary-cross-entropy", "recipe.schedule.warmup_fraction": 5 / 100,
     },
+    "efficientnet/imagenet-tan2019": {
+        "architecture.variant": "b0", "architecture.image_size": 224, "architecture.dropout": 0.2,
+        "architecture.stochastic_depth": 0.2, "architecture.norm_momentum": 0.99,
+        "architecture.norm_epsilon": 1e-3, "data.batch_size": 4096, "recipe.epochs": 350,
+        "recipe.optimizer.name": "rmsprop", "recipe.optimizer.learning_rate": 0.016 * 4096 / 256,
+        "recipe.optimizer.rho": 0.9, "recipe.optimizer.momentum": 0.9,
+        "recipe.optimizer.epsilon": 1e-3, "recipe.optimizer.l2": 1e-5, "recipe.ema": 0.9999,
+        "recipe.loss.label_smoothing": 0.1, "recipe.schedule.name": "exponential",
+        "recipe.schedule.warmup_fraction": round(5 / 350, 4),
+        "recipe.schedule.final_fraction": round(0.97 ** (350 / 2.4), 4),
+    },
     "transformer/roberta-sst2": {  # fairseq's sst_2.yaml
         "data.batch_size": 32, "recipe.epochs": 10, "recipe.optimizer.learning_rate": 1e-5,
         "recipe.optimizer.weight_decay": 0.1, "recipe.optimizer.beta_1": 0.9,

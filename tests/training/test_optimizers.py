@@ -15,6 +15,7 @@ from zoo.training.optimizers import (
     Lamb,
     LazyAdamW,
     MomentumSGD,
+    RMSprop,
     embedding_tables,
     make_optimizer,
     name_variables,
@@ -247,7 +248,15 @@ def test_recipe_values_reach_the_optimizer(name: str) -> None:
         ("lazy_adamw", {"weight_decay": 0.0}, LazyAdamW, 0.9),
         ("sgd", {"momentum": 0.0, "nesterov": False}, MomentumSGD, 0.8),
         ("sgd", {"weight_decay": 0.05}, MomentumSGD, 1 - 0.005 - 0.2 * 1.9),
-        ("rmsprop", {"momentum": 0.0}, keras.optimizers.RMSprop, 1 - 0.1 / 0.1**0.5),
+        ("rmsprop", {"momentum": 0.0}, RMSprop, 1 - 0.1 / 0.1**0.5),
+        # epsilon inside the root, the penalty inside the square
+        ("rmsprop", {"epsilon": 0.01, "l2": 0.2}, RMSprop, 1 - 0.22 / (0.1 * 2.2**2 + 0.01) ** 0.5),
+        (
+            "rmsprop",
+            {"momentum": 0.0, "l2": 0.2, "epsilon": 0.01},
+            RMSprop,
+            1 - 0.22 / (0.1 * 2.2**2 + 0.01) ** 0.5,
+        ),
         # Zeiler's first step: sqrt(epsilon) / sqrt((1 - rho) g^2 + epsilon) * g
         ("adadelta", {}, keras.optimizers.Adadelta, 1 - 1e-3 / (0.05 * 4 + 1e-6) ** 0.5 * 2),
     ],
@@ -259,6 +268,32 @@ def test_first_step_closed_form(name: str, changes: dict, kind: type, expected: 
     variable = keras.Variable(np.ones((1, 1), "float32"))
     made.apply([tf.constant([[2.0]])], [variable])
     assert variable.numpy()[0, 0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_rmsprop_is_keras_own_and_its_penalty_spares_biases(momentum: float) -> None:
+    generator = np.random.default_rng(0)
+    start = [generator.normal(size=shape).astype("float32") for shape in ((3, 2), (2,))]
+    gradients = [[generator.normal(size=w.shape) for w in start] for _ in range(4)]
+    results = []
+    for l2 in (0.0, 0.3):
+        ours = optimizer("rmsprop", momentum=momentum, epsilon=1e-3, l2=l2)
+        theirs = keras.optimizers.RMSprop(0.1, 0.9, momentum, 1e-3)
+        for made in (ours, theirs):
+            kernel, bias = variables = [keras.Variable(w) for w in start]
+            made.build(variables)
+            if made is ours:
+                made.exclude_from_weight_decay(var_list=[bias])
+            for pair in gradients:
+                penalty = l2 * kernel.numpy() if made is theirs else 0.0
+                grads = [tf.constant(pair[0] + penalty, "float32"), tf.constant(pair[1], "float32")]
+                made.apply(grads, variables)
+            results.append([w.numpy() for w in variables])
+        for one, other in zip(*results[-2:], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert not np.allclose(results[0][0], results[2][0])
+    again = RMSprop.from_config(optimizer("rmsprop", l2=0.3).get_config())
+    assert again.l2 == 0.3
 
 
 @pytest.mark.parametrize("name", ["adamw", "lazy_adamw", "sgd"])

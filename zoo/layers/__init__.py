@@ -8,9 +8,11 @@ from zoo.layers.images import MeanOfViews as MeanOfViews
 from zoo.layers.images import MirroredViews as MirroredViews
 from zoo.layers.images import PaddedShortcut as PaddedShortcut
 from zoo.layers.images import PartialIdentity as PartialIdentity
+from zoo.layers.images import SqueezeExcitation as SqueezeExcitation
 from zoo.layers.images import WhiteningConv2D as WhiteningConv2D
 from zoo.layers.kernels import BatchNorm as BatchNorm
 from zoo.layers.kernels import Conv2D as Conv2D
+from zoo.layers.kernels import DepthwiseConv2D as DepthwiseConv2D
 from zoo.layers.kernels import MaxPooling2D as MaxPooling2D
 from zoo.layers.kernels import PooledConv2D as PooledConv2D
 from zoo.layers.lstm import LSTMStack as LSTMStack

@@ -103,6 +103,69 @@ class WhiteningConv2D(keras.layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable(package="zoo")
+class SqueezeExcitation(keras.layers.Layer):
+    """Channels scaled by gates, which two dense layers make of the channels' means.
+
+    `(batch, height, width, channels)` to the same shape.
+
+    Args:
+        units: of the first dense layer, `reduce`; the second is `expand`.
+        activation: of the first one; the gates are sigmoids.
+        kernel_initializer: of both.
+
+    Source: Hu 2018, https://arxiv.org/abs/1709.01507.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str = "relu",
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = activation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the two layers."""
+        channels = input_shape[-1]
+        self.reduce = self._dense(self.units, self.activation, "reduce")
+        self.reduce.build((None, channels))
+        self.expand = self._dense(channels, "sigmoid", "expand")
+        self.expand.build((None, self.units))
+
+    def _dense(self, units: int, activation: str, name: str) -> Any:
+        # An initializer called again gives the same values: a clone does not.
+        return keras.layers.Dense(
+            units,
+            activation,
+            kernel_initializer=self.kernel_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the scaled channels."""
+        gates = self.expand(self.reduce(ops.mean(inputs, axis=(1, 2))))
+        return inputs * ops.expand_dims(gates, (1, 2))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the layer again."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
 class MirroredViews(keras.layers.Layer):
     """Images in training; outside of it, images followed by their mirror images.
 

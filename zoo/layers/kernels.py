@@ -143,6 +143,11 @@ class Conv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, kernel) if outputs is None else outputs
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """Keras' convolution of each channel by a kernel of its own."""
+
+
 def _fast_max_pool(inputs: Any, size: int, stride: int, data_format: str) -> Any:
     """Return the maximum over each window inside of the map; None without a kernel that is able."""
     fast = kernels_in_use().max_pool

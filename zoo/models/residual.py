@@ -10,7 +10,14 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from zoo.layers import BatchNorm, Conv2D, PaddedShortcut, PartialIdentity, PooledConv2D
+from zoo.layers import (
+    BatchNorm,
+    Conv2D,
+    PaddedShortcut,
+    PartialIdentity,
+    PooledConv2D,
+    SqueezeExcitation,
+)
 
 Norm = Literal["batch", "sync-batch", "group", "layer", "none"]
 Variant = Literal["a", "b", "c", "d"]
@@ -21,18 +28,41 @@ GROUPS = 32  # Wu and He 2018, https://arxiv.org/abs/1803.08494
 class BlockConfig:
     """Norm, activation, shortcuts and squeeze-and-excitation of a network's blocks.
 
-    The arguments are those of `zoo.resnet`, which describes them.
+    Args:
+        norm, norm_momentum, norm_epsilon, activation: as for `zoo.resnet`, which describes them.
+        variant, bottleneck_width, shortcut, zero_gamma, squeeze_excitation: as well.
+        padding: as for `zoo.efficientnet`.
+        initializer: of the kernels of convolutions: a name, or a function that makes one.
     """
 
     norm: Norm
     norm_momentum: float
     norm_epsilon: float
     activation: str
-    variant: Variant
-    bottleneck_width: float
-    shortcut: Literal["projection", "padding"]
-    zero_gamma: bool
-    squeeze_excitation: float
+    variant: Variant = "b"
+    bottleneck_width: float = 1.0
+    shortcut: Literal["projection", "padding"] = "projection"
+    zero_gamma: bool = False
+    squeeze_excitation: float = 0.0
+    padding: Literal["symmetric", "same"] = "symmetric"
+    initializer: Any = "he_normal"
+
+    def kernel_initializer(self) -> Any:
+        """Return the initializer of a convolution's kernel, one of its own."""
+        return self.initializer() if callable(self.initializer) else self.initializer
+
+    def pad(self, x: Any, size: int, stride: int, name: str) -> tuple[Any, str]:
+        """Return the input of a convolution with its border, and the padding that is left to it.
+
+        Args:
+            x: `(batch, height, width, channels)`.
+            size: height and width of the kernel, in pixels.
+            stride: of the kernel, in pixels.
+            name: of the convolution.
+        """
+        if self.padding == "same" or stride == 1 or size == 1:
+            return x, "same"
+        return keras.layers.ZeroPadding2D(size // 2, name=f"{name}_border")(x), "valid"
 
     def convolve(
         self,
@@ -41,10 +71,13 @@ class BlockConfig:
         size: int,
         name: str,
         stride: int = 1,
-        initializer: Any = "he_normal",
+        initializer: Any = None,
         pooled: bool = False,
     ) -> Any:
-        """Convolve with `size // 2` zeros on each side, whatever the stride, as PyTorch does.
+        """Convolve a map with a border of zeros.
+
+        With symmetric padding there are `size // 2` on each side, whatever the stride, as in
+        PyTorch; with `same` at least as many at the bottom and the right, as in TensorFlow.
 
         Args:
             x: `(batch, height, width, channels)`.
@@ -52,16 +85,13 @@ class BlockConfig:
             size: height and width of the kernel, in pixels.
             name: of the layer.
             stride: of the kernel, in pixels.
-            initializer: of the kernel.
+            initializer: of the kernel; None is the network's.
             pooled: whether 2 x 2 max pooling follows.
 
         Returns:
             `(batch, height, width, filters)`, smaller by the stride, and by 2 if pooled.
         """
-        padding = "same"
-        if stride > 1 and size > 1:
-            x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_border")(x)
-            padding = "valid"
+        x, padding = self.pad(x, size, stride, name)
         kind = PooledConv2D if pooled else Conv2D
         return kind(
             filters,
@@ -69,7 +99,7 @@ class BlockConfig:
             strides=stride,
             padding=padding,
             use_bias=self.norm == "none",
-            kernel_initializer=initializer,
+            kernel_initializer=initializer or self.kernel_initializer(),
             name=name,
         )(x)
 
@@ -118,7 +148,7 @@ class BlockConfig:
         They start at zero if a block starts as the identity (A115).
         """
         unscaled = self.zero_gamma and self.norm == "none"
-        initializer = "zeros" if unscaled else "he_normal"
+        initializer = "zeros" if unscaled else None
         x = self.convolve(x, filters, size, f"{name}_conv", initializer=initializer)
         return self.normalise(x, f"{name}_norm", zero=self.zero_gamma)
 
@@ -148,12 +178,8 @@ class BlockConfig:
         """Scale channels by a gate on their means (Hu 2018, https://arxiv.org/abs/1709.01507)."""
         if not self.squeeze_excitation:
             return x
-        filters = x.shape[-1]
-        squeezed = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-        units = max(1, round(filters * self.squeeze_excitation))
-        reduced = keras.layers.Dense(units, "relu", name=f"{name}_reduce")(squeezed)
-        weights = keras.layers.Dense(filters, "sigmoid", name=f"{name}_expand")(reduced)
-        return keras.layers.Multiply(name=f"{name}_excite")([x, weights])
+        units = max(1, round(x.shape[-1] * self.squeeze_excitation))
+        return SqueezeExcitation(units, name=f"{name}_se")(x)
 
 
 def basic_block(
@@ -263,3 +289,41 @@ def fast_stages(x: Any, config: BlockConfig, filters: Sequence[int], residual: b
             )
             x = ops.add(x, y)
     return x
+
+
+def classify(
+    x: Any,
+    num_classes: int,
+    pooling: Literal["average", "max"],
+    dropout: float,
+    head_std: float | None,
+) -> Any:
+    """Pool a map, then a linear layer, both in full precision.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        num_classes: number of classes.
+        pooling: over the map.
+        dropout: fraction of the pooled features dropped, in [0, 1).
+        head_std: the linear layer's weights start normal with this deviation; None is uniform
+            within one over the root of the number of classes.
+
+    Returns:
+        float32 logits `(batch, num_classes)`.
+    """
+    pool = (
+        keras.layers.GlobalAveragePooling2D
+        if pooling == "average"
+        else keras.layers.GlobalMaxPooling2D
+    )
+    x = pool(dtype="float32", name="features")(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout, dtype="float32", name="dropout")(x)
+    initializer = (
+        keras.initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+        if head_std is None
+        else keras.initializers.RandomNormal(stddev=head_std)
+    )
+    return keras.layers.Dense(
+        num_classes, kernel_initializer=initializer, dtype="float32", name="logits"
+    )(x)

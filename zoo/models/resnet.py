@@ -16,6 +16,7 @@ from zoo.models.residual import (
     Variant,
     basic_block,
     bottleneck_block,
+    classify,
     fast_stages,
     residual_stages,
 )
@@ -127,7 +128,9 @@ def resnet(
             depth_config.block,
             stochastic_depth,
         )
-    logits = _head(x, num_classes, pooling, dropout, head_std, logit_scale)
+    logits = classify(x, num_classes, pooling, dropout, head_std)
+    if logit_scale != 1.0:
+        logits = keras.layers.Rescaling(logit_scale, dtype="float32", name="scaled_logits")(logits)
     if flip_average:
         logits = MeanOfViews(dtype="float32", name="mean_of_views")(logits)
     return keras.Model(images, logits, name="resnet")
@@ -169,26 +172,3 @@ def _stem(x: Any, config: BlockConfig, name: str, filters: int) -> Any:
     # Zeros, which no activation here is far below, on each side as in PyTorch.
     x = keras.layers.ZeroPadding2D(1, name="stem_border")(x)
     return MaxPooling2D(3, 2, name="stem_pool")(x)
-
-
-def _head(
-    x: Any, num_classes: int, pooling: str, dropout: float, head_std: float, logit_scale: float
-) -> Any:
-    """Pool `(batch, height, width, features)`, then a linear layer, both in full precision."""
-    pool = (
-        keras.layers.GlobalAveragePooling2D
-        if pooling == "average"
-        else keras.layers.GlobalMaxPooling2D
-    )
-    x = pool(dtype="float32", name="features")(x)
-    if dropout:
-        x = keras.layers.Dropout(dropout, dtype="float32", name="dropout")(x)
-    logits = keras.layers.Dense(
-        num_classes,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=head_std),
-        dtype="float32",
-        name="logits",
-    )(x)
-    if logit_scale == 1.0:
-        return logits
-    return keras.layers.Rescaling(logit_scale, dtype="float32", name="scaled_logits")(logits)

@@ -95,13 +95,19 @@ class Adadelta(Block):
 
 
 class RMSprop(Block):
-    """RMSprop (Tieleman and Hinton 2012)."""
+    """RMSprop (Tieleman and Hinton 2012).
+
+    Args:
+        l2: of a penalty `l2 / 2 |w|^2` beside the loss, for what has two dimensions or more: its
+            gradient is squared and averaged with the loss's, as in the papers of EfficientNet.
+    """
 
     name: Literal["rmsprop"] = "rmsprop"
     learning_rate: Rate = 1e-3
     rho: Beta = 0.9
     momentum: Beta = 0.0
     epsilon: Epsilon = 1e-7
+    l2: Decay = 0.0
 
 
 Optimizer = Annotated[

@@ -17,7 +17,7 @@ from zoo.layers import NgramWeights, VocabularyEmbedding
 from zoo.preset.recipe import FineTuning
 
 # Names of layers that are a block, or parts of one, from the bottom to the top.
-BLOCK = re.compile(r"(layer_\d+|lstm_\d+|stage\d+)(_|$)")
+BLOCK = re.compile(r"(layer_\d+|lstm_\d+|stage\d+|top)(_|$)")
 HEAD = {"head", "logits", "mixed_logits", "projection"}
 TABLES = (keras.layers.Embedding, VocabularyEmbedding)
 

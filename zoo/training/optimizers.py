@@ -253,6 +253,57 @@ class Lamb(keras.optimizers.Lamb):
         return
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class RMSprop(keras.optimizers.RMSprop):
+    """RMSprop with a penalty on the weights inside the squares; with momentum one op a variable.
+
+    As TensorFlow's: `s = rho s + (1 - rho) g^2`, `v = momentum v + rate g / sqrt(s + epsilon)`,
+    `w -= v`, where `g` has `l2 w` in it.
+
+    Args:
+        *args: as for `keras.optimizers.RMSprop`.
+        l2: of the penalty `l2 / 2 |w|^2`.
+        **kwargs: as for `keras.optimizers.RMSprop`.
+    """
+
+    # `_velocities` and `_momentums` are Keras 3.15.1's slots, `_use_weight_decay` its exemptions.
+
+    def __init__(self, *args: Any, l2: float = 0.0, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.l2 = l2
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a variable.
+
+        Args:
+            gradient: dense or `IndexedSlices`.
+            variable: what is updated in place.
+            learning_rate: a scalar.
+        """
+        weights = variable.value if isinstance(variable, keras.Variable) else variable
+        if self.l2 and self._use_weight_decay(variable):
+            gradient = tf.cast(tf.convert_to_tensor(gradient), weights.dtype) + self.l2 * weights
+        if not self.momentum or self.centered or isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        # By the handle: under a strategy that is the copy of this device.
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=weights.handle,
+            ms=self._velocities[index].value.handle,
+            mom=self._momentums[index].value.handle,
+            lr=tf.cast(learning_rate, weights.dtype),
+            rho=tf.constant(self.rho, weights.dtype),
+            momentum=tf.constant(self.momentum, weights.dtype),
+            epsilon=tf.constant(self.epsilon, weights.dtype),
+            grad=tf.cast(gradient, weights.dtype),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that build the optimizer again."""
+        return {**super().get_config(), "l2": self.l2}
+
+
 def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optimizer:
     """Return the optimizer of a recipe.
 
@@ -272,7 +323,7 @@ def make_optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optim
         "lamb": Lamb,
         "sgd": MomentumSGD,
         "adadelta": keras.optimizers.Adadelta,
-        "rmsprop": keras.optimizers.RMSprop,
+        "rmsprop": RMSprop,
     }
     if block.name == "adamw" and not settings["weight_decay"]:
         settings.pop("weight_decay")
@@ -321,7 +372,7 @@ def name_variables(optimizer: Any, model: keras.Model, decay_embeddings: bool) -
         model: whose variables it updates.
         decay_embeddings: whether embedding tables decay, too.
     """
-    if getattr(optimizer, "weight_decay", None):
+    if getattr(optimizer, "weight_decay", None) or getattr(optimizer, "l2", None):
         optimizer.exclude_from_weight_decay(var_list=without_decay(model, decay_embeddings))
     if isinstance(optimizer, LazyAdamW):
         optimizer.set_tables(embedding_tables(model), embedding_tables(model, NgramWeights))

@@ -105,6 +105,82 @@ class ResNetArchitecture(Architecture):
         return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
 
 
+class EfficientNetArchitecture(Architecture):
+    """EfficientNet for images: networks of depthwise convolutions, B0 to B7, V2-S, Lite0 to Lite4.
+
+    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
+    most the preset's.
+
+    Args:
+        image_size: height and width of the images it is for, in pixels; it takes others, too.
+        num_classes: number of classes, at least 2.
+        pixel_mean: mean of red, green and blue over the training images, in [0, 255].
+        pixel_std: their standard deviations.
+        variant: `b0` to `b7`; `v2-s`, whose first stages have whole convolutions; or `lite0` to
+            `lite4`, without gates and with ReLU6, for integers and small devices.
+        width_factor: by which channels are more than B0's; a preset's null is the variant's.
+        depth_factor: by which blocks are more than B0's; a preset's null is the variant's.
+        stem: `imagenet` halves height and width, `cifar` keeps them, and so does the stage after
+            the first; `auto` is `cifar` below 64 pixels, else `imagenet`.
+        padding: where a convolution halves the map: `symmetric`, as many zeros on each side, as in
+            PyTorch, or `same`, fewer at the top and the left, as in TensorFlow. Weights want their
+            own.
+        norm: `batch`, `sync-batch` (over the examples of all devices), `group` (of 32 channels),
+            `layer` or `none`.
+        norm_momentum: share of the old moving statistics of batch norm that a step keeps.
+        norm_epsilon: added to variances.
+        stochastic_depth: fraction of examples that a block beyond the last would be dropped in, in
+            [0, 1); it rises linearly from 0 at the first, and spares blocks without a shortcut.
+        dropout: fraction of the pooled features dropped, in [0, 1).
+        head_std: the classifier's weights start normal with this deviation; a preset's null is the
+            paper's, uniform within one over the root of the number of classes.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+
+    Example:
+        >>> zoo.efficientnet(preset="cifar")(keras.ops.ones((4, 32, 32, 3))).shape
+        TensorShape([4, 10])
+
+    Source: Tan 2019, https://arxiv.org/abs/1905.11946; Tan 2021, https://arxiv.org/abs/2104.00298
+        (V2); https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+        (Lite).
+    """
+
+    model = "efficientnet"
+    task = "image-classification"
+
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 128
+    num_classes: Annotated[int, Field(ge=2)] = 10
+    pixel_mean: Colour = (123.675, 116.28, 103.53)
+    pixel_std: Annotated[Colour, AfterValidator(_above_zero)] = (58.395, 57.12, 57.375)
+    variant: Literal[
+        "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "v2-s",
+        "lite0", "lite1", "lite2", "lite3", "lite4",
+    ] = "b0"  # fmt: skip
+    width_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
+    depth_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
+    stem: Literal["auto", "imagenet", "cifar"] = "auto"
+    padding: Literal["same", "symmetric"] = "same"
+    norm: Literal["batch", "sync-batch", "group", "layer", "none"] = "batch"
+    norm_momentum: Fraction = 0.9
+    norm_epsilon: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-3
+    stochastic_depth: Fraction = 0.1
+    dropout: Fraction = 0.2
+    head_std: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.01
+
+    def rough_weights(self) -> int:
+        """Return as many weights as the largest of the smaller variants has, and those of B7."""
+        largest = 67e6 if self.variant in ("b6", "b7") else 31e6
+        width, depth = (max(f or 1.0, 1.0) for f in (self.width_factor, self.depth_factor))
+        return int(largest * width**2 * depth)
+
+    def largest_part(self, data: Any) -> str:
+        """Return size and number of the images of a step."""
+        return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
+
+
 class CropCenter(Block):
     """Training sees the center of an image, as scoring does."""
 
