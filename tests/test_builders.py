@@ -14,6 +14,7 @@ from write_stub import PATH, stub
 import zoo
 from zoo import ZooError
 from zoo.models import MODELS
+from zoo.models.encoder import Encoder
 from zoo.preset.schemas import architectures
 from zoo.training.model import TrainingModel
 
@@ -24,13 +25,22 @@ def test_the_stub_is_up_to_date() -> None:
     assert PATH.read_text(encoding="utf-8") == stub(), "run: python tests/write_stub.py"
 
 
+def network_arguments(model: str) -> list[inspect.Parameter]:
+    """The arguments of a family's function, with those of the encoder for its `**sizes`."""
+    own = list(inspect.signature(MODELS[model]).parameters.values())
+    if own[-1].kind != inspect.Parameter.VAR_KEYWORD:
+        return own
+    assert own[-1].name == "sizes"
+    return [*own[:-1], *inspect.signature(Encoder).parameters.values()]
+
+
 @models
 def test_schema_network_and_builder_have_the_same_names(model: str) -> None:
     fields = list(architectures()[model].model_fields)
-    network = inspect.signature(MODELS[model]).parameters
-    assert sorted(network) == sorted(fields)
-    assert {argument.kind for argument in network.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    assert {argument.default for argument in network.values()} == {inspect.Parameter.empty}
+    network = network_arguments(model)
+    assert sorted(argument.name for argument in network) == sorted(fields)
+    assert {argument.kind for argument in network} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {argument.default for argument in network} == {inspect.Parameter.empty}
     preset, *others = inspect.signature(getattr(zoo, model)).parameters.values()
     assert preset.name == "preset" and preset.default == "default"
     assert [parameter.name for parameter in others] == ["init", *fields]
