@@ -32,7 +32,11 @@ setup(
         "Typing :: Typed",
     ],
     license_expression="Apache-2.0 AND CC-BY-4.0",  # the second is of two of the bundled data sets
-    license_files=["LICENSE", "zoo/tasks/*/bundled/ATTRIBUTION.md"],
+    license_files=[
+        "LICENSE",
+        "zoo/tasks/*/bundled/ATTRIBUTION.md",
+        "zoo/starts/bundled/*/NOTICE.md",
+    ],
     python_requires=">=3.11,<3.14",  # those that TensorFlow 2.21 has wheels for
     packages=[
         *find_packages(include=["zoo", "zoo.*"]),

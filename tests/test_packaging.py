@@ -52,6 +52,7 @@ def test_the_metadata_say_whose_it_is_and_where_it_runs(unpacked) -> None:
     tasks = ("corpora", "image_classification", "text_classification")
     assert metadata.get_all("License-File") == [
         "LICENSE", *(f"zoo/tasks/{task}/bundled/ATTRIBUTION.md" for task in tasks),
+        "zoo/starts/bundled/lite0/NOTICE.md",
     ]  # fmt: skip
     assert metadata["Requires-Python"] == ">=3.11,<3.14"
     assert "Typing :: Typed" in metadata.get_all("Classifier")

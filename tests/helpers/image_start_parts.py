@@ -215,3 +215,88 @@ def timm_folder(folder: Path, config: Mapping[str, Any], tensors: Tensors) -> Pa
     counted = {"bn1.num_batches_tracked": np.array(7)}
     save_file({**tensors, **counted}, folder / "model.safetensors")
     return folder
+
+
+# --- EfficientNets: stages as timm writes them, repeats, kernel, stride, expansion, filters, gates
+
+B0 = [
+    (1, 3, 1, 1, 16, 8), (2, 3, 2, 6, 24, 4), (2, 5, 2, 6, 40, 6), (3, 3, 2, 6, 80, 10),
+    (3, 5, 1, 6, 112, 20), (4, 5, 2, 6, 192, 28), (1, 3, 1, 6, 320, 48),
+]  # fmt: skip
+LITE0 = [(*stage[:5], 0) for stage in B0]
+
+
+def efficientnet_tensors(stages: Any = B0, classes: int = 3) -> Drawn:
+    """The tensors of an EfficientNet under timm's names.
+
+    Args:
+        stages: `B0` or `LITE0`.
+        classes: of the head.
+    """
+    made, channels = Drawn(1), 32
+    made.conv("conv_stem", channels, 3, 3)
+    made.norm("bn1", channels)
+    for stage, (count, size, _, expansion, filters, gates) in enumerate(stages):
+        for block in range(count):
+            name, inner = f"blocks.{stage}.{block}", channels * expansion
+            norms = iter(("bn1", "bn2", "bn3"))
+            if expansion > 1:
+                made.conv(f"{name}.conv_pw", inner, channels, 1)
+                made.norm(f"{name}.{next(norms)}", inner)
+            made.conv(f"{name}.conv_dw", inner, 1, size)
+            made.norm(f"{name}.{next(norms)}", inner)
+            if gates:
+                units = gates if block == 0 else filters // 4
+                made.conv(f"{name}.se.conv_reduce", units, inner, 1, bias=True)
+                made.conv(f"{name}.se.conv_expand", inner, units, 1, bias=True)
+            made.conv(f"{name}.{'conv_pwl' if expansion > 1 else 'conv_pw'}", filters, inner, 1)
+            made.norm(f"{name}.{next(norms)}", filters)
+            channels = filters
+    made.conv("conv_head", 1280, channels, 1)
+    made.norm("bn2", 1280)
+    made.dense("classifier", classes, 1280)
+    return made
+
+
+def efficientnet_logits(
+    tensors: Tensors, images: np.ndarray, stages: Any = B0, tensorflow: bool = False
+) -> np.ndarray:
+    """The logits `(batch, classes)` of an EfficientNet, by its tensors.
+
+    Args:
+        tensors: under timm's names.
+        images: pixels in [0, 255], `(batch, height, width, 3)`.
+        stages: as `efficientnet_tensors`.
+        tensorflow: whether border and epsilon are those of TensorFlow.
+    """
+    made = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+    lite = not stages[0][5]
+
+    def activate(x: np.ndarray) -> np.ndarray:
+        return np.clip(x, 0, 6) if lite else x / (1 + np.exp(-x))
+
+    def unit(x: np.ndarray, own: str, normed: str, stride: int = 1) -> np.ndarray:
+        kernel = made[f"{own}.weight"]
+        border = same(x.shape[2], kernel.shape[-1], stride) if tensorflow else None
+        x = conv(x, kernel, stride, border, depthwise=own.endswith("conv_dw"))
+        return norm(x, made, normed, 1e-3 if tensorflow else 1e-5)
+
+    x = activate(unit(normalised(images), "conv_stem", "bn1", 2))
+    for stage, (count, _, stride, expansion, _, gates) in enumerate(stages):
+        for block in range(count):
+            name, y = f"blocks.{stage}.{block}", x
+            norms = iter((f"{name}.bn1", f"{name}.bn2", f"{name}.bn3"))
+            if expansion > 1:
+                y = activate(unit(y, f"{name}.conv_pw", next(norms)))
+            y = activate(unit(y, f"{name}.conv_dw", next(norms), stride if block == 0 else 1))
+            if gates:
+                mean = y.mean((2, 3))
+                for layer in ("reduce", "expand"):
+                    kernel = made[f"{name}.se.conv_{layer}.weight"][:, :, 0, 0]
+                    mean = mean @ kernel.T + made[f"{name}.se.conv_{layer}.bias"]
+                    mean = activate(mean) if layer == "reduce" else 1 / (1 + np.exp(-mean))
+                y = y * mean[:, :, None, None]
+            y = unit(y, f"{name}.{'conv_pwl' if expansion > 1 else 'conv_pw'}", next(norms))
+            x = x + y if x.shape == y.shape else y
+    x = activate(unit(x, "conv_head", "bn2"))
+    return x.mean((2, 3)) @ made["classifier.weight"].T + made["classifier.bias"]

