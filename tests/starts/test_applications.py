@@ -106,6 +106,73 @@ def test_resnet50_of_keras(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, np.asarray(big(x[..., ::-1] - CAFFE)), rtol=1e-4, atol=1e-4)
 
 
+# --- EfficientNets
+
+
+def small_efficientnet(variant: str) -> Any:
+    """keras.applications' EfficientNet for small images; of B0 to B7 with a scale of its own."""
+    build = getattr(keras.applications, f"EfficientNet{variant}")
+    network = stirred(
+        build(weights=None, classes=3, classifier_activation=None, input_shape=(64, 64, 3))
+    )
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt_mean.assign([0.4, 0.5, 0.6])
+            layer.adapt_variance.assign([0.04, 0.05, 0.06])
+            layer.finalize_state()  # as after loading
+    return network
+
+
+@pytest.fixture(scope="module")
+def b0() -> Any:
+    return small_efficientnet("B0")
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+@pytest.mark.parametrize(
+    "name",
+    ["a.weights.h5", pytest.param("a.h5", marks=pytest.mark.slow),
+     pytest.param("a.keras", marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_an_efficientnet_gives_what_keras_gives(name: str, b0: Any, tmp_path: Path) -> None:
+    x = images(64)
+    path = saved(b0, tmp_path / name)
+    expected = np.asarray(b0(x))
+    values = resolve_start(path).values
+    assert values["architecture.variant"] == "b0" and values["architecture.image_size"] == 224
+    np.testing.assert_allclose(values["architecture.pixel_mean"], (102.0, 127.5, 153.0))
+    assert np.abs(expected).max() > 0.1
+    found = np.asarray(exact("efficientnet", path)(x))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
+
+
+def test_the_file_that_keras_publishes_is_divided_by_the_deviation_as_it_is(
+    b0: Any, tmp_path: Path
+) -> None:
+    """Its network divides by the root of the variance in it, and then by that root once more."""
+    path = saved(b0, tmp_path / "a.weights.h5")
+    change(path, lambda file: set_variance(file, [0.229, 0.224, 0.225]))
+    std = resolve_start(path).values["architecture.pixel_std"]
+    np.testing.assert_allclose(std, (58.395, 57.12, 57.375), rtol=1e-5)
+    change(path, lambda file: set_variance(file, [0.0, 0.0, 0.0]))
+    refused(path, r"are of no pixels in \[0, 255\]")
+
+
+def set_variance(file: Any, values: list[float]) -> None:
+    group = next(g for name, g in file["layers"].items() if name.startswith("normalization"))
+    group["vars/1"][...] = values
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["B2", "V2S"])
+def test_other_efficientnets_of_keras(variant: str, tmp_path: Path) -> None:
+    network = small_efficientnet(variant)
+    x = images(64, 1)
+    path = saved(network, tmp_path / "a.weights.h5")
+    found = np.asarray(exact("efficientnet", path)(x))
+    np.testing.assert_allclose(found, np.asarray(network(x)), rtol=1e-3, atol=1e-3)
+
+
 # --- files that are refused
 
 

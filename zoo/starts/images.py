@@ -113,6 +113,12 @@ def _compare(network: Network, path: str, shape: tuple[int, ...]) -> None:
         )
 
 
+def head_classes(arrays: Mapping[str, Array]) -> Sequence[int] | None:
+    """Return the numbers of the classes of a head whose labels nobody says; None without one."""
+    head = arrays.get(f"{LOGITS}/kernel")
+    return None if head is None or head.shape[-1] < 2 else range(head.shape[-1])
+
+
 def pytorch_arrays(tensors: Tensors, layer_of: Callable[[str], str | None]) -> dict[str, Array]:
     """Return the tensors of a PyTorch network in Keras' layouts, by the path of a variable.
 

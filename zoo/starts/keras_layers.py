@@ -12,6 +12,7 @@ from zoo.starts.hdf5 import Arrays
 from zoo.starts.images import Array
 from zoo.starts.pretrained import Reader
 
+HEAD = "predictions"  # of keras.applications
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 PLAIN = ("kernel", "bias")
 OLD = {"depthwise_kernel": "kernel"}  # Keras 2's name
