@@ -65,6 +65,7 @@ setup(
         "pydantic>=2.9",
         "ruamel.yaml>=0.18",
         "pillow>=11",
+        "matplotlib>=3.9",
         "typer>=0.15",
         "rich>=13",
     ],

@@ -118,6 +118,10 @@ BENCHMARKS = {
         "training.distribution", "scores and speed of two workers",
         "one process", "sst2, newsgroups20", 30,
     ),
+    "find_lr": Benchmark(
+        "training.find_lr", "learning rates that sweeps suggest",
+        "the rates of presets", "trec, mr", 6,
+    ),
     "resume": Benchmark(
         "training.resume", "bit-equal weights after 30 `kill -9`; cost of checkpoints",
         "a run left alone", "random rows, sms_spam", 12,

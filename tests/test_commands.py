@@ -23,7 +23,18 @@ FEW = {"recipe.epochs": 2, "recipe.min_steps": 0}
 CORPORA = ("language-modeling", "masked-language-modeling")
 READABLE = {(task, other) for task in CORPORA for other in (*CORPORA, "text-classification")}
 # Commands with a test of every task below, and those that know no task.
-SWEPT = {"train", "evaluate", "predict", "embed", "generate", "export", "data", "runs", "diagnose"}
+SWEPT = {
+    "train",
+    "evaluate",
+    "predict",
+    "embed",
+    "generate",
+    "export",
+    "data",
+    "runs",
+    "diagnose",
+    "find-lr",
+}
 OF_NO_TASK = {"launch", "help", "advice", "presets", "explain"}
 
 
@@ -132,6 +143,14 @@ def test_export(task: str, runs, zoo_command, tmp_path) -> None:
     said = zoo_command("export", runs / "runs" / task, tmp_path / "serving", code=0).stdout
     assert info_of(task).serves in said
     assert "serve" in tf.saved_model.load(str(tmp_path / "serving")).signatures
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_find_lr(task: str, runs) -> None:
+    preset = runs / "runs" / task / "preset.yaml"
+    found = zoo.find_lr(preset, lowest=1e-6, factor=2.0, highest=1.0)
+    assert len(found.rates) == len(found.losses) > 10
+    assert found.preset_rate == zoo.load_run(preset.parent).preset.recipe.optimizer.learning_rate
 
 
 @pytest.mark.parametrize("task", TASKS)

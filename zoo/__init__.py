@@ -23,6 +23,8 @@ _HOMES = {
     "load_run": "zoo.runs.run",
     "train": "zoo.runs.train",
     "diagnose": "zoo.diagnosis.diagnose",
+    "find_lr": "zoo.runs.find_lr",
+    "LrSweep": "zoo.diagnosis.lr_sweep",
     "hypermodel": "zoo.tuning.hypermodel",
 }
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.diagnosis.diagnose import diagnose as diagnose
+from zoo.diagnosis.lr_sweep import LrSweep as LrSweep
 from zoo.errors import ZooError as ZooError
 from zoo.finding import Finding as Finding
 from zoo.preset.loading import explain as explain
 from zoo.preset.loading import load_preset as load_preset
 from zoo.preset.loading import presets as presets
 from zoo.preset.preset import Preset as Preset
+from zoo.runs.find_lr import find_lr as find_lr
 from zoo.runs.run import Run as Run
 from zoo.runs.run import load_run as load_run
 from zoo.runs.train import train as train

@@ -19,11 +19,17 @@ from zoo.options import (
     WITHOUT_LABELS,
     Classes,
     DataPath,
+    Devices,
     DropMissing,
     ExportFormat,
+    Init,
     Json,
     Label,
+    LearningRate,
+    Model,
+    PresetName,
     Quantize,
+    Set,
     Text,
     Version,
     assignment,
@@ -55,17 +61,14 @@ def common(version: Version = False) -> None:
 
 @app.command(epilog=examples("train"))
 def train(
-    model: Annotated[str, typer.Argument(help="Name of a model, or path of a preset file.")],
+    model: Model,
     data: DataPath = None,
-    preset: Annotated[str, typer.Option(help="Name or path of a preset.")] = "default",
-    init: Annotated[
-        str | None, typer.Option(help="Start from: minilm, e5, glove, a run, a folder of weights.")
-    ] = None,
+    preset: PresetName = "default",
+    init: Init = None,
     validation: Annotated[str | None, typer.Option(help="Data that pick the best epoch.")] = None,
     test: Annotated[str | None, typer.Option(help="Data scored once at the end.")] = None,
-    set: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the preset.")
-    ] = None,
+    set: Set = None,
+    learning_rate: LearningRate = None,
     text: Text = None,
     label: Label = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
@@ -73,7 +76,7 @@ def train(
     fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
     classes: Classes = None,
     drop_missing: DropMissing = False,
-    devices: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1")] = "auto",
+    devices: Devices = "auto",
     overwrite: Annotated[bool, flag("--overwrite", "Replace the run in --out.")] = False,
     resume: Annotated[
         bool, flag("--resume", "Resume the interrupted run in --out, bit for bit.")
@@ -99,6 +102,7 @@ def train(
         preset=preset,
         init=init,
         set=changes,
+        learning_rate=learning_rate,
         validation=validation,
         test=test,
         text=text,
@@ -275,6 +279,7 @@ def data(
     load_tensorflow()
     from zoo.starts.initialise import with_start
     from zoo.starts.resolve import resolve_start
+    from zoo.tasks.image_classification.sources.folders import sheet_file
     from zoo.tasks.request import Request
     from zoo.tasks.task import load_task, recognised_task
 
@@ -283,7 +288,7 @@ def data(
     request = Request(source, text=text, label=label, drop_missing=drop_missing)
     if image_sheet and not info_of(chosen.task).has_sheet:
         raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
-    sheet = _sheet(Path(path[0])) if image_sheet else None
+    sheet = sheet_file(Path(path[0])) if image_sheet else None
     tokenizer = None
     if chosen.recipe.init is not None:
         start = resolve_start(chosen.recipe.init)
@@ -370,6 +375,7 @@ def runs(
         display.runs_table(finished)
 
 
+app.command(name="find-lr", epilog=examples("find-lr"))(diagnosis_commands.find_lr)
 app.command(epilog=examples("diagnose"))(diagnosis_commands.diagnose)
 
 
@@ -388,11 +394,3 @@ def help_(
         raise unknown("command", command, above.command.list_commands(above))
     names = above.help_option_names
     chosen.main(names[-1:], prog_name=f"zoo {command}", help_option_names=names)
-
-
-def _sheet(source: Path) -> Path:
-    """Return the file of a sheet, in the working directory, named after the data."""
-    from zoo.tasks.image_classification.sources.folders import SHEET
-
-    whole = source.resolve()
-    return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")

@@ -8,7 +8,67 @@ from typing import Annotated
 import typer
 
 from zoo import display
-from zoo.options import Json
+from zoo.options import (
+    Classes,
+    DataPath,
+    Devices,
+    DropMissing,
+    Init,
+    Json,
+    Label,
+    Model,
+    PresetName,
+    Set,
+    Text,
+    assignment,
+    listed_classes,
+    one_or_all,
+)
+from zoo.quiet import load_tensorflow
+
+
+def find_lr(
+    model: Model,
+    data: DataPath = None,
+    preset: PresetName = "default",
+    init: Init = None,
+    set: Set = None,
+    text: Text = None,
+    label: Label = None,
+    seed: Annotated[int, typer.Option(help="Fixes split, weights, dropout and order.")] = 0,
+    fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
+    classes: Classes = None,
+    drop_missing: DropMissing = False,
+    devices: Devices = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for find-lr.json and find-lr.png.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sweep the learning rate from tiny to huge: where does the loss fall?"""
+    load_tensorflow()
+    from zoo.runs.find_lr import RATE
+    from zoo.runs.find_lr import find_lr as find
+
+    found = find(
+        model,
+        one_or_all(data),
+        preset=preset,
+        init=init,
+        set=dict(assignment(entry) for entry in set or []),
+        text=text,
+        label=label,
+        seed=seed,
+        fraction=fraction,
+        classes=listed_classes(classes),
+        drop_missing=drop_missing,
+        devices=devices,
+    )
+    files = found.save(out) if out is not None else ()
+    if as_json:
+        display.print_json(found.to_dict())
+    else:
+        display.sweep_summary(found, files, f"--set {RATE}=")
 
 
 def diagnose(

@@ -75,6 +75,30 @@ def prediction_lines(
         raise ZooError(f"{broken:,} of {total:,} {items} cannot be read: {why}.")
 
 
+def sweep_summary(sweep: Any, files: Sequence[Path], option: str) -> None:
+    """Print what a sweep over learning rates suggests, beside the preset's rate.
+
+    Args:
+        sweep: a `zoo.diagnosis.lr_sweep.LrSweep`.
+        files: that were written.
+        option: of the command that trains at a rate.
+
+    Raises:
+        ZooError: it suggests nothing.
+    """
+    rate, out = sweep.rate, console()
+    table = Table("rule", "learning rate")
+    for rule, suggested in sweep.suggested.items():
+        table.add_row(rule, f"{suggested:.2g}")
+    table.add_row("preset", f"{sweep.preset_rate:.2g}")
+    out.print(table)
+    steps = f"{len(sweep.rates)} steps in {sweep.seconds:.0f} s; {sweep.stopped}"
+    out.print(steps, soft_wrap=True)
+    for path in files:
+        out.print(f"wrote {path}", soft_wrap=True)
+    out.print(f"next: zoo train ... {option}{rate:.2g}", soft_wrap=True)
+
+
 def embedding_document(
     run: Any, path: Any, written: Any, findings: Sequence[Finding]
 ) -> dict[str, Any]:

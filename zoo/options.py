@@ -52,6 +52,10 @@ EXAMPLES = {
     "explain": ("zoo explain textcnn recipe.optimizer.learning_rate",),
     "advice": ("zoo advice A47",),
     "runs": ("zoo runs runs/ --json",),
+    "find-lr": (
+        "zoo find-lr textcnn reviews.csv",
+        "zoo find-lr resnet photos/ --preset small-data --out sweep/",
+    ),
     "diagnose": (
         "zoo diagnose runs/a",
         "zoo diagnose history.csv --json",
@@ -96,6 +100,18 @@ WITHOUT_LABELS = (
     "Texts: a line each (- is stdin), CSV, TSV, JSON lines or Parquet. Images: files, folders and "
     "tables of paths."
 )
+Model = Annotated[str, typer.Argument(help="Name of a model, or path of a preset file.")]
+PresetName = Annotated[str, typer.Option("--preset", help="Name or path of a preset.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the preset.")
+]
+Init = Annotated[
+    str | None, typer.Option(help="Start from: minilm, e5, glove, a run, a folder of weights.")
+]
+LearningRate = Annotated[
+    str | None, typer.Option(metavar="RATE|auto", help="auto: what `zoo find-lr` suggests.")
+]
+Devices = Annotated[str, typer.Option("--devices", help="auto, cpu, gpu or gpu:0,1")]
 DataPath = Annotated[
     list[str] | None,
     typer.Argument(help="CSV, TSV, JSON lines, Parquet, .npz or text file(s), or a folder."),

@@ -140,7 +140,7 @@ def test_entries_read_well() -> None:
     assert "from G2" in shown
     assert "carried by preset: architecture.dropout" in shown
     assert re.search(r"architecture\.dropout: .*textcnn/default", shown)
-    assert "not carried by anything yet" in "\n".join(advice.readable(advice.entry("A12")))
+    assert "not carried by anything yet" in "\n".join(advice.readable(advice.entry("A61")))
     assert "decision" in "\n".join(advice.readable(advice.entry("D3")))
     assert "1408.5882" in advice.readable(advice.entry("kim2014"))[0]
     with pytest.raises(ZooError, match="no source 'kim2O14'.*Did you mean 'kim2014'"):
@@ -150,7 +150,7 @@ def test_entries_read_well() -> None:
 def test_one_entry() -> None:
     assert advice.advice("a47").id == "A47"
     assert advice.carriers(advice.advice("A47")) == ["preset: architecture.dropout"]
-    assert advice.carriers(advice.advice("A12")) == ["not yet"]
+    assert advice.carriers(advice.advice("A61")) == ["not yet"]
     with pytest.raises(ZooError, match="Did you mean"):
         advice.advice("A477")
 

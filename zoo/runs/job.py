@@ -69,6 +69,7 @@ class Job:
         resumed: the folder of the run that is resumed, or None.
         folder: to work in.
         stop: what Ctrl-C and SIGTERM ask for.
+        findings: what was found before, which the run keeps.
     """
 
     loaded: Preset
@@ -81,6 +82,7 @@ class Job:
     resumed: Path | None = None
     folder: Path = Path()
     stop: Stop = dataclasses.field(default_factory=Stop)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -189,12 +191,21 @@ def run_job(job: Job, resume: bool) -> Run:
             raise ZooError(f"{error} {job.resume_hint}".rstrip()) from error
 
 
-def _prepare(job: Job, data: Data) -> Prepared:
-    """Check the data, fit the baseline, and write down what a resumed run needs."""
+def check_data(job: Job, data: Data) -> None:
+    """Refuse data on which no training begins.
+
+    Raises:
+        ZooError: a finding is an error, or the classes are not those that were set.
+    """
     errors = [str(finding) for finding in data.findings if finding.level == "error"]
     if errors:
         raise ZooError(" ".join(errors))
     check_classes(job.preset, job.request.fixed, data.classes)
+
+
+def _prepare(job: Job, data: Data) -> Prepared:
+    """Check the data, fit the baseline, and write down what a resumed run needs."""
+    check_data(job, data)
     if job.verbose:
         print(f"baseline: fitting on {len(data.train):,} {job.task.info.unit}", file=sys.stderr)
     chief = is_chief(job.strategy)
@@ -220,7 +231,13 @@ def _prepare(job: Job, data: Data) -> Prepared:
 def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
     folder, strategy, task = job.folder, job.strategy, job.task
     preset, findings = job.resolve(Facts(prepared.facts, len(data.validation)))
-    findings += [*task.check_preset(preset), *data.findings, *check_fits(preset), *unused_gpus()]
+    findings += [
+        *job.findings,
+        *task.check_preset(preset),
+        *data.findings,
+        *check_fits(preset),
+        *unused_gpus(),
+    ]
     kept = checkpoints(folder)
     newest, passed_over = kept.newest()
     check_agreement(
@@ -235,16 +252,8 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
             **preset.values(),
         },
     )
-    # The same first weights whether the tokenizer was just learned or read.
-    random.seed(job.request.seed)
-    np.random.seed(job.request.seed)
-    with strategy.scope():
-        model = build(preset)
-    findings += task.initialise_weights(model, preset, data, job.request.seed)
-    if job.start is not None and newest is None:  # a checkpoint has weights of its own
-        start = job.start if job.start.weights else resolve_start(job.start.source)
-        with strategy.scope():
-            findings += initialise(model, preset, start, data.classes)
+    model, started = first_model(job, preset, data, restored=newest is not None)
+    findings += started
     _write_findings(folder, findings)
     monitor = Monitor(job.started, folder / "history.csv", len(data.train), job.verbose)
     alone = strategy.num_replicas_in_sync == 1
@@ -286,6 +295,30 @@ def _train_and_score(job: Job, prepared: Prepared, data: Data) -> Run:
             f"`zoo predict {folder}` uses it."
         )
     return Run(folder)
+
+
+def first_model(
+    job: Job, preset: Preset, data: Data, *, restored: bool = False
+) -> tuple[TrainingModel, list[Finding]]:
+    """Return the model as it is before its first step, with findings on its weights.
+
+    Args:
+        job: what is trained.
+        preset: the resolved one.
+        data: that it trains on.
+        restored: whether a checkpoint has the weights, so that none come from a start.
+    """
+    # The same first weights whether the tokenizer was just learned or read.
+    random.seed(job.request.seed)
+    np.random.seed(job.request.seed)
+    with job.strategy.scope():
+        model = build(preset)
+    findings = job.task.initialise_weights(model, preset, data, job.request.seed)
+    if job.start is not None and not restored:
+        start = job.start if job.start.weights else resolve_start(job.start.source)
+        with job.strategy.scope():
+            findings += initialise(model, preset, start, data.classes)
+    return model, findings
 
 
 def _verdict(

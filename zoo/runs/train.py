@@ -25,16 +25,14 @@ from zoo.distribute import (
     wait_for_all,
 )
 from zoo.errors import Interrupted, ZooError, check_seed
-from zoo.preset.loading import load_preset
 from zoo.preset.preset import Preset
-from zoo.preset.renamed import current_key
+from zoo.runs.asked import asked
+from zoo.runs.find_lr import AUTO, RATE, with_found_rate, with_rate
 from zoo.runs.folder import can_resume, outcome, run_folder
 from zoo.runs.job import Job, finished_run, run_job
-from zoo.runs.resume import request_beside
 from zoo.runs.run import Run
 from zoo.starts.initialise import INIT
 from zoo.tasks.request import Request, chosen_classes
-from zoo.tasks.task import load_task
 from zoo.training.interruption import Stopped, stop_signals
 
 
@@ -45,6 +43,7 @@ def train(
     preset: str | Path = "default",
     init: str | Path | None = None,
     set: Mapping[str, Any] | None = None,
+    learning_rate: float | str | None = None,
     validation: Any = None,
     test: Any = None,
     text: str | None = None,
@@ -74,6 +73,8 @@ def train(
             words in a wheel, which is short for `data.vectors`; else the preset's `recipe.init`.
         set: dotted keys and values that override the preset, such as `{"recipe.epochs": 3}`. What
             is set holds: where the data decide otherwise, it is refused.
+        learning_rate: short for `recipe.optimizer.learning_rate` in `set`; `auto` takes the one
+            that `zoo.find_lr` suggests on these data, and the run keeps the sweep.
         validation: data that pick the best epoch; else a stratified part of `data`.
         test: data scored once at the end.
         text: name of the text column, or several separated by commas.
@@ -104,18 +105,15 @@ def train(
     check_seed(seed)
     strategy = strategy_for(devices)
     with report_lost_workers(strategy), raise_on_all(strategy):
-        loaded, request = _loaded(model, preset)
-        if data is not None or request is None:
-            if data is None:
-                data = load_task(loaded.task).bundled()
-            request = Request(
-                data, validation, test, text, label, seed, fraction,
-                chosen_classes(classes), drop_missing,
-            )  # fmt: skip
-        changes = dict(set or {}) | ({} if init is None else {INIT: str(init)})
-        fixed = tuple(dict.fromkeys(map(current_key, [*changes, *request.fixed])))
-        request = dataclasses.replace(request, fixed=fixed)
         resumed = Path(out) if resume and out is not None else None
+        changes = with_rate(set, learning_rate, resumed) | (
+            {} if init is None else {INIT: str(init)}
+        )
+        request = Request(
+            data, validation, test, text, label, seed, fraction, chosen_classes(classes),
+            drop_missing,
+        )  # fmt: skip
+        loaded, request = asked(model, preset, changes, request)
         shown = verbose and is_chief(strategy)
         job = Job(loaded, changes, request, strategy, started, note, shown, resumed)
         folder = _folder(job.preset, out, overwrite, resume)
@@ -132,6 +130,8 @@ def train(
                 with raise_on_all(strategy):
                     run = finished_run(job)
             else:
+                if learning_rate == AUTO and RATE not in changes:
+                    job = with_found_rate(job)
                 run = run_job(job, resume)
         except KeyboardInterrupt as error:
             kept = job.resume_hint or "Nothing is kept."
@@ -145,14 +145,6 @@ def train(
             raise Interrupted(message, stop.asked) from error
         written = gathered_texts(strategy, str(working.absolute()))[0]
         return run if is_chief(strategy) else Run(Path(written))
-
-
-def _loaded(model: str | Path, preset: str | Path) -> tuple[Preset, Request | None]:
-    """Return the preset as it was written, and the request of the run it is of, if any."""
-    path = Path(model)
-    if path.suffix in (".yaml", ".yml"):
-        return load_preset(None, path), request_beside(path)
-    return load_preset(str(model), preset), None
 
 
 @contextlib.contextmanager

@@ -166,7 +166,7 @@ class Folder:
         tables = [file for file in files if file.name.lower() in METADATA]
         if tables and len(classes) < 2:
             return self.read_table(tables[0])
-        sheet = f"{folder.resolve().name}{SHEET}"
+        sheet = sheet_file(folder).name
         loose = [file for file in files if file.name != sheet and is_image(file)]
         if not classes:
             raise ZooError(_no_classes(folder, files, loose))
@@ -179,6 +179,12 @@ class Folder:
             findings.append(Finding("info", what))
         rows = _class_rows(folder, classes, loose, training, findings)
         return ImageSource(str(folder), rows, findings=findings)
+
+
+def sheet_file(source: Path) -> Path:
+    """Return the file of a sheet of images, in the working directory, named after the data."""
+    whole = source.resolve()
+    return Path(f"{whole.name if whole.is_dir() else whole.stem}{SHEET}")
 
 
 def _no_classes(folder: Path, files: list[Path], loose: list[Path]) -> str:
