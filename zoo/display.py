@@ -171,11 +171,16 @@ def train_summary(run: Any) -> None:
     out.print(table)
     training = metrics["training"]
     rate = training["examples_per_second"]
+    epochs = (
+        f"best epoch {training['best_epoch']} of {training['epochs']}, "
+        f"{rate:,.{0 if rate >= 10 else 1}f} {info.unit}/s"
+        if training["epochs"]
+        else "the head alone was fitted"
+    )
+    waited = f", {100 * training['input_wait_share']:.1f} % of the training waiting for data"
     out.print(
-        f"{training['parameters']:,} parameters, best epoch {training['best_epoch']} of "
-        f"{training['epochs']}, {rate:,.{0 if rate >= 10 else 1}f} {info.unit}/s, "
-        f"{metrics['seconds']:.0f} s in all, {100 * training['input_wait_share']:.1f} % of the "
-        "training waiting for data"
+        f"{training['parameters']:,} parameters, {epochs}, {metrics['seconds']:.0f} s in all"
+        + (waited if training["epochs"] else "")
     )
     findings_lines(run.findings[-1:])
     out.print(f"run: {escape(str(run.path))}", soft_wrap=True)

@@ -10,7 +10,7 @@ from conftest import sentences, write_csv
 
 from zoo import ZooError
 from zoo.tasks import embeddings
-from zoo.tasks.features import feature_network
+from zoo.training.features import feature_network
 
 CHANGES = {
     "resnet": {"architecture.flip_average": True},

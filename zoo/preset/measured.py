@@ -105,6 +105,7 @@ CAME_LATER: dict[str, tuple[Any, ...]] = {
     "recipe.fine_tuning.name": ("uniform",),
     "recipe.r_drop": (0.0,),
     "recipe.contrastive.name": ("none", "auto"),  # of the rows of a benchmark it is none
+    "recipe.linear_probe.name": ("none", "auto"),  # without pretrained weights it is none
 }
 
 

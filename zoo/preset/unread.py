@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.finding import Finding
 from zoo.preset.contrastive import CONTRASTIVE
+from zoo.preset.linear_probe import AUTO, FIRST, LINEAR_PROBE, NONE, OF_STEPS
 
 # Blocks of one schema once: files from then hold the values of every variant.
 ONCE_FLAT = ("data.crop", "recipe.loss", "recipe.schedule")
@@ -113,6 +114,8 @@ def unread(values: Mapping[str, Any], keys: Iterable[str]) -> list[Finding]:
     findings = []
     for key in keys:
         by, accepted = READ_WITH.get(key, (key, ()))
+        if LINEAR_PROBE in values and key.startswith(OF_STEPS):
+            by, accepted = LINEAR_PROBE, (NONE, AUTO, FIRST)
         if by == key or by not in values:
             continue
         if values[by] in accepted or (not accepted and values[by]):

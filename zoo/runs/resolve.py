@@ -125,6 +125,8 @@ def with_monitor(preset: Preset, rows: int, fixed: Collection[str]) -> tuple[Pre
         check_monitor(kind_of(labels), monitor)
     if monitor != "accuracy" or MONITOR in fixed or not 0 < rows < FEW:
         return preset, []
+    if not preset.recipe.total_epochs(1):  # there is no epoch to pick
+        return preset, []
     what = (
         f"{MONITOR} accuracy -> {SMOOTHED}: of {rows:,} rows of validation one is {100 / rows:.2g} "
         "points of accuracy, and the mean of three epochs says more."

@@ -216,6 +216,8 @@ def findings_on_epochs(
         history: a mapping an epoch, as history.csv.
         best: the epoch whose weights were kept, from 1; None without validation.
     """
+    if not preset.recipe.total_epochs(1):
+        return []
     monitor, primary = preset.recipe.monitor, data.kind.primary
     return few_validated(len(data.validation), history, monitor, best, primary)
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 
 from zoo.errors import ZooError
 from zoo.files import written_beside
-from zoo.tasks.features import VECTOR
+from zoo.training.features import VECTOR
 
 BLOCK = 4096  # rows in memory at a time
 

@@ -18,6 +18,7 @@ from zoo.training.averages import StartAveraging, SwapAveragesIn, SwapAveragesOu
 from zoo.training.blowup import BlowUp
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.layer_groups import Unfreeze
+from zoo.training.linear_probe import LinearProbe
 from zoo.training.schedules import RecipeSchedule
 
 SMOOTH = 3  # epochs of `smoothed-accuracy`
@@ -54,6 +55,10 @@ class KeepBest(keras.callbacks.Callback):
         """Forget an earlier run."""
         self.best, self.waited, self.weights = (math.inf, math.inf), 0, None
         self.recent = []
+
+    def on_probe_end(self, logs: dict[str, Any]) -> None:
+        """Keep the weights of the linear probe, epoch 0, until an epoch has better ones."""
+        self.on_epoch_end(-1, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights that were validated if they are the best so far."""
@@ -265,6 +270,9 @@ def fit_callbacks(model: Any, callbacks: Any, validated: bool) -> FitCallbacks:
     for callback in resuming:
         if isinstance(callback, Checkpoints):
             callback.watch([*first, *given, *last])
+    for callback in given:
+        if isinstance(callback, LinearProbe):
+            callback.watch([*first, *given, *resuming])
     return FitCallbacks(first, given, last, resuming)
 
 

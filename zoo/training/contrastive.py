@@ -26,13 +26,11 @@ from zoo.training.contrastive_pairs import (
     pairs_per_row,
     rows_of_batch,
 )
+from zoo.training.features import HEAD
+from zoo.training.logistic_head import head_of, regressions
 from zoo.training.model import TrainingModel
 
-HEAD = "logits"
 ROWS = 64  # embedded at a time
-MOST_ITERATIONS = 2000  # of the solver, which takes a few dozen
-TOLERANCE = 1e-6  # scikit-learn's 1e-4 leaves the third digit of the head to rounding
-ABSENT = float(np.log(1e-12))  # logit of a class without a row
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -150,16 +148,9 @@ class ContrastiveModel(TrainingModel):
 
     def fit_head(self, rows: LabelledIds) -> LogisticRegression:
         """Fit the head to the vectors of rows by logistic regression, and return that."""
-        regression = LogisticRegression(tol=TOLERANCE, max_iter=MOST_ITERATIONS)
-        regression.fit(self.embed(rows).astype(np.float64), rows.labels)
-        kernel, bias = regression.coef_.T, regression.intercept_
-        if len(regression.classes_) == 2:  # the one logit is the second class' over the first
-            kernel, bias = np.hstack([-kernel / 2, kernel / 2]), np.hstack([-bias / 2, bias / 2])
+        (regression,) = regressions(self.embed(rows), rows.labels)
         head = self.get_layer(HEAD)
-        whole = np.zeros(head.kernel.shape, np.float32), np.full(head.kernel.shape[1:], ABSENT)
-        for values, fitted in zip(whole, (kernel, bias), strict=True):
-            values[..., regression.classes_] = fitted
-        head.set_weights(whole)
+        head_of(regression, head.units).put_into(head)
         return regression
 
 

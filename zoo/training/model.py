@@ -34,6 +34,7 @@ from zoo.training.gradients import (
 )
 from zoo.training.kernels import fast_kernels
 from zoo.training.layer_groups import freeze_blocks, rate_factors, scale_rates
+from zoo.training.linear_probe import probes, with_probe
 from zoo.training.losses import disagreement  # and the loss that a saved model names
 from zoo.training.optimizers import LazyAdamW, MomentumSGD, name_variables, weight_matrices
 from zoo.training.randomness import deterministic_ops, replica_seeds
@@ -297,6 +298,12 @@ class TrainingModel(RecipeModel, StrategyModel):
         if epochs is None:
             self.findings = more_epochs(self.recipe, planned, steps)
         validated = validation_data is not None or bool(validation_split)
+        if probes(self.recipe):
+            data = x, y, kwargs.get("sample_weight")
+            callbacks = with_probe(
+                data, validation_split, batches.adapted(validation_data, self.prefetch_device),
+                callbacks, batch_size,
+            )  # fmt: skip
         run = fit_callbacks(self, callbacks, validated)
         verbose, device = 1 if verbose == "auto" else verbose, self.prefetch_device
         watching = StepCallbacks(

@@ -63,6 +63,10 @@ class Monitor(keras.callbacks.Callback):
         if self._progress is not None:
             self._progress.advance(self._task)
 
+    def on_probe_end(self, logs: dict[str, Any]) -> None:
+        """Write the line of the linear probe, epoch 0, and show it."""
+        self.on_epoch_end(-1, logs)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the epoch's line, and show it."""
         self.epochs = epoch + 1
@@ -179,9 +183,11 @@ class Monitor(keras.callbacks.Callback):
             if key in line
         )
         console = self._progress.console if self._progress else Console(stderr=True)
-        epochs = self.params["epochs"]
+        epoch = (
+            f"epoch {line['epoch']}/{self.params['epochs']}" if line["epoch"] else "linear probe"
+        )
         console.print(
-            f"epoch {line['epoch']}/{epochs}  {shown}  {line['seconds']:.0f} s",
+            f"{epoch}  {shown}  {line['seconds']:.0f} s",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
         if self._progress is not None:

@@ -41,6 +41,7 @@ from zoo.data.split import sample_rows, split_rows
 from zoo.data.store import Store
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.preset.linear_probe import NONE
 from zoo.tasks.classifiers import read_kind
 from zoo.tasks.image_classification import checks
 from zoo.tasks.image_classification.batches import ImageTransform, image_batches
@@ -76,6 +77,7 @@ class ImageDataset:
         pixel_mean: of red, green and blue over training images, in [0, 255].
         pixel_std: their standard deviations.
         deep_scale: value of images of 16 bits that becomes white (`image.CenterCrop`).
+        linear_probe: the recipe's, as the data decide it.
     """
 
     train: ImageSplit
@@ -91,6 +93,7 @@ class ImageDataset:
     pixel_mean: tuple[float, ...]
     pixel_std: tuple[float, ...]
     deep_scale: int
+    linear_probe: str = NONE
 
     @property
     def transform(self) -> ImageTransform:
@@ -122,6 +125,15 @@ class ImageDataset:
             replicas=replicas,
             cursor=cursor,
         )
+
+    def plain_rows(self) -> tf.data.Dataset:
+        """Return the training part in order, as scoring sees images; with weights if balanced."""
+        rows = image_batches(self.train, self.transform, seed=None)
+        if self.settings.balance == "none":
+            return rows
+        weights = self.train.targets.weigher(self.train.labels)(self.train.labels)
+        batches = tf.data.Dataset.from_tensor_slices(weights).batch(self.settings.batch_size)
+        return tf.data.Dataset.zip(rows, batches).map(lambda row, weight: (*row, weight))
 
     @property
     def columns(self) -> Columns | None:

@@ -21,7 +21,6 @@ from zoo.files import read_json, write_json
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.classifiers import saved_kind
-from zoo.tasks.features import VECTOR, feature_network
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import (
     DEEPEST,
@@ -40,6 +39,7 @@ from zoo.tasks.label_kind import LabelKind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
 from zoo.tasks.tflite import in_float32, write_tflite
+from zoo.training.features import VECTOR, feature_network
 
 BATCH = 64  # images of one forward pass
 ONE = OneLabel()

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from zoo.preset.block import Architecture, Balance, Block, Fraction, Positive
 from zoo.preset.labels import LabelledData
+from zoo.preset.linear_probe import ONLY
 from zoo.preset.recipe import SGD, Average, CrossEntropy, Loss, Optimizer, Score
 from zoo.preset.recipe import Recipe as CommonRecipe
 from zoo.preset.task_info import CLASSIFICATION_METRICS, MULTILABEL, TaskInfo
@@ -273,8 +274,63 @@ class ImageData(LabelledData):
         return self
 
 
+class NoLinearProbe(Block):
+    """The head starts at random, and is trained with all else."""
+
+    name: Literal["none"] = "none"
+
+
+class LinearProbeByData(Block):
+    """As the images a class and the weights decide (`few_images`)."""
+
+    name: Literal["auto"] = "auto"
+
+
+class LinearProbe(Block):
+    """What linear probes have in common.
+
+    Args:
+        penalty: weight of the square of the head's weights, as a multiple of the mean loss over the
+            rows, on features whose mean square distance from their mean is 1; `auto` is that of the
+            least loss in cross-validation on the training part.
+    """
+
+    name: str
+    penalty: Annotated[float, Field(gt=0.0)] | Literal["auto"] = "auto"
+
+
+class OnlyLinearProbe(LinearProbe):
+    """Logistic regression on the features of frozen weights is the head; nothing else is trained.
+
+    Source: Kornblith 2019, https://arxiv.org/abs/1805.08974.
+    """
+
+    name: Literal["only"] = "only"
+
+
+class LinearProbeFirst(LinearProbe):
+    """The same is the start of the head; then all is trained, and the best epoch or the start kept.
+
+    Source: Kumar 2022, https://arxiv.org/abs/2202.10054 (a random head distorts the features).
+    """
+
+    name: Literal["first"] = "first"
+
+
+Probe = Annotated[
+    NoLinearProbe | LinearProbeByData | OnlyLinearProbe | LinearProbeFirst,
+    Field(discriminator="name"),
+]
+
+
 class ImageRecipe(CommonRecipe):
-    """How to train an image classifier."""
+    """How to train an image classifier.
+
+    Args:
+        linear_probe: `none` trains the head with all else; `only` fits it to the features of frozen
+            weights, by logistic regression; `first` does that and then trains; `auto` goes by the
+            number of images a class.
+    """
 
     task = "image-classification"
 
@@ -283,6 +339,11 @@ class ImageRecipe(CommonRecipe):
     loss: Loss = CrossEntropy(label_smoothing=0.1)
     ema: Average = 0.99
     monitor: Score = "accuracy"
+    linear_probe: Probe = NoLinearProbe()
+
+    def total_epochs(self, steps_per_epoch: int) -> int:
+        """Return the epochs to train; none where the head alone is fitted."""
+        return 0 if self.linear_probe.name == ONLY else super().total_epochs(steps_per_epoch)
 
 
 Data = ImageData

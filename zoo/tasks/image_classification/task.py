@@ -14,10 +14,12 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.models.receptive_field import receptive_fields
+from zoo.preset.linear_probe import FIRST, LINEAR_PROBE, ONLY
 from zoo.preset.preset import Preset
 from zoo.tasks import classifiers
 from zoo.tasks.image_classification.baseline import fit_image_baseline
 from zoo.tasks.image_classification.data import ImageDataset, bundled_images, load_images
+from zoo.tasks.image_classification.few_images import choose_linear_probe
 from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.inspection import inspect_images
 from zoo.tasks.image_classification.predictor import ImageClassifier, load_image_classifier
@@ -26,6 +28,7 @@ from zoo.tasks.image_classification.sources.find import looks_like_images
 from zoo.tasks.inspection import Inspection
 from zoo.tasks.prepared import Prepared
 from zoo.tasks.request import Request
+from zoo.training.linear_probe import LinearProbe
 from zoo.training.model import TrainingModel
 
 WHITENED = 1000  # images whose patches are decorrelated
@@ -36,12 +39,13 @@ class ImageClassification:
     """See `zoo.tasks.task.Task`."""
 
     info = INFO
-    recorded_facts = (*(f"architecture.{name}" for name in FACTS), *classifiers.LABEL_FACTS)
+    recorded_facts = (
+        *(f"architecture.{name}" for name in FACTS), LINEAR_PROBE, *classifiers.LABEL_FACTS,
+    )  # fmt: skip
     bundled = staticmethod(bundled_images)
     recognises = staticmethod(looks_like_images)
     check_preset = staticmethod(classifiers.check_preset)
     training_model = staticmethod(classifiers.training_model)
-    callbacks = staticmethod(classifiers.callbacks)
     loss_and_metrics = staticmethod(classifiers.loss_and_metrics)
     findings_on_epochs = staticmethod(classifiers.findings_on_epochs)
     load_predictor = staticmethod(load_image_classifier)
@@ -54,7 +58,12 @@ class ImageClassification:
             for name in ("pixel_mean", "pixel_std")
             if f"architecture.{name}" in request.fixed
         }
-        return dataclasses.replace(data, **colours)
+        probe, findings = choose_linear_probe(
+            preset, len(data.train), len(data.classes), request.fixed
+        )
+        return dataclasses.replace(
+            data, **colours, linear_probe=probe, findings=[*data.findings, *findings]
+        )
 
     def inspect(
         self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
@@ -70,13 +79,20 @@ class ImageClassification:
         return Prepared(preset.name, data.classes, scores, self.facts_from_data(data))
 
     def facts_from_data(self, data: ImageDataset) -> dict[str, Any]:
-        """Return the number of classes, the size of images, and their colours."""
+        """Return the number of classes, the size and colours of images, and what fits the head."""
         return {
             **classifiers.facts_on_labels(data),
             "architecture.image_size": data.image_size,
             "architecture.pixel_mean": data.pixel_mean,
             "architecture.pixel_std": data.pixel_std,
+            LINEAR_PROBE: data.linear_probe,
         }
+
+    def callbacks(self, data: ImageDataset) -> list[keras.callbacks.Callback]:
+        """Return what fits the head to frozen features, where that is asked for."""
+        if data.linear_probe not in (ONLY, FIRST):
+            return []
+        return [LinearProbe(data.plain_rows(), mirrored=data.settings.flip != "none")]
 
     def step_bytes(self, network: keras.Model, preset: Preset) -> int:
         """Return the bytes of the feature maps of a micro-batch."""

@@ -24,7 +24,6 @@ from zoo.preset.schemas import architectures
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.corpora.scored import scored_tokens
 from zoo.tasks.corpora.token_ids import Ids, Tokens
-from zoo.tasks.features import VECTOR
 from zoo.tasks.language_modeling.batches import windows
 from zoo.tasks.language_modeling.model import LanguageModel
 from zoo.tasks.language_modeling.sampling import check_sampling, draw, unknown_in_prompt
@@ -32,6 +31,7 @@ from zoo.tasks.language_modeling.separate import overlapping_windows, window_num
 from zoo.tasks.language_modeling.settings import LanguageRecipe
 from zoo.tasks.request import Request
 from zoo.text.corpus_tokenizer import END, CorpusTokenizer, load_corpus_tokenizer
+from zoo.training.features import VECTOR
 from zoo.training.kernels import fast_kernels
 from zoo.training.kernels.token_loss import token_losses
 

@@ -21,12 +21,12 @@ from zoo.layers import MaskedMean
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.corpora.scored import scored_tokens
 from zoo.tasks.corpora.token_ids import Tokens
-from zoo.tasks.features import VECTOR
 from zoo.tasks.masked_language_modeling.masking import Masking, masked_rows
 from zoo.tasks.masked_language_modeling.model import MaskedLanguageModel, encoder_of
 from zoo.tasks.masked_language_modeling.stream import masked_tokenizer
 from zoo.tasks.request import Request
 from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
+from zoo.training.features import VECTOR
 
 TOGETHER = 4096  # tokens of a forward pass, padding included
 FILE = "masking.json"

@@ -21,7 +21,6 @@ from zoo.files import read_json, write_json, written_beside
 from zoo.finding import Finding
 from zoo.tasks.archive import load_network, save_network, write_archive
 from zoo.tasks.classifiers import saved_kind
-from zoo.tasks.features import VECTOR, feature_network
 from zoo.tasks.label_kind import LabelKind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
@@ -31,6 +30,7 @@ from zoo.tasks.tflite import CLASSIFY, in_float32, write_tflite
 from zoo.text.pair_tokenizer import PairTokenizer
 from zoo.text.pairs import PAIR, split_pair
 from zoo.text.tokenizers import TextTokenizer, load_text_tokenizer
+from zoo.training.features import VECTOR, feature_network
 
 TOKENS = 32_768  # of one forward pass, padding included: bounds its memory
 ONE = OneLabel()

@@ -138,6 +138,10 @@ class Checkpoints(keras.callbacks.Callback):
             self._write(logs)
         self.stop.check()
 
+    def on_probe_batch_end(self) -> None:
+        """Stop if the process is to: there is nothing to keep of a linear probe before its end."""
+        self.stop.check()
+
     def on_test_begin(self, logs: Any = None) -> None:
         """Keep the metrics of the training."""
         if self.within_epochs:
