@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_models import OWN, SHARED
+from test_models import OWN, SHARED, arguments
 
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.models import MODELS
@@ -62,3 +62,22 @@ def test_losses_are_those_of_float32(model, changes):
     assert np.isfinite(half).all()
     assert full[-10:].mean() < 0.9 * full[:10].mean()  # it learns
     np.testing.assert_allclose(half, full, atol=0.1)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_biases_of_distances_are_added_in_float32(norm):
+    """MPNet's: Keras casts them on their way into a layer, and the mask is in float32."""
+    changes = {"relative_buckets": 32, "norm": norm, "dropout": 0.0, "attention_dropout": 0.0}
+    logits = {}
+    for policy in ("float32", "mixed_bfloat16", "mixed_float16"):
+        keras.utils.set_random_seed(1)
+        keras.config.set_dtype_policy(policy)
+        try:
+            network = MODELS["transformer"](**arguments("transformer", changes))
+        finally:
+            keras.config.set_dtype_policy("float32")
+        table = network.get_layer("relative_bias").embeddings
+        table.assign(np.random.default_rng(0).normal(size=table.shape))
+        logits[policy] = network(batch(1)[0][:, :20]).numpy()
+    for half in (logits["mixed_bfloat16"], logits["mixed_float16"]):
+        np.testing.assert_allclose(half, logits["float32"], atol=0.05)

@@ -196,6 +196,7 @@ class SelfAttention(keras.layers.Layer):
         query, key, value = ops.unstack(ops.transpose(self._heads(qkv, 3), (2, 0, 3, 1, 4)), 3)
         mask = self._mask(present, time)
         if bias is not None:
+            bias = ops.cast(bias, "float32")  # Keras casts arguments to the dtype of the layer
             mask = bias if mask is None else bias + mask
         return self._mixed(query, key, value, mask, training)
 
