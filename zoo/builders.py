@@ -22,6 +22,7 @@ import keras
 from zoo.errors import ZooError, unknown
 from zoo.memory import check_fits
 from zoo.models import MODELS
+from zoo.preset.batch_rule import FREEZE_NORM, NORM, frozen_norm
 from zoo.preset.block import Architecture
 from zoo.preset.loading import load_preset
 from zoo.preset.preset import Preset
@@ -29,7 +30,7 @@ from zoo.preset.renamed import current_key
 from zoo.starts.initialise import INIT, initialise, with_start
 from zoo.starts.resolve import resolve_start
 from zoo.tasks.task import load_task
-from zoo.training.layer_groups import freeze_blocks
+from zoo.training.layer_groups import freeze_layers
 from zoo.training.model import TrainingModel
 from zoo.training.optimizers import make_optimizer
 from zoo.training.precision import dtype_policy
@@ -216,8 +217,8 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     Returns:
         The training model of the task; it shares the network's weights.
     """
-    recipe, task = preset.recipe, load_task(preset.task)
-    freeze_blocks(network, recipe.fine_tuning)
+    recipe, task = _with_frozen_norm(preset).recipe, load_task(preset.task)
+    freeze_layers(network, recipe.fine_tuning)
     model = task.training_model(network, preset)
     model.recipe = recipe
     model.batch_size = preset.data.batch_size
@@ -239,3 +240,11 @@ def compile_model(network: keras.Model, preset: Preset) -> TrainingModel:
     model.optimizer.build(model.trainable_variables)
     model.name_variables()
     return model
+
+
+def _with_frozen_norm(preset: Preset) -> Preset:
+    """Return a preset that says whether the batch norms of its start stay as they are."""
+    if preset.recipe.init is None or NORM not in preset.values():
+        return preset
+    frozen, _ = frozen_norm(preset.values())
+    return preset if frozen is None else preset.override({FREEZE_NORM: frozen})

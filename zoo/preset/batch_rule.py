@@ -15,7 +15,7 @@ from zoo.finding import Finding
 
 BATCH, RATE, OPTIMIZER = "data.batch_size", "recipe.optimizer.learning_rate", "recipe.optimizer"
 WARMUP = "recipe.schedule.warmup_fraction"
-NORM = "architecture.norm"
+NORM, FREEZE_NORM = "architecture.norm", "recipe.fine_tuning.freeze_norm"
 FEWEST = 16  # examples that a batch norm should see
 FURTHEST = 8  # times the preset's batch; beyond it the papers' own results get worse
 SHARE = 0.05  # warm-up of a larger SGD batch: Goyal's 5 epochs of 90, D8's twentieth
@@ -58,9 +58,7 @@ def norm_for_batch(values: Mapping[str, Any], replicas: int) -> list[Finding]:
         values: dotted key to value of a preset.
         replicas: devices that share a batch.
     """
-    norm = values.get(NORM)
-    together = replicas if norm == "sync-batch" else 1
-    examples = together * values[BATCH] / replicas / values["recipe.micro_batches"]
+    norm, examples = values.get(NORM), norm_examples(values, replicas)
     if norm not in ("batch", "sync-batch") or examples >= FEWEST:
         return []
     what = (
@@ -70,6 +68,43 @@ def norm_for_batch(values: Mapping[str, Any], replicas: int) -> list[Finding]:
     hint = f"Set {BATCH} higher, or {NORM} to choose another"
     hint += ": sync-batch sees those of all devices." if norm == "batch" and replicas > 1 else "."
     return [Finding("warning", what, {"examples": examples, "fewest": FEWEST}, hint)]
+
+
+def norm_examples(values: Mapping[str, Any], replicas: int = 1) -> float:
+    """Return how many examples a batch norm sees at a time.
+
+    Args:
+        values: dotted key to value of a preset.
+        replicas: devices that share a batch.
+    """
+    together = replicas if values.get(NORM) == "sync-batch" else 1
+    return float(together * values[BATCH] / replicas / values["recipe.micro_batches"])
+
+
+def frozen_norm(values: Mapping[str, Any], replicas: int = 1) -> tuple[bool | None, list[Finding]]:
+    """Return whether the batch norms of pretrained weights stay as they are, with a finding.
+
+    Args:
+        values: dotted key to value of a preset that starts from weights with batch norms.
+        replicas: devices that share a batch.
+
+    Returns:
+        None where nothing decides it: the recipe does not train by block, or says it itself.
+    """
+    asked, examples = values.get(FREEZE_NORM), norm_examples(values, replicas)
+    few = examples < FEWEST
+    evidence = {"examples": examples, "fewest": FEWEST}
+    if asked == "auto":
+        if not few:
+            return False, []
+        what = f"{FREEZE_NORM} auto -> true: batch norms would see {examples:g} examples at a time"
+        what += f", fewer than {FEWEST}, and stay as the weights have them."
+        return True, [Finding("info", what, evidence, f"Set {FREEZE_NORM} to choose.")]
+    if asked or not few:
+        return None, []
+    what = f"batch norms see {examples:g} examples at a time, and want {FEWEST} (A132)."
+    hint = f"Set recipe.fine_tuning.name to by-block, which leaves them as they are, or {BATCH} "
+    return None, [Finding("warning", what, evidence, hint + "higher.")]
 
 
 def batch_finding(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Finding]:

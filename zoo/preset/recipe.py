@@ -244,11 +244,18 @@ class ByBlock(Block):
             the head alone.
         unfreeze_epochs: epochs after which one more block, from the top, is trained, or null for
             all from the start.
+        freeze_epochs: epochs, the first ones, in which the head alone is trained; then all blocks
+            are that are not frozen.
+        unfrozen_rate_factor: learning rate of every layer after those epochs, as a multiple of what
+            it would be.
         reset_blocks: topmost blocks that start at random whatever the others start from.
+        freeze_norm: whether batch norms stay as the start has them, statistics, scale and shift;
+            `auto` where they start from weights and would see fewer than 16 examples at a time.
 
     Source: Clark 2020, https://arxiv.org/abs/2003.10555 (falling rates); Howard and Ruder 2018,
         https://arxiv.org/abs/1801.06146 (unfreezing); Zhang 2021,
-        https://arxiv.org/abs/2006.05987 (blocks that start anew).
+        https://arxiv.org/abs/2006.05987 (blocks that start anew); Howard and Gugger 2020,
+        https://arxiv.org/abs/2002.04688 (the head first, then all at a lower rate).
     """
 
     name: Literal["by-block"] = "by-block"
@@ -256,7 +263,19 @@ class ByBlock(Block):
     head_rate_factor: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
     frozen_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = 0
     unfreeze_epochs: Positive | None = None
+    freeze_epochs: Annotated[int, Field(ge=0)] = 0
+    unfrozen_rate_factor: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
     reset_blocks: Annotated[int, Field(ge=0)] = 0
+    freeze_norm: Literal["auto"] | bool = "auto"
+
+    @model_validator(mode="after")
+    def _one_way_up(self) -> ByBlock:
+        if self.unfreeze_epochs is not None and self.freeze_epochs:
+            raise ValueError(
+                "unfreeze_epochs and freeze_epochs are two ways to begin with the head; one must "
+                "be null or 0"
+            )
+        return self
 
 
 FineTuning = Annotated[Uniform | ByBlock, Field(discriminator="name")]

@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.finding import Finding
-from zoo.preset.batch_rule import NORM, norm_for_batch
+from zoo.preset.batch_rule import FREEZE_NORM, NORM, frozen_norm, norm_for_batch
 from zoo.preset.contrastive import BROUGHT
 from zoo.preset.derived import BUCKETS, CLASSES, MONITOR, findings_on
 from zoo.preset.preset import Preset
@@ -82,7 +82,11 @@ def resolve(
     findings += unread(resolved.values(), changes)
     resolved = resolved.override({"recipe.dtype_policy": policy})
     small_batch = norm_for_batch(resolved.values(), replicas)
-    if small_batch and NORM not in fixed and (start is None or NORM not in start.values):
+    if start is not None and NORM in start.values:  # another norm has no weights
+        frozen, small_batch = frozen_norm(resolved.values(), replicas)
+        findings += small_batch
+        resolved = resolved if frozen is None else resolved.override({FREEZE_NORM: frozen})
+    elif small_batch and NORM not in fixed:
         resolved = resolved.override({NORM: "group"})
         findings += small_batch
     if facts is None:

@@ -172,8 +172,9 @@ def recipe_callbacks(model: Any, recipe: Recipe, validated: bool) -> tuple[list[
     if recipe.schedule.name == "plateau" and model.schedule is not None:
         block = recipe.schedule
         first.append(Plateau(model.schedule, block.factor, block.patience_epochs))
-    if recipe.fine_tuning.name == "by-block" and recipe.fine_tuning.unfreeze_epochs:
-        first.append(Unfreeze(recipe.fine_tuning.unfreeze_epochs))
+    tuning = recipe.fine_tuning
+    if tuning.name == "by-block" and (tuning.unfreeze_epochs or tuning.freeze_epochs):
+        first.append(Unfreeze(tuning))
     if recipe.nonmono is not None:
         first.append(StartAveraging(recipe.nonmono))
     first.append(BlowUp())

@@ -14,7 +14,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.layers import NgramWeights, VocabularyEmbedding
-from zoo.preset.recipe import FineTuning
+from zoo.preset.recipe import ByBlock, FineTuning
 
 # Names of layers that are a block, or parts of one, from the bottom to the top.
 BLOCK = re.compile(r"(layer_\d+|lstm_\d+|stage\d+|top)(_|$)")
@@ -59,19 +59,22 @@ def _is_random(layer: Any) -> bool:
     return all(variable.name == "seed_generator_state" for variable in layer.weights)
 
 
-def rate_factors(model: keras.Model, settings: FineTuning) -> list[tuple[Any, float]]:
+def rate_factors(
+    model: keras.Model, settings: FineTuning, of_all: float = 1.0
+) -> list[tuple[Any, float]]:
     """Return each variable of a model with the factor on its learning rate.
 
     Args:
         model: the network.
         settings: the recipe's; all factors are 1 where it trains every layer alike.
+        of_all: a factor on all of them.
     """
     if settings.name == "uniform":
         return []
     *body, head = layer_groups(model)
     factors = [settings.rate_decay ** (len(body) - depth) for depth in range(len(body))]
     return [
-        (variable, factor)
+        (variable, of_all * factor)
         for group, factor in zip((*body, head), (*factors, settings.head_rate_factor), strict=True)
         for layer in group
         for variable in layer.weights
@@ -114,13 +117,22 @@ def scale_rates(optimizer: Any, factors: list[tuple[Any, float]]) -> None:
         optimizer._apply_weight_decay = scaled_decay
 
 
-def freeze_blocks(model: keras.Model, settings: FineTuning) -> None:
-    """Set the blocks that a recipe does not train to not trainable, those at the bottom first.
+def freeze_layers(model: keras.Model, settings: FineTuning) -> None:
+    """Set the layers that a recipe does not train to not trainable.
+
+    These are blocks, those at the bottom first, and batch norms, which then normalise by the
+    statistics they have, in training, too.
 
     Raises:
-        ZooError: there are not so many.
+        ZooError: there are not so many blocks.
     """
-    if settings.name == "uniform" or not settings.frozen_blocks:
+    if settings.name == "uniform":
+        return
+    if settings.freeze_norm is True:
+        for layer in model._flatten_layers(include_self=False):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                _freeze(layer)
+    if not settings.frozen_blocks:
         return
     body = layer_groups(model)[:-1]
     count = len(body) if settings.frozen_blocks == "all" else settings.frozen_blocks
@@ -132,29 +144,34 @@ def freeze_blocks(model: keras.Model, settings: FineTuning) -> None:
         )
     for group in body[:count]:
         for layer in group:
-            # Keras 3.15.1 ignores a value that a layer has already, and does not give it to the
-            # layers within that are made when one is loaded.
-            layer.trainable = True
-            layer.trainable = False
+            _freeze(layer)
+
+
+def _freeze(layer: Any) -> None:
+    # Keras 3.15.1 ignores a value that a layer has already, and does not give it to the layers
+    # within that are made when one is loaded.
+    layer.trainable = True
+    layer.trainable = False
 
 
 class Unfreeze(keras.callbacks.Callback):
-    """Train the head alone at first, and one more block, from the top, every so many epochs.
+    """Train the head alone at first, and the blocks later: all of them, or one more every time.
 
-    What the recipe freezes for good stays frozen. What is trained follows from the epoch alone, so
-    that a resumed run continues as it would have.
+    What the recipe freezes for good stays frozen. What is trained, and at which rate, follows from
+    the epoch alone, so that a resumed run continues as it would have.
 
     Args:
-        every: epochs after which one more block is trained.
+        settings: of a recipe that trains by block.
 
-    Source: Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.3.
+    Source: Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.3 (one more block);
+        Howard and Gugger 2020, https://arxiv.org/abs/2002.04688 (all at once).
     """
 
-    def __init__(self, every: int):
+    def __init__(self, settings: ByBlock):
         super().__init__()
-        self.every = every
-        self._later: list[list[Any]] = []  # groups that are not trained yet, those at the top last
+        self.settings = settings
         self._groups: list[list[Any]] = []
+        self._factor = 1.0
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Note what is trained in the end."""
@@ -164,19 +181,31 @@ class Unfreeze(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Set what is trained in this epoch; the step is traced anew where that changes."""
-        waiting = max(len(self._groups) - epoch // self.every, 0)
+        every, first = self.settings.unfreeze_epochs, self.settings.freeze_epochs
+        waiting = len(self._groups) if epoch < first else 0
+        if every is not None:
+            waiting = max(len(self._groups) - epoch // every, 0)
+        factor = self.settings.unfrozen_rate_factor if first and epoch >= first else 1.0
         before = [layer.trainable for group in self._groups for layer in group]
         for number, group in enumerate(self._groups):
             for layer in group:
                 layer.trainable = number >= waiting
-        if before != [layer.trainable for group in self._groups for layer in group]:
+        after = [layer.trainable for group in self._groups for layer in group]
+        if before != after or factor != self._factor:
+            self._set_factor(factor)
             self.model.make_train_function(force=True)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Leave all that was to be trained trainable."""
+        """Leave all that was to be trained trainable, at the recipe's rates."""
         for group in self._groups:
             for layer in group:
                 layer.trainable = True
+        self._set_factor(1.0)
+
+    def _set_factor(self, factor: float) -> None:
+        self._factor = factor
+        factors = rate_factors(self.model, self.settings, factor)
+        scale_rates(self.model.inner_optimizer, factors)
 
 
 def top_weights(model: keras.Model, count: int) -> Mapping[str, Any]:

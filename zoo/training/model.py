@@ -33,7 +33,7 @@ from zoo.training.gradients import (
     without_repeated_rows,
 )
 from zoo.training.kernels import fast_kernels
-from zoo.training.layer_groups import freeze_blocks, rate_factors, scale_rates
+from zoo.training.layer_groups import freeze_layers, rate_factors, scale_rates
 from zoo.training.linear_probe import probes, with_probe
 from zoo.training.losses import disagreement  # and the loss that a saved model names
 from zoo.training.optimizers import LazyAdamW, MomentumSGD, name_variables, weight_matrices
@@ -95,7 +95,7 @@ class TrainingModel(RecipeModel, StrategyModel):
     def _set_values(self, values: Mapping[str, Any]) -> None:
         super()._set_values(values)
         if self.recipe is not None:  # a file does not say it of layers within layers
-            freeze_blocks(self, self.recipe.fine_tuning)
+            freeze_layers(self, self.recipe.fine_tuning)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one optimizer step on a batch; return the metrics so far.
