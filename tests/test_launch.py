@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import sentences, write_csv
 
+import zoo
 from zoo.errors import ZooError
 from zoo.launch import launch
 from zoo.runs.folder import checkpoints
@@ -130,17 +131,16 @@ def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> Non
     """The same scores without dropout, whose draws differ from replica to replica."""
     data = write_csv(tmp_path / "rows.csv", sentences(300))
     off = ["dropout", "embedding_dropout", "word_dropout", "ngram_dropout", "path_dropout"]
-    options = [*SMALL, *(word for name in off for word in ("--set", f"architecture.{name}=0.0"))]
-    options += ["--set", "recipe.epochs=2", "--set", "recipe.min_steps=0"]
+    changes = {"architecture.filters": 8, "architecture.embedding_dim": 8}
+    changes |= {"recipe.epochs": 2, "recipe.min_steps": 0}
+    changes |= {f"architecture.{name}": 0.0 for name in off}
+    options = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     train = ["zoo", "train", "textcnn", str(data), *options]
     done = run(*train, "--out", str(tmp_path / "two"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
     assert all(line.startswith("[worker 0] ") for line in done.stdout.splitlines())
-    alone = [sys.executable, "-m", *train, "--out", str(tmp_path / "one")]
-    subprocess.run(alone, check=True, capture_output=True, cwd=tmp_path)
-    import zoo
-
+    zoo.train("textcnn", str(data), set=changes, out=tmp_path / "one", verbose=False)
     one, two = (zoo.load_run(tmp_path / name).metrics["validation"] for name in ("one", "two"))
     for key in ("loss", "accuracy", "macro_f1"):
         assert one[key] == pytest.approx(two[key], abs=1e-4)
@@ -149,13 +149,19 @@ def test_workers_train_as_one_process_and_only_the_first_writes(tmp_path) -> Non
     assert files[0] == files[1]
 
 
-def test_workers_that_differ_refuse_to_train() -> None:
-    """The first names what differs, how; and tells what went wrong on any of them, once."""
+def test_workers_of_slurm_that_differ_refuse_to_train() -> None:
+    """As `srun --ntasks-per-node 2` on one node would name them, on the ports TensorFlow takes.
+
+    The first says what differs, and how; and tells what went wrong on any of them, once.
+    """
     code = (
-        "from zoo.distribute import check_agreement, strategy_for, raise_on_all, worker\n"
+        "from zoo.distribute import check_agreement, gathered, raise_on_all, strategy_for\n"
+        "from zoo.distribute import worker, workers\n"
         "strategy = strategy_for('auto')\n"
         "from zoo.errors import ZooError\n"
         "own = worker(strategy)\n"
+        "rows = gathered(strategy, [[own + 10]])\n"
+        "print(workers(strategy), own, [int(row[0]) for row in rows])\n"
         "facts = {'data': 'a', 'versions': {'keras': f'3.{own}', 'numpy': '2'}}\n"
         "def shown(call):\n"
         "    try: call()\n"
@@ -167,25 +173,6 @@ def test_workers_that_differ_refuse_to_train() -> None:
         "shown(lambda: fails(None))\n"
         "shown(lambda: fails(ZooError('both')))\n"
         "shown(lambda: fails(ZooError('ä: no such file') if own else None))\n"
-    )
-    done = run(sys.executable, "-c", code)
-    assert done.returncode == 0, done.stderr
-    differ = "the workers differ: versions.keras is '3.0' on worker 0 and '3.1' on worker 1. Start"
-    assert sorted(done.stdout.splitlines()) == [
-        "[worker 0] both",
-        f"[worker 0] {differ} all with the same code, command and data.",
-        "[worker 0] worker 1: ä: no such file",
-        *["[worker 1] worker 0 says why training does not begin."] * 3,
-    ]
-
-
-def test_slurm_names_the_workers() -> None:
-    """As `srun --ntasks-per-node 2` on one node would, on the ports that TensorFlow takes there."""
-    code = (
-        "from zoo.distribute import gathered, strategy_for, worker, workers\n"
-        "strategy = strategy_for('auto')\n"
-        "rows = gathered(strategy, [[worker(strategy) + 10]])\n"
-        "print(workers(strategy), worker(strategy), [int(row[0]) for row in rows])\n"
     )
     slurm = {
         "SLURM_STEP_NUM_TASKS": "2",
@@ -199,6 +186,16 @@ def test_slurm_names_the_workers() -> None:
         )
         for number in range(2)
     ]  # fmt: skip
-    for number, task in enumerate(tasks):
+    differ = "the workers differ: versions.keras is '3.0' on worker 0 and '3.1' on worker 1. Start"
+    expected = [
+        [
+            "2 0 [10, 11]",
+            f"{differ} all with the same code, command and data.",
+            "both",
+            "worker 1: ä: no such file",
+        ],
+        ["2 1 [10, 11]", *["worker 0 says why training does not begin."] * 3],
+    ]
+    for task, lines in zip(tasks, expected, strict=True):
         said, errors = task.communicate(timeout=120)
-        assert said.splitlines() == [f"2 {number} [10, 11]"], errors[-2000:]
+        assert said.splitlines() == lines, errors[-2000:]
