@@ -9,7 +9,17 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from image_start_parts import MEAN, STD, exact, images, resnet_logits, resnet_tensors
+from image_start_parts import (
+    LITE0,
+    MEAN,
+    STD,
+    efficientnet_logits,
+    efficientnet_tensors,
+    exact,
+    images,
+    resnet_logits,
+    resnet_tensors,
+)
 
 from zoo.errors import ZooError
 from zoo.starts.resolve import resolve_start
@@ -53,26 +63,36 @@ def resnet_folder(folder: Path, depth: int, variant: str, tensors: Any) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config(depth, variant)))
     (folder / "image_converter.json").write_text(json.dumps({"config": CONVERTER}))
-    first = int(variant == "d")
     stem = {"conv1": "conv1_conv", "bn1": "conv1_bn"}
     if variant != "b":
         stem = {"conv1.0": "conv1_conv", "conv1.1": "conv1_bn", "conv1.3": "conv2_conv",
                 "conv1.4": "conv2_bn", "conv1.6": "conv3_conv", "bn1": "conv3_bn"}  # fmt: skip
+    first = int(variant == "d")
+
+    def name(layer: str) -> str:
+        own = layer.replace(f"downsample.{first + 1}", "downsample.bn")
+        return stem.get(layer) or hub_layer(own.replace(f"downsample.{first}", "downsample.conv"))
+
+    write_weights(folder, tensors, name)
+    return folder
+
+
+def write_weights(folder: Path, tensors: Any, name: Any) -> None:
+    """Write model.weights.h5, without a head; `name` is KerasHub's of a layer of timm."""
     with h5py.File(folder / "model.weights.h5", "w") as file:
         for number, layer in enumerate(dict.fromkeys(n.rpartition(".")[0] for n in tensors)):
-            if layer == "fc":
+            if layer in ("fc", "classifier"):
                 continue
-            own = layer.replace(f"downsample.{first + 1}", "downsample.bn")
-            own = own.replace(f"downsample.{first}", "downsample.conv")
-            names = ["weight"]
+            parts = ["weight", "bias"] if f"{layer}.bias" in tensors else ["weight"]
             if f"{layer}.running_mean" in tensors:
-                names = ["weight", "bias", "running_mean", "running_var"]
+                parts = ["weight", "bias", "running_mean", "running_var"]
             group = file.create_group(f"layers/layer_{number}/vars")
-            group.attrs["name"] = stem.get(layer) or hub_layer(own)
-            for index, name in enumerate(names):
-                tensor = tensors[f"{layer}.{name}"]
-                group[str(index)] = tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor
-    return folder
+            group.attrs["name"] = name(layer)
+            for index, part in enumerate(parts):
+                tensor = tensors[f"{layer}.{part}"]
+                depthwise = layer.endswith("conv_dw")
+                order = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
+                group[str(index)] = tensor.transpose(order) if tensor.ndim == 4 else tensor
 
 
 @pytest.mark.parametrize(("depth", "variant"), [(18, "d"), (26, "b"), (26, "c")])
@@ -170,3 +190,106 @@ def test_a_converter_that_makes_no_sense(own: Any, message: str, folder: Path) -
 def test_a_converter_that_is_missing(folder: Path) -> None:
     (folder / "image_converter.json").unlink()
     refused(folder, "is missing, and says the scale of pixels. `ImageConverter.from_preset")
+
+
+# --- EfficientNets
+
+SHAPES = {
+    "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3], "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
+    "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
+    "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
+    "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6], "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
+    "stackwise_width_coefficients": [1.0] * 7, "stackwise_depth_coefficients": [1.0] * 7,
+    "stackwise_block_types": ["v1"] * 7,
+}  # fmt: skip
+REST = {
+    "depth_divisor": 8, "min_depth": None, "include_stem_padding": True, "dropout": 0,
+    "use_depth_divisor_as_min_depth": True, "cap_round_filter_decrease": True,
+    "stem_conv_padding": "valid", "batch_norm_epsilon": 1e-5, "projection_activation": None,
+}  # fmt: skip
+B0 = {"activation": "swish", "stackwise_squeeze_and_excite_ratios": [0.25] * 7}
+OF_LITE0 = {"activation": "relu6", "stackwise_squeeze_and_excite_ratios": [0] * 7}
+OF_BLOCKS = {
+    "conv_dw": "dwconv", "se.conv_reduce": "se_reduce", "se.conv_expand": "se_expand",
+    "conv_pwl": "project", "bn3": "project_bn",
+}  # fmt: skip
+
+
+def efficientnet_folder(folder: Path, kind: dict[str, Any], tensors: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    document = {"registered_name": "keras_hub>EfficientNetBackbone", "config": SHAPES | REST | kind}
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "image_converter.json").write_text(json.dumps({"config": CONVERTER}))
+    ends = {"conv_stem": "stem_conv", "bn1": "stem_bn", "conv_head": "top_conv", "bn2": "top_bn"}
+
+    def name(layer: str) -> str:
+        match = re.fullmatch(r"blocks\.(\d)\.(\d)\.(.+)", layer)
+        if match is None:
+            return ends[layer]
+        first = match[1] == "0"
+        parts = OF_BLOCKS | (
+            {"bn1": "dwconv_bn", "conv_pw": "project", "bn2": "project_bn"}
+            if first
+            else {"conv_pw": "expand_conv", "bn1": "expand_bn", "bn2": "dwconv_bn"}
+        )
+        return f"block{int(match[1]) + 1}{chr(97 + int(match[2]))}_{parts[match[3]]}"
+
+    write_weights(folder, tensors, name)
+    return folder
+
+
+@pytest.mark.parametrize("kind", [pytest.param("b0", marks=pytest.mark.slow), "lite0"])
+def test_an_efficientnet_gives_what_its_tensors_do(kind: str, tmp_path: Path) -> None:
+    stages = {"stages": LITE0} if kind == "lite0" else {}
+    tensors = efficientnet_tensors(**stages, classes=1280)
+    tensors["classifier.weight"], tensors["classifier.bias"] = np.eye(1280), np.zeros(1280)
+    config = OF_LITE0 if kind == "lite0" else B0
+    model = exact("efficientnet", efficientnet_folder(tmp_path / "a", config, tensors))
+    assert resolve_start(tmp_path / "a").values["architecture.variant"] == kind
+    bare = keras.Model(model.input, model.get_layer("logits").input)
+    x = images(count=1)
+    expected = efficientnet_logits(tensors, x, **stages)
+    np.testing.assert_allclose(np.asarray(bare(x)), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_efficientnet_gives_what_kerashub_gives(tmp_path: Path) -> None:
+    keras_hub = pytest.importorskip("keras_hub")
+    backbone = keras_hub.models.EfficientNetBackbone(
+        **SHAPES | REST | B0 | {"stackwise_depth_coefficients": [1.1] * 7}
+    )
+    generator = np.random.default_rng(0)
+    for variable in backbone.weights:
+        spread = 1 / np.sqrt(np.prod(variable.shape[:-1]))
+        drawn = generator.normal(0, spread if len(variable.shape) > 1 else 0.3, variable.shape)
+        variable.assign(0.7 + np.abs(drawn) if "var" in variable.path else drawn)
+    backbone.save_to_preset(tmp_path)
+    converter = keras_hub.layers.EfficientNetImageConverter(**CONVERTER)
+    converter.save_to_preset(tmp_path)
+    x = images(count=1)
+    expected = np.asarray(backbone(converter(x))).mean((1, 2))
+    model = exact("efficientnet", tmp_path)
+    bare = keras.Model(model.input, model.get_layer("logits").input)
+    np.testing.assert_allclose(np.asarray(bare(x)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"stem_conv_padding": "same"},
+            "'stem_conv_padding' is 'same', and an EfficientNet",
+        ),
+        ({"stackwise_block_types": ["unfused"] * 7}, "its stages are those of no EfficientNet of"),
+        ({"activation": "gelu"}, "its stages are those of no EfficientNet of the zoo"),
+        (
+            {"batch_norm_epsilon": None},
+            r"'batch_norm_epsilon' must be in \(0, 0.1\]. Rec",
+        ),
+        ({"activation": "relu6"}, "its stages are those of no EfficientNet"),
+    ],
+)
+def test_an_efficientnet_that_the_zoo_has_not(changes: dict, message: str, tmp_path: Path) -> None:
+    folder = efficientnet_folder(
+        tmp_path / "a", B0 | changes, {"conv_stem.weight": np.ones((1,) * 4)}
+    )
+    refused(folder, message)

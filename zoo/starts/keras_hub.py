@@ -15,12 +15,14 @@ from typing import Any
 from zoo.errors import ZooError, did_you_mean, reason
 from zoo.files import read_json
 from zoo.starts.keras_hub_bert import read_bert
+from zoo.starts.keras_hub_efficientnet import read_efficientnet
 from zoo.starts.keras_hub_resnet import read_resnet
 from zoo.starts.pretrained import Pretrained
 
 READERS = {
     "keras_hub>BertBackbone": read_bert,
     "keras_hub>ResNetBackbone": read_resnet,
+    "keras_hub>EfficientNetBackbone": read_efficientnet,
 }
 INSTALL = "pip install keras-hub"
 
