@@ -34,6 +34,7 @@ SWEPT = {
     "runs",
     "diagnose",
     "find-lr",
+    "check",
 }
 OF_NO_TASK = {"launch", "help", "advice", "presets", "explain"}
 
@@ -143,6 +144,13 @@ def test_export(task: str, runs, zoo_command, tmp_path) -> None:
     said = zoo_command("export", runs / "runs" / task, tmp_path / "serving", code=0).stdout
     assert info_of(task).serves in said
     assert "serve" in tf.saved_model.load(str(tmp_path / "serving")).signatures
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_check(task: str, runs, zoo_command) -> None:
+    ended = zoo_command("check", runs / "runs" / task / "preset.yaml", "--json", code=0)
+    names = {finding["name"] for finding in json.loads(ended.stdout)["findings"]}
+    assert {"values", "same-twice", "gradients", "rows-apart", "by-heart", "whole-run"} <= names
 
 
 @pytest.mark.parametrize("task", TASKS)

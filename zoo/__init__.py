@@ -22,6 +22,7 @@ _HOMES = {
     "Run": "zoo.runs.run",
     "load_run": "zoo.runs.run",
     "train": "zoo.runs.train",
+    "check": "zoo.runs.check",
     "diagnose": "zoo.diagnosis.diagnose",
     "find_lr": "zoo.runs.find_lr",
     "LrSweep": "zoo.diagnosis.lr_sweep",

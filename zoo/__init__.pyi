@@ -12,6 +12,7 @@ from zoo.preset.loading import explain as explain
 from zoo.preset.loading import load_preset as load_preset
 from zoo.preset.loading import presets as presets
 from zoo.preset.preset import Preset as Preset
+from zoo.runs.check import check as check
 from zoo.runs.find_lr import find_lr as find_lr
 from zoo.runs.run import Run as Run
 from zoo.runs.run import load_run as load_run

@@ -375,6 +375,7 @@ def runs(
         display.runs_table(finished)
 
 
+app.command(epilog=examples("check"))(diagnosis_commands.check)
 app.command(name="find-lr", epilog=examples("find-lr"))(diagnosis_commands.find_lr)
 app.command(epilog=examples("diagnose"))(diagnosis_commands.diagnose)
 

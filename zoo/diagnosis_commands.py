@@ -27,6 +27,45 @@ from zoo.options import (
 from zoo.quiet import load_tensorflow
 
 
+def check(
+    model: Model,
+    data: DataPath = None,
+    preset: PresetName = "default",
+    init: Init = None,
+    set: Set = None,
+    text: Text = None,
+    label: Label = None,
+    seed: Annotated[int, typer.Option(help="Fixes split, weights, dropout and order.")] = 0,
+    fraction: Annotated[float, typer.Option(help="Share of the training part to use.")] = 1.0,
+    classes: Classes = None,
+    drop_missing: DropMissing = False,
+    as_json: Json = False,
+) -> None:
+    """Check a model on data before it is trained; exit code 1 where a check finds an error."""
+    load_tensorflow()
+    from zoo.runs.check import check as run_checks
+
+    findings = run_checks(
+        model,
+        one_or_all(data),
+        preset=preset,
+        init=init,
+        set=dict(assignment(entry) for entry in set or []),
+        text=text,
+        label=label,
+        seed=seed,
+        fraction=fraction,
+        classes=listed_classes(classes),
+        drop_missing=drop_missing,
+    )
+    if as_json:
+        display.print_json({"findings": [finding.to_dict() for finding in findings]})
+    else:
+        display.findings_lines(findings)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
 def find_lr(
     model: Model,
     data: DataPath = None,

@@ -52,6 +52,10 @@ EXAMPLES = {
     "explain": ("zoo explain textcnn recipe.optimizer.learning_rate",),
     "advice": ("zoo advice A47",),
     "runs": ("zoo runs runs/ --json",),
+    "check": (
+        "zoo check textcnn reviews.csv",
+        "zoo check resnet photos/ --preset small-data --json",
+    ),
     "find-lr": (
         "zoo find-lr textcnn reviews.csv",
         "zoo find-lr resnet photos/ --preset small-data --out sweep/",

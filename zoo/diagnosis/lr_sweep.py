@@ -155,7 +155,7 @@ def sweep(
     losses: list[float] = []
     stopped = f"it came to the highest rate, {highest:g}."
     with left_as_it_was(model, batches) as rate:
-        steps = _steps(model, batches)
+        steps = train_steps(model, batches)
         mean = weight = 0.0
         while (next_rate := lowest * factor ** len(rates)) <= highest * (1 + 1e-9):
             rate.assign(next_rate)
@@ -176,8 +176,16 @@ def sweep(
     return LrSweep(rates, losses, suggestions(rates, losses), stopped, seconds, preset_rate)
 
 
-def _steps(model: keras.Model, batches: Callable[[], Any]) -> Iterator[float]:
-    """Take a step of the model for each loss that is asked for, before its update."""
+def train_steps(model: keras.Model, batches: Callable[[], Any]) -> Iterator[float]:
+    """Take a step of the model for each loss that is asked for; yield it, of before its update.
+
+    Args:
+        model: compiled and built.
+        batches: as `sweep` takes them.
+
+    Raises:
+        ZooError: there is no batch.
+    """
     while True:
         taken = False
         iterator = iter(batches())

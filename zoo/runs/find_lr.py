@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,13 @@ import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor
 from zoo.diagnosis.lr_sweep import FACTOR, HIGHEST, LOWEST, LrSweep, sweep
-from zoo.distribute import distributed, strategy_for
-from zoo.errors import ZooError, check_seed
+from zoo.distribute import distributed
+from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.preset.loading import load_preset
-from zoo.runs.asked import asked
 from zoo.runs.folder import can_resume
-from zoo.runs.job import Job, check_data, first_model
-from zoo.runs.resolve import Facts
-from zoo.starts.initialise import INIT
+from zoo.runs.job import Job
+from zoo.runs.ready import asked_job, ready
 from zoo.tasks.request import Request, chosen_classes
 from zoo.training.model import TrainingModel
 
@@ -79,15 +75,10 @@ def find_lr(
     limits = {"lowest": lowest, "highest": highest, "factor": factor}
     if isinstance(model, keras.Model):
         return _own_model(model, data, limits)
-    check_seed(seed)
-    changes = dict(set or {}) | ({} if init is None else {INIT: str(init)})
     request = Request(
         data, None, None, text, label, seed, fraction, chosen_classes(classes), drop_missing
     )
-    loaded, request = asked(model, preset, changes, request)
-    keras.utils.set_random_seed(request.seed)
-    strategy = strategy_for(devices)
-    job = Job(loaded, changes, request, strategy, time.perf_counter(), note="", verbose=False)
+    job = asked_job(model, preset, init, set, request, devices)
     return sweep_job(job, **limits)
 
 
@@ -101,12 +92,7 @@ def sweep_job(job: Job, **limits: float) -> LrSweep:
     Raises:
         ZooError: see `find_lr`.
     """
-    tokenizer = job.start and job.start.tokenizer
-    with contextlib.closing(job.task.load(job.request, job.preset, tokenizer)) as data:
-        check_data(job, data)
-        prepared = job.task.prepare_data(data, job.preset, job.request.seed, baseline=False)
-        preset, _ = job.resolve(Facts(prepared.facts, len(data.validation)))
-        model, _ = first_model(job, preset, data)
+    with ready(job) as (data, preset, model):
         read = functools.partial(data.dataset, "train", EpochCursor())
         batches = functools.partial(distributed, job.strategy, read)
         return sweep(model, batches, preset_rate=preset.values()[RATE], **limits)
