@@ -544,6 +544,14 @@ PAPERS = {
         "recipe.schedule.warmup_fraction": round(5 / 350, 4),
         "recipe.schedule.final_fraction": round(0.97 ** (350 / 2.4), 4),
     },
+    "efficientnet/imagenet-tan2021-v2s": {
+        "architecture.variant": "v2-s", "architecture.image_size": 300,
+        "architecture.norm_momentum": 0.9, "architecture.dropout": 0.2,
+        "data.evaluation_size": 384, "data.resizing.stages": 4, "data.resizing.first_size": 128,
+        "data.resizing.first_magnitude": 5 / 10, "data.randaugment_magnitude": 10 / 10,
+        "data.mixup": 0.0, "recipe.epochs": 350, "recipe.optimizer.learning_rate": 0.256,
+        "recipe.optimizer.l2": 1e-5, "recipe.ema": 0.9999,
+    },
     "transformer/roberta-sst2": {  # fairseq's sst_2.yaml
         "data.batch_size": 32, "recipe.epochs": 10, "recipe.optimizer.learning_rate": 1e-5,
         "recipe.optimizer.weight_decay": 0.1, "recipe.optimizer.beta_1": 0.9,

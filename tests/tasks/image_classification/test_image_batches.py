@@ -1,5 +1,7 @@
 """Batches of images: order, replicas, resuming, random changes, balance."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,11 +12,12 @@ from zoo import ZooError
 from zoo.data.epochs import EpochCursor
 from zoo.data.targets import ClassTargets
 from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
-from zoo.tasks.image_classification.batches import ImageTransform, image_batches
+from zoo.tasks.image_classification.batches import image_batches
 from zoo.tasks.image_classification.data import load_labelled_images
 from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.sheet import _caption, training_sheet
 from zoo.tasks.image_classification.sources.source import ImageSplit
+from zoo.tasks.image_classification.transform import ImageTransform
 from zoo.tasks.request import Request
 
 TARGETS = ClassTargets([0, 1])
@@ -107,6 +110,54 @@ def test_the_same_key_gives_the_same_changes(changes):
     if "mixup" in changes or "cutmix" in changes:
         assert one[1].shape == (16, 2)
         np.testing.assert_allclose(np.asarray(one[1]).sum(axis=1), 1.0, rtol=1e-5)
+
+
+GROWING = {
+    "crop": "resized", "flip": "random", "randaugment_ops": 2, "randaugment_magnitude": 0.9,
+    "mixup": 0.4, "resizing.name": "progressive", "resizing.stages": 3, "resizing.first_size": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("epochs", "sizes"),
+    [(6, [8, 8, 12, 12, 16, 16]), (7, [8, 8, 8, 12, 12, 16, 16]), (2, [8, 16]), (1, [16])],
+)
+def test_images_grow_over_the_epochs(epochs, sizes):
+    with load(arrays(9), image_size=16, settings=with_data(**GROWING)) as data:
+        dataset = dataclasses.replace(data, epochs=epochs).dataset("train")
+        assert [next(iter(dataset))[0].shape[1] for _ in range(epochs + 1)] == [*sizes, 16]
+        stages = data.transform.stages(epochs)
+        (scored, *_), *_ = data.dataset("validation")
+    assert scored.shape[1:3] == (16, 16)
+    count = len(stages)
+    shares = [number / (count - 1) if count > 1 else 1.0 for number in range(count)]
+    for key, last in (("randaugment_magnitude", 0.9), ("mixup", 0.4)):
+        values = [getattr(stage.settings, key) for stage in stages]
+        assert values == pytest.approx([share * last for share in shares])
+
+
+def test_images_are_blended_once_mixup_has_grown():
+    with load(arrays(9), image_size=16, settings=with_data(**GROWING)) as data:
+        dataset = dataclasses.replace(data, epochs=3).dataset("train")
+        labels = [np.concatenate([np.asarray(batch[1]) for batch in dataset]) for _ in range(3)]
+    assert all(each.shape[1] == 2 and each.dtype == np.float32 for each in labels)
+    blended = [((each > 0) & (each < 1)).any() for each in labels]
+    assert blended == [False, True, True]
+
+
+def test_a_stage_is_resumed_in_its_middle_and_shared_by_replicas():
+    with load(arrays(14), image_size=16, settings=with_data(**GROWING)) as data:
+        data = dataclasses.replace(data, epochs=3)
+        dataset = data.dataset("train")
+        epochs = [list(dataset) for _ in range(2)]
+        cursor = EpochCursor()
+        cursor.set(1, 2)
+        for expected, batch in zip(epochs[1][2:], data.dataset("train", cursor), strict=True):
+            for a, b in zip(expected, batch, strict=True):
+                np.testing.assert_array_equal(a, b)
+        shared = data.dataset("train", None, range(1, 2), 2)
+        shapes = [next(iter(shared))[0].shape[:3] for _ in range(3)]
+    assert shapes == [(4, 8, 8), (4, 12, 12), (4, 16, 16)]
 
 
 def test_colours_are_jittered_about_what_they_are():

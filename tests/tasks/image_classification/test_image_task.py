@@ -16,6 +16,8 @@ from zoo import ZooError
 from zoo.cli import app
 from zoo.layers.kernels import BatchNorm
 from zoo.runs.resolve import resolve
+from zoo.tasks.image_classification.task import TASK
+from zoo.tasks.request import Request
 from zoo.training.checkpoints.callback import Checkpoints
 from zoo.training.checkpoints.files import CheckpointFiles
 
@@ -117,8 +119,11 @@ def test_it_is_exported_for_tensorflow_lite(run, tmp_path):
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path, monkeypatch):
     source = write_folder(tmp_path / "data", 12)
     changes = QUICK | {"recipe.epochs": 2, "data.crop.name": "resized", "data.color_jitter": 0.2}
-    arguments = {"set": changes, "verbose": False, "resume": True}
+    changes |= {"data.resizing.name": "progressive", "data.resizing.first_size": 16}
+    arguments = {"set": changes | {"data.mixup": 0.2}, "verbose": False, "resume": True}
     undisturbed = zoo.train("resnet", source, out=tmp_path / "a", **arguments)
+    findings = "\n".join(map(str, undisturbed.findings))
+    assert "data.resizing: 2 stages in 2 epochs, of 16, 24 pixels" in findings
     with monkeypatch.context() as patch:
         write_always(patch)
         kill_at(patch, Checkpoints, "on_train_batch_end", 4)  # in the second epoch
@@ -225,3 +230,17 @@ def test_the_debug_preset_trains_whatever_the_number_of_images(zoo_command, tmp_
         out = tmp_path / f"run{number}"
         zoo_command("train", "resnet", data, "--preset", "debug", "--out", out, code=0)
         assert json.loads((out / "metrics.json").read_text())["training"]["epochs"] == 3
+
+
+def test_progressive_resizing_that_does_not_grow(tmp_path):
+    changes = {"data.resizing.name": "progressive", "data.resizing.first_size": 200}
+    preset = zoo.load_preset("resnet", "debug", changes)
+    with TASK.load(Request(write_folder(tmp_path, 6)), preset, None) as data:
+        assert data.epochs == 3
+        assert "Nothing grows: data.resizing.first_size 200 is not below the 24" in "".join(
+            map(str, data.findings)
+        )
+    with pytest.raises(ZooError, match=r"data\.resizing\.stages: .*or equal to 2"):
+        zoo.load_preset("resnet", "debug", changes | {"data.resizing.stages": 1})
+    with pytest.raises(ZooError, match=r"unknown key 'data\.resizing\.first_siz'"):
+        zoo.load_preset("resnet", "debug", {"data.resizing.first_siz": 64})

@@ -6,7 +6,8 @@ is in a module of its own; the rest are Keras' layers, in `tf.data`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -72,14 +73,45 @@ class KeyedSeeds(keras.random.SeedGenerator):
         return tf.cast(self._key + tf.constant([0, 7919 * self._count], tf.int32), tf.uint32)
 
 
+def augmentations(
+    stages: Sequence[ImageData], targets: Targets
+) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], Any] | None:
+    """Return `augmentation` of the stages of a run, of which a batch names its own.
+
+    Args:
+        stages: the preset's data block, as it is in each of them.
+        targets: what the ids of the labels stand for.
+
+    Returns:
+        From images, ids, a key and the int32 number of the stage to images and targets; None where
+        there is no change.
+    """
+    shares = stages[-1].blends
+    one = len({(settings.mixup, settings.cutmix) for settings in stages}) == 1
+    made = [augmentation(settings, targets, shares) for settings in stages[-1 if one else 0 :]]
+    functions = [function for function in made if function is not None]
+    if not functions:
+        return None
+
+    def augment(images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor, stage: tf.Tensor) -> Any:
+        if one:
+            return functions[0](images, labels, key)
+        branches = [functools.partial(each, images, labels, key) for each in functions]
+        return tf.switch_case(stage, branches)
+
+    return augment
+
+
 def augmentation(
-    settings: ImageData, targets: Targets
+    settings: ImageData, targets: Targets, shares: bool | None = None
 ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None:
     """Return the changes that Keras' layers make to a batch, or None when they make none.
 
     Args:
         settings: the preset's data block.
         targets: what the ids of the labels stand for.
+        shares: whether targets are float32 `(batch, classes)` though no image is blended; None is
+            where some are.
 
     Returns:
         From images `(batch, height, width, 3)` in [0, 255], int32 ids `(batch,)` and an int64 key
@@ -89,7 +121,8 @@ def augmentation(
     blends: list[Any] = [keras.layers.MixUp(settings.mixup)] if settings.mixup else []
     if settings.cutmix:  # a range: with one number Keras samples alpha, too
         blends.append(keras.layers.CutMix((settings.cutmix, settings.cutmix)))
-    if not single and not blends:
+    shares = bool(blends) if shares is None else shares
+    if not single and not shares:
         return None
 
     @tf.autograph.experimental.do_not_convert
@@ -100,7 +133,7 @@ def augmentation(
             images = _seeded(layer, seeds)(images, training=True)
         images = tf.clip_by_value(images, 0.0, 255.0)
         if not blends:
-            return images, targets.batch(labels)
+            return images, targets.shares(labels) if shares else targets.batch(labels)
         batch = {"images": images, "labels": targets.shares(labels)}
         choice = tf.random.stateless_uniform([], tf.cast(seeds.next(), tf.int32)) * len(blends)
         branches = [lambda layer=layer: _blended(layer, seeds, batch) for layer in blends]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -14,87 +14,12 @@ import tensorflow as tf
 
 from zoo.data.epochs import EpochCursor, epoch_of, epoch_order, epoch_rows
 from zoo.errors import ZooError
-from zoo.tasks.image_classification.augment import augmentation, flip_left_right, shift
-from zoo.tasks.image_classification.image import (
-    DEEPEST,
-    UNREADABLE,
-    CenterCrop,
-    ImageInput,
-    center_crop,
-    describe,
-    open_image,
-    random_crop,
-)
-from zoo.tasks.image_classification.randaugment import randaugment
-from zoo.tasks.image_classification.settings import ImageData
+from zoo.tasks.image_classification.augment import augmentations, flip_left_right, shift
+from zoo.tasks.image_classification.image import UNREADABLE, ImageInput, describe
 from zoo.tasks.image_classification.sources.source import ImageSplit
+from zoo.tasks.image_classification.transform import ImageTransform
 
 AHEAD = 3  # batches being decoded while one is used
-UNIFORMS = 6  # an image: four of a random crop, of which two also shift it, the flip, a spare
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageTransform:
-    """From an image of a data set to what the network sees of it.
-
-    Args:
-        settings: the preset's data block.
-        size: height and width in training, in pixels.
-        fill: mean colour, in [0, 255].
-        deep_scale: value of an image of 16 bits that becomes white.
-    """
-
-    settings: ImageData
-    size: int
-    fill: tuple[float, ...]
-    deep_scale: int = DEEPEST
-
-    @property
-    def evaluation_size(self) -> int:
-        """Height and width outside of training."""
-        size = self.settings.evaluation_size
-        return self.size if size is None else max(size, self.size)
-
-    @property
-    def center_crop(self) -> CenterCrop:
-        """The transform of validation, test and predictions."""
-        return CenterCrop(self.evaluation_size, self.settings.center_fraction, self.deep_scale)
-
-    @property
-    def uniforms(self) -> int:
-        """Numbers in [0, 1) that a training image takes."""
-        return UNIFORMS + 2 * self.settings.randaugment_ops
-
-    def training_crop(self, image: ImageInput, uniforms: np.ndarray) -> np.ndarray:
-        """Return the crop of an image for training, after RandAugment; shifts and flips come later.
-
-        Args:
-            image: a file, its bytes, or pixels.
-            uniforms: `self.uniforms` numbers in [0, 1).
-
-        Returns:
-            uint8 `(size, size, 3)`.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
-        settings = self.settings
-        opened = open_image(image, self.size, self.deep_scale)
-        if settings.crop.name == "resized":
-            crop = random_crop(opened, self.size, settings.crop.smallest_area, uniforms)
-        else:
-            crop = center_crop(opened, self.size, settings.center_fraction)
-        if not settings.randaugment_ops:
-            return crop
-        operations = uniforms[UNIFORMS:].reshape(-1, 2)
-        return randaugment(crop, settings.randaugment_magnitude, self.fill, operations)
-
-    def keeps(self, pixels: np.ndarray, training: bool) -> bool:
-        """Whether the crops of images `(images, height, width, 3)` are the images themselves."""
-        size = self.size if training else self.evaluation_size
-        random = self.settings.crop.name == "resized" or self.settings.randaugment_ops > 0
-        same = self.settings.center_fraction == 1.0 and pixels.shape[1:3] == (size, size)
-        return same and not (training and random)
 
 
 def image_batches(
@@ -102,6 +27,7 @@ def image_batches(
     transform: ImageTransform,
     *,
     seed: int | None,
+    epochs: int = 1,
     replica_ids: range = range(1),
     replicas: int = 1,
     cursor: EpochCursor | None = None,
@@ -115,6 +41,7 @@ def image_batches(
         images: what to read.
         transform: from an image to what the network sees of it.
         seed: of order and augmentation; None is for scoring: in order, without any.
+        epochs: of the run, which stages of progressive resizing share.
         replica_ids: of the replicas that are fed, each its rows of every batch in turn.
         replicas: number of all replicas.
         cursor: epoch and batch to begin at, to resume a run; None is the first.
@@ -128,24 +55,30 @@ def image_batches(
         ZooError: while it is read: a file cannot be read any more.
     """
     settings, training = transform.settings, seed is not None
-    size = transform.size if training else transform.evaluation_size
+    stages = transform.stages(epochs) if training else [transform]
+    sizes = {stage.size for stage in stages} if training else {transform.evaluation_size}
+    size = sizes.pop() if len(sizes) == 1 else None
     signature = (
         tf.TensorSpec([None, size, size, 3], tf.uint8),
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([2], tf.int64),
+        tf.TensorSpec([], tf.int32),
     )
-    reader = _Reader(images, transform, seed, replica_ids, replicas, cursor or EpochCursor())
+    cursor = cursor or EpochCursor()
+    reader = _Reader(images, transform, seed, stages, epochs, replica_ids, replicas, cursor)
     dataset = tf.data.Dataset.from_generator(reader.read, output_signature=signature)
     targets, weigh = images.targets, None
     if training and settings.balance == "class-weights":
         weigh = targets.weigher(images.labels)
-    augment = augmentation(settings, targets) if training else None
+    augment = augmentations([stage.settings for stage in stages], targets) if training else None
 
-    def finished(images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor) -> tuple[Any, ...]:
+    def finished(
+        images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor, stage: tf.Tensor
+    ) -> tuple[Any, ...]:
         if augment is None:
             changed = images, targets.batch(labels)
         else:
-            changed = augment(images, labels, key)
+            changed = augment(images, labels, key, stage)
         return changed if weigh is None else (*changed, weigh(labels))
 
     if augment is None:
@@ -179,13 +112,22 @@ class _Reader:
     images: ImageSplit
     transform: ImageTransform
     seed: int | None
+    stages: Sequence[ImageTransform]
+    epochs: int
     replica_ids: range
     replicas: int
     cursor: EpochCursor
 
     def read(self) -> Iterator[tuple[Any, ...]]:
-        """Yield images, labels and key of each piece of the next epoch's batches."""
-        pieces = self._pieces(*self.cursor.take())
+        """Yield images, labels, key and stage of each piece of the next epoch's batches."""
+        epoch, skipped = self.cursor.take()
+        stage = min(epoch * len(self.stages) // self.epochs, len(self.stages) - 1)
+        reader = dataclasses.replace(self, transform=self.stages[stage])
+        for batch in reader._read(epoch, skipped):
+            yield *batch, stage
+
+    def _read(self, epoch: int, skipped: int) -> Iterator[tuple[Any, ...]]:
+        pieces = self._pieces(epoch, skipped)
         pixels, rows = self.images.pixels, self.images.split.rows
         if isinstance(pixels, np.ndarray) and self.transform.keeps(pixels, self.seed is not None):
             for piece in pieces:

@@ -363,3 +363,23 @@ def unknown_labels(
 
 def _images_are(count: int) -> str:
     return counted(count, "image is", "images are")
+
+
+def progressive_sizes(sizes: Sequence[int], epochs: int, first_size: int) -> Finding:
+    """Return a finding on the sizes of progressive resizing.
+
+    Args:
+        sizes: height and width of the images of each stage, in pixels.
+        epochs: of the run.
+        first_size: what was asked for in the first stage.
+    """
+    listed = ", ".join(map(str, sizes))
+    what = f"data.resizing: {len(sizes)} stages in {epochs} epochs, of {listed} pixels."
+    evidence = {"sizes": list(sizes), "epochs": epochs}
+    if sizes[0] < sizes[-1]:
+        return Finding("info", what, evidence, "")
+    hint = (
+        f"Nothing grows: data.resizing.first_size {first_size} is not below the {sizes[-1]} pixels "
+        "of the images. Set it lower, or data.resizing.name to constant."
+    )
+    return Finding("warning", what, evidence, hint)

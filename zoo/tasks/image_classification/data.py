@@ -44,12 +44,13 @@ from zoo.finding import Finding
 from zoo.preset.linear_probe import NONE
 from zoo.tasks.classifiers import read_kind
 from zoo.tasks.image_classification import checks
-from zoo.tasks.image_classification.batches import ImageTransform, image_batches
+from zoo.tasks.image_classification.batches import image_batches
 from zoo.tasks.image_classification.checks import ImageStats, check_images
 from zoo.tasks.image_classification.image import CenterCrop
 from zoo.tasks.image_classification.settings import ImageData
 from zoo.tasks.image_classification.sources.find import find_images
 from zoo.tasks.image_classification.sources.source import ImageSource, ImageSplit
+from zoo.tasks.image_classification.transform import ImageTransform
 from zoo.tasks.label_kind import LabelKind
 from zoo.tasks.one_label import OneLabel
 from zoo.tasks.request import Request
@@ -78,6 +79,7 @@ class ImageDataset:
         pixel_std: their standard deviations.
         deep_scale: value of images of 16 bits that becomes white (`image.CenterCrop`).
         linear_probe: the recipe's, as the data decide it.
+        epochs: of the run, which stages of progressive resizing share.
     """
 
     train: ImageSplit
@@ -94,6 +96,7 @@ class ImageDataset:
     pixel_std: tuple[float, ...]
     deep_scale: int
     linear_probe: str = NONE
+    epochs: int = 1
 
     @property
     def transform(self) -> ImageTransform:
@@ -121,6 +124,7 @@ class ImageDataset:
             images,
             self.transform,
             seed=self.seed if part == "train" else None,
+            epochs=self.epochs,
             replica_ids=replica_ids,
             replicas=replicas,
             cursor=cursor,

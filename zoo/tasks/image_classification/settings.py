@@ -215,6 +215,36 @@ class CropResized(Block):
 Crop = Annotated[CropCenter | CropPadded | CropResized, Field(discriminator="name")]
 
 
+class ConstantSize(Block):
+    """Every epoch sees images of one size, augmented alike."""
+
+    name: Literal["constant"] = "constant"
+
+
+class ProgressiveSize(Block):
+    """Images and augmentation that grow over the run, linearly from stage to stage (Tan 2021).
+
+    The last stage has `architecture.image_size` and what the data block says of augmentation.
+
+    Args:
+        stages: equal shares of the epochs.
+        first_size: height and width of the images of the first stage, in pixels.
+        first_magnitude: of RandAugment in it, in [0, 1].
+        first_mixup: alpha of mixup in it; 0 is none.
+        first_cutmix: the same of cutmix.
+    """
+
+    name: Literal["progressive"] = "progressive"
+    stages: Annotated[int, Field(ge=2, le=16)] = 4
+    first_size: Annotated[int, Field(ge=8, le=1024)] = 96
+    first_magnitude: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    first_mixup: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    first_cutmix: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+
+
+Resizing = Annotated[ConstantSize | ProgressiveSize, Field(discriminator="name")]
+
+
 class ImageData(LabelledData):
     """How images become batches.
 
@@ -226,6 +256,8 @@ class ImageData(LabelledData):
         validation_fraction: share of the training part set aside when no validation part is given.
         evaluation_size: height and width at which images are scored, in pixels; null is
             `architecture.image_size` (Touvron 2019: training may see smaller ones).
+        resizing: whether training sees images of one size, `constant`, or small ones first, at
+            little cost, that grow, `progressive`.
         crop: what training sees of an image: its `center`, a random crop of it `pad`ded, or a
             random part `resized`.
         center_fraction: share of the shorter side that the center crop takes, in (0, 1].
@@ -244,6 +276,7 @@ class ImageData(LabelledData):
     batch_size: Positive = 64
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     evaluation_size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    resizing: Resizing = ConstantSize()
     crop: Crop = CropResized()
     center_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.875
     flip: Literal["none", "random", "alternating"] = "random"
@@ -262,7 +295,10 @@ class ImageData(LabelledData):
     @property
     def blends(self) -> bool:
         """Whether a training image may have two labels."""
-        return self.mixup > 0 or self.cutmix > 0
+        alphas = [self.mixup, self.cutmix]
+        if self.resizing.name == "progressive":
+            alphas += [self.resizing.first_mixup, self.resizing.first_cutmix]
+        return max(alphas) > 0
 
     @model_validator(mode="after")
     def _one_weight_an_image(self) -> ImageData:

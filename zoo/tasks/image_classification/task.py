@@ -11,13 +11,16 @@ from typing import Any, BinaryIO
 import keras
 import numpy as np
 
+from zoo.data.epochs import epoch_rows
 from zoo.errors import ZooError
 from zoo.finding import Finding
 from zoo.models.receptive_field import receptive_fields
 from zoo.preset.linear_probe import FIRST, LINEAR_PROBE, ONLY
 from zoo.preset.preset import Preset
+from zoo.preset.recipe import Recipe
 from zoo.tasks import classifiers
 from zoo.tasks.image_classification.baseline import fit_image_baseline
+from zoo.tasks.image_classification.checks import progressive_sizes
 from zoo.tasks.image_classification.data import ImageDataset, bundled_images, load_images
 from zoo.tasks.image_classification.few_images import choose_linear_probe
 from zoo.tasks.image_classification.image import CenterCrop
@@ -61,9 +64,10 @@ class ImageClassification:
         probe, findings = choose_linear_probe(
             preset, len(data.train), len(data.classes), request.fixed
         )
-        return dataclasses.replace(
+        data = dataclasses.replace(
             data, **colours, linear_probe=probe, findings=[*data.findings, *findings]
         )
+        return _in_stages(data, preset.recipe)
 
     def inspect(
         self, request: Request, preset: Preset, sheet: Path | None, tokenizer: Any = None
@@ -139,6 +143,18 @@ class ImageClassification:
 
 
 TASK = ImageClassification()
+
+
+def _in_stages(data: ImageDataset, recipe: Recipe) -> ImageDataset:
+    """Return images for a run whose epochs the stages of progressive resizing share."""
+    settings = data.settings
+    if settings.resizing.name == "constant":
+        return data
+    rows = epoch_rows(data.train.labels, settings.balance)
+    epochs = recipe.total_epochs(-(-rows // settings.batch_size))
+    sizes = [stage.size for stage in data.transform.stages(epochs)]
+    finding = progressive_sizes(sizes, epochs, settings.resizing.first_size)
+    return dataclasses.replace(data, epochs=epochs, findings=[*data.findings, finding])
 
 
 def _normalised_images(data: ImageDataset, seed: int) -> np.ndarray:
