@@ -153,7 +153,13 @@ def test_check(task: str, runs, zoo_command) -> None:
     assert {"values", "same-twice", "gradients", "rows-apart", "by-heart", "whole-run"} <= names
 
 
-@pytest.mark.parametrize("task", TASKS)
+# Texts have theirs in tests/runs/test_find_lr.py, and of two language models one is enough.
+SLOW = {"text-classification", "masked-language-modeling"}
+
+
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=[pytest.mark.slow] * (task in SLOW)) for task in TASKS]
+)
 def test_find_lr(task: str, runs) -> None:
     preset = runs / "runs" / task / "preset.yaml"
     found = zoo.find_lr(preset, lowest=1e-6, factor=2.0, highest=1.0)

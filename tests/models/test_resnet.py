@@ -91,10 +91,10 @@ def test_variant_d_adds_only_its_stem():
 @pytest.mark.parametrize(
     "changes",
     [
-        {}, {"norm": "group"}, {"norm": "layer"}, {"norm": "none"}, {"activation": "prelu"},
-        {"activation": "swish"}, {"squeeze_excitation": 0.25}, {"stochastic_depth": 0.5},
-        {"dropout": 0.5}, {"variant": "d", "shortcut": "projection", "stem": "imagenet"},
-        {"flip_average": True}, FAST, FAST | {"depth": 9, "stem": "cifar", "flip_average": True},
+        {}, {"norm": "group", "activation": "prelu"}, {"norm": "layer", "activation": "swish"},
+        {"norm": "none", "squeeze_excitation": 0.25}, {"stochastic_depth": 0.5, "dropout": 0.5},
+        {"variant": "d", "shortcut": "projection", "stem": "imagenet", "flip_average": True},
+        FAST, FAST | {"depth": 9, "stem": "cifar", "flip_average": True},
     ],
 )  # fmt: skip
 def test_every_option_builds_saves_and_loads(changes, tmp_path):

@@ -208,7 +208,16 @@ def weights_of(path) -> dict[str, np.ndarray]:
     return {variable.path: np.asarray(variable) for variable in network.weights}
 
 
-def test_a_classifier_starts_from_it(run, tmp_path) -> None:
+@pytest.fixture(scope="module")
+def tuned(run, tmp_path_factory) -> zoo.Run:
+    """A classifier that started from it: its table has no row of the mask."""
+    folder = tmp_path_factory.mktemp("tuned")
+    rows = str(write_csv(folder / "rows.csv", sentences(60)))
+    few = {"recipe.epochs": 1}
+    return zoo.train("transformer", rows, init=run.path, set=few, verbose=False, out=folder / "run")
+
+
+def test_a_classifier_starts_from_it(run, tuned) -> None:
     model = zoo.transformer(init=run.path, num_classes=3)
     own, rows = weights_of(run.path), run.model.tokenizer.vocabulary_size
     for variable in model.weights:
@@ -217,11 +226,6 @@ def test_a_classifier_starts_from_it(run, tmp_path) -> None:
             kept = kept[:rows] if variable.path == "embedding/embeddings" else kept
             assert (np.asarray(variable) == kept).all(), variable.path
     assert len(own["embedding/embeddings"]) == rows + 1  # the mask
-    data = write_csv(tmp_path / "rows.csv", sentences(60))
-    tuned = zoo.train(
-        "transformer", str(data), init=run.path, set={"recipe.epochs": 1}, verbose=False,
-        out=tmp_path / "run",
-    )  # fmt: skip
     texts = " ".join(map(str, tuned.findings))
     assert "34 at random: logits" in texts
     assert tuned.model.tokenizer.pieces == run.model.tokenizer.pieces
@@ -248,16 +252,11 @@ def test_it_starts_from_an_encoder_and_goes_on_from_itself(corpus, tmp_path) -> 
     assert any("the head among them" in str(finding) for finding in again.findings)
 
 
-def test_a_tokenizer_without_a_mask_is_no_start(corpus, tmp_path) -> None:
-    rows = write_csv(tmp_path / "rows.csv", sentences(60))
-    small = {"recipe.epochs": 1, "architecture.hidden_dim": 16, "architecture.num_layers": 1}
-    classifier = zoo.train("transformer", str(rows), set=small, out=tmp_path / "run", verbose=False)
+def test_a_tokenizer_without_a_mask_is_no_start(tuned, corpus, tmp_path) -> None:
     with pytest.raises(ZooError, match="its tokenizer has no token that hides another"):
-        zoo.train(
-            "transformer_mlm", corpus, init=classifier.path, verbose=False, out=tmp_path / "b"
-        )
+        zoo.train("transformer_mlm", corpus, init=tuned.path, verbose=False, out=tmp_path / "b")
     with pytest.raises(ZooError, match="is a transformer, and a textcnn cannot start from it"):
-        zoo.textcnn(init=classifier.path)
+        zoo.textcnn(init=tuned.path)
 
 
 # --- what does not fit together
