@@ -118,6 +118,10 @@ BENCHMARKS = {
         "training.distribution", "scores and speed of two workers",
         "one process", "sst2, newsgroups20", 30,
     ),
+    "diagnosis": Benchmark(
+        "training.diagnosis", "what broken and sound runs are told first",
+        "the fault that was made", "mr, trec, subj, cifar10_folder, ptb", 12,
+    ),
     "find_lr": Benchmark(
         "training.find_lr", "learning rates that sweeps suggest",
         "the rates of presets", "trec, mr", 6,

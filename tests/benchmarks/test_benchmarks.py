@@ -50,6 +50,7 @@ SMALLEST = {
     "memory": {"small": "200", "large": "400"},
     "image_memory": {"small": "40", "large": "80"},
     "startup": {"repeats": "1"},
+    "diagnosis": {"runs": "dead ReLUs;sorted, not shuffled"},
     "find_lr": {"presets": "textcnn/small", "data": "trec"},
     "resume": {"kills": "2", "runs": "1"},
 }

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -9,8 +11,11 @@ import numpy as np
 import pytest
 from replica_parts import rows, small
 
+from zoo.diagnosis import checks
+from zoo.diagnosis.by_heart import learned_by_heart
 from zoo.diagnosis.checks import check_model
 from zoo.diagnosis.subject import Subject
+from zoo.finding import Finding
 from zoo.training.model import TrainingModel
 
 IDS, LABELS = rows(48)
@@ -67,19 +72,19 @@ def textcnn(**changes: Any) -> Subject:
     return Subject(model, (IDS, LABELS), 0.03, steps=100, **changes)
 
 
-def found(subject: Subject) -> dict[str, Any]:
-    return {finding.name: finding for finding in check_model(subject)}
+def by_name(findings: Iterable[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
 
 
 def test_a_sound_model_passes_and_is_left_as_it_was() -> None:
-    subject = textcnn()
+    subject = textcnn(targets=np.split(LABELS, 3))
     before = [value.copy() for value in subject.model.get_weights()]
     state = np.random.get_state()[1].copy()
-    findings = found(subject)
+    findings = by_name(check_model(subject))
     assert {finding.level for finding in findings.values()} == {"info"}
     assert list(findings) == [
-        "values", "same-twice", "modes", "first-loss", "gradients", "rows-apart", "padding",
-        "layers", "by-heart", "needs-inputs", "whole-run",
+        "values", "shuffled", "same-twice", "modes", "first-loss", "layers", "gradients",
+        "rows-apart", "padding", "by-heart", "needs-inputs", "whole-run",
     ]  # fmt: skip
     assert all(finding.advice for finding in findings.values())
     for left, right in zip(before, subject.model.get_weights(), strict=True):
@@ -92,16 +97,16 @@ def test_a_sound_model_passes_and_is_left_as_it_was() -> None:
 
 
 BROKEN = {
-    "same-twice": (lambda: dense(Noise()), "error", "the same batch twice"),
+    "same_twice": (lambda: dense(Noise()), "error", "the same batch twice"),
     "modes": (lambda: dense(TwoModes()), "warning", "no layer of the network has two modes"),
-    "rows-apart": (lambda: dense(MinusMeanOfRows()), "error", "changes the outputs of other rows"),
-    "gradients": (lambda: dense(Cut()), "warning", "reaches 2 of 4 variables.*first/kernel"),
-    "first-loss": (
+    "rows_apart": (lambda: dense(MinusMeanOfRows()), "error", "changes the outputs of other rows"),
+    "gradients_reach": (lambda: dense(Cut()), "warning", "reaches 2 of 4 variables.*first/kernel"),
+    "first_loss": (
         lambda: dense(kernel_initializer=keras.initializers.RandomNormal(stddev=30.0)),
         "warning",
         "times that of a guess",
     ),
-    "layers": (
+    "layer_ranges": (
         lambda: dense(keras.layers.Dense(8, "relu", bias_initializer=LOW, name="dead")),
         "warning",
         "answer no row of the batch: dead 100%",
@@ -113,11 +118,13 @@ BROKEN = {
 def test_what_is_broken_is_found(name: str) -> None:
     make, level, message = BROKEN[name]
     subject = make()
-    if name == "first-loss":
+    if name == "first_loss":
         recipe = textcnn().model.recipe
         loss = recipe.loss.model_copy(update={"label_smoothing": 0.0})
         subject.model.recipe = recipe.model_copy(update={"loss": loss})
-    finding = found(subject)[name]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Gradients do not exist")
+        finding = getattr(checks, name)(subject)
     assert finding.level == level
     assert re.search(message, str(finding)), finding
 
@@ -141,7 +148,7 @@ def test_rows_that_are_not_finite_are_named() -> None:
     x = X.copy()
     x[[3, 7], 0] = np.nan
     (finding,) = check_model(dataclasses.replace(dense(), batch=(x, Y)))
-    assert "inputs of rows 3, 7 are not finite" in finding.what
+    assert "inputs are not finite in rows 3, 7" in finding.what
 
 
 def test_padding_that_is_not_masked_is_found() -> None:
@@ -150,17 +157,57 @@ def test_padding_that_is_not_masked_is_found() -> None:
     x = keras.layers.GlobalAveragePooling1D(name="features")(x)
     model = TrainingModel(inputs, keras.layers.Dense(3, name="logits")(x))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    finding = found(Subject(model, (IDS, LABELS), 0.03, 100))["padding"]
+    finding = checks.padding_ignored(Subject(model, (IDS, LABELS), 0.03, 100))
     assert finding.level == "warning"
 
 
 def test_a_rate_that_learns_nothing_is_found() -> None:
-    finding = found(dataclasses.replace(textcnn(), rate=1e-9))["by-heart"]
+    finding = learned_by_heart(dataclasses.replace(dense(), rate=1e-12))[0]
     assert finding.level == "warning"
     assert "not even 16 rows can be learned by heart" in finding.what
 
 
+@pytest.mark.parametrize(("rate", "name"), [(3e-5, "rate-too-low"), (3e4, "rate-too-high")])
+def test_a_rate_that_is_wrong_is_told_from_one_that_works(rate: float, name: str) -> None:
+    findings = by_name(learned_by_heart(dataclasses.replace(dense(), rate=rate)))
+    finding = findings[name]
+    assert finding.level == "warning"
+    assert (finding.evidence["works_at"] > rate) == (name == "rate-too-low")
+    assert "by-heart" not in findings
+
+
+def test_a_loss_of_the_wrong_sign_is_found() -> None:
+    subject = dense()
+    right = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    subject.model.compile("adam", loss=lambda targets, logits: -right(targets, logits))
+    assert learned_by_heart(subject)[0].name == "wrong-sign"
+
+
+def test_rows_that_come_sorted_are_found() -> None:
+    batches = np.split(np.sort(LABELS % 2), 3)
+    finding = checks.shuffled(dataclasses.replace(dense(), targets=batches))
+    assert finding.level == "warning"
+    assert "the rows come sorted" in finding.what
+
+
+def test_a_small_batch_is_found() -> None:
+    finding = checks.batch_size(dataclasses.replace(dense(), batch=(X[:4], Y[:4])))
+    assert (finding.level, finding.evidence) == ("warning", {"rows": 4})
+
+
+def test_what_is_frozen_at_random_is_found_and_what_was_trained_before_is_not() -> None:
+    frozen = {"recipe.fine_tuning.name": "by-block", "recipe.fine_tuning.frozen_blocks": "all"}
+    model = small("textcnn", "lazy_adamw", **{"recipe.dtype_policy": "float32"}, **frozen)
+    subject = Subject(model, (IDS, LABELS), 0.03, steps=100)
+    finding = checks.frozen(subject)
+    assert finding.level == "warning"
+    assert "embedding" in finding.evidence["layers"]
+    assert 0.5 < finding.evidence["share"] < 1
+    assert checks.frozen(dataclasses.replace(subject, random=False)) is None
+
+
 def test_inputs_that_are_not_used_are_found() -> None:
-    finding = found(dataclasses.replace(textcnn(), batch=(IDS, 0 * LABELS)))["needs-inputs"]
+    subject = dataclasses.replace(textcnn(), batch=(IDS, 0 * LABELS))
+    finding = by_name(learned_by_heart(subject))["needs-inputs"]
     assert finding.level == "warning"
     assert "they are not used" in finding.what

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,44 +19,101 @@ MOST_STEPS = 150  # of that
 LEARNED = 0.1  # share of the first loss that may be left (A74)
 HALF = 0.5  # share that says the rate, not the network, was the limit
 TIMED = 3  # steps
+OTHER_RATES = (0.1, 0.01, 10.0, 100.0, 1000.0)  # times the rate at which nothing was learned
 
 
-def learned_by_heart(subject: Subject) -> Iterator[Finding]:
-    """A few rows are learned to near zero loss, and not without their inputs (A74, A151)."""
-    model, rows = subject.model, min(FEW, len(subject.y))
-    few = subject.part(rows)
-    blank = (_blank(few[0]), *few[1:])
-    floor = subject.floor()
-    with left_as_it_was(model, lambda: [few]) as rate:
-        rate.assign(subject.rate)
-        before, losses = subject.loss(few) - floor, []
-        for loss in train_steps(model, lambda: _repeated(few)):
-            losses.append(loss - floor)
-            if len(losses) == MOST_STEPS or losses[-1] < LEARNED / 2 * before:
-                break
-        after = min(subject.loss(few) - floor, float(np.mean(losses[-5:])))
-        without = subject.loss(blank) - floor
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What some steps on the same few rows did to their loss, above the lowest possible.
+
+    Args:
+        before: of the rows.
+        after: of the rows, at its best of inference and of the last steps.
+        without: of the rows without their inputs, afterwards.
+        steps: that were taken.
+    """
+
+    before: float
+    after: float
+    without: float
+    steps: int
+
+    @property
+    def left(self) -> float:
+        """Share of the loss that is left."""
+        return self.after / max(self.before, 1e-9)
+
+
+def learned_by_heart(subject: Subject) -> list[Finding]:
+    """Return whether a few rows are learned to near zero loss, and not without their inputs.
+
+    Where they are not, other rates are tried (A74, A151). Behind it, what a whole run will take.
+
+    Args:
+        subject: what is checked; its model is left as it was.
+    """
+    with left_as_it_was(subject.model, lambda: [subject.batch]) as (rate, put_back):
+
+        def trial(times: float) -> Trial:
+            put_back()
+            rate.assign(subject.rate * times)
+            return _trial(subject)
+
+        own = trial(1.0)
         seconds = _step_seconds(subject)
-    left = after / max(before, 1e-9)
-    evidence = {"rows": rows, "steps": len(losses), "before": before, "after": after}
+        found = [_verdict(subject, own, trial)]
+    if abs(own.left) < HALF:
+        found.append(_needs_inputs(own))
+    return [*found, _whole_run(subject, seconds)]
+
+
+def _verdict(subject: Subject, own: Trial, trial: Callable[[float], Trial]) -> Finding:
+    rows = min(FEW, len(subject.y))
+    evidence: dict[str, Any] = {
+        "rows": rows, "steps": own.steps, "before": own.before, "after": own.after,
+    }  # fmt: skip
     advice = ("A74", "A151")
-    told = f"{rows} rows, {len(losses)} steps at {subject.rate:.2g}: the loss falls from "
-    told += f"{before:.3g} to {after:.3g}"
-    if left < LEARNED:
-        yield Finding("info", f"learned by heart: {told}.", evidence, "", "by-heart", advice)
-    elif left < HALF:
-        what = f"{told}, {left:.0%} of it: on the way, and not there yet."
-        yield Finding("info", what, evidence, "", "by-heart", advice)
-    else:
-        what = f"{told}: not even {rows} rows can be learned by heart."
-        hint = "Do not train yet. Look at the loss, the labels and the rate (`zoo find-lr`)."
-        yield Finding("warning", what, evidence, hint, "by-heart", advice)
-    if left < HALF:
-        yield _needs_inputs(before, after, without)
-    yield _whole_run(subject, seconds)
+    told = f"{rows} rows, {own.steps} steps at {subject.rate:.2g}: the loss goes from "
+    told += f"{own.before:.3g} to {own.after:.3g}"
+    if own.after < -LEARNED * abs(own.before):
+        what = f"{told}, below the lowest that is possible: its sign is wrong."
+        hint = "A loss is minimised, not its negative."
+        return Finding("error", what, evidence, hint, "wrong-sign", ("A153",))
+    if own.left < LEARNED:
+        what = f"learned by heart: {told}."
+        return Finding("info", what, evidence, "", "by-heart", advice)
+    if own.left < HALF:
+        what = f"{told}: on the way to learn them by heart, and not there yet."
+        return Finding("info", what, evidence, "", "by-heart", advice)
+    for times in OTHER_RATES:
+        other, rate = trial(times), subject.rate * times
+        if other.left < HALF:
+            side = "high" if times < 1 else "low"
+            what = f"{told}; at {rate:.2g} it goes to {other.after:.3g}: the rate is too {side}."
+            works = {"works_at": rate, "after_there": other.after}
+            hint = "`zoo find-lr` shows at which rates the loss falls."
+            name, sources = f"rate-too-{side}", ("A36", "A74", "A12")
+            return Finding("warning", what, evidence | works, hint, name, sources)
+    what = f"{told}: not even {rows} rows can be learned by heart, at other rates neither."
+    hint = "Do not train yet. Look at the loss, the labels and what is frozen."
+    return Finding("warning", what, evidence, hint, "by-heart", ("A74", "A151", "A152"))
 
 
-def _needs_inputs(before: float, after: float, without: float) -> Finding:
+def _trial(subject: Subject) -> Trial:
+    """Take steps on the first rows of the batch, until they are learned."""
+    few, floor = subject.part(FEW), subject.floor()
+    before, losses = subject.loss(few) - floor, []
+    for loss in train_steps(subject.model, lambda: _repeated(few)):
+        losses.append(loss - floor)
+        if len(losses) == MOST_STEPS or losses[-1] < LEARNED / 2 * before:
+            break
+    after = min(subject.loss(few) - floor, float(np.mean(losses[-5:])))
+    blank = (_blank(few[0]), *few[1:])
+    return Trial(before, after, subject.loss(blank) - floor, len(losses))
+
+
+def _needs_inputs(trial: Trial) -> Finding:
+    before, after, without = trial.before, trial.after, trial.without
     evidence = {"loss": after, "without_inputs": without}
     if without < after + 0.1 * (before - after):
         what = f"the loss without inputs is {without:.3g}, as low as with them, {after:.3g}: they "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from zoo.finding import Finding, first_few
 
 SAME = 1e-5  # absolute and relative: what rounding alone leaves between two ways to one output
 HALF = 0.5  # of a guess's loss, or of units: more is no accident
+FEWEST = 8  # rows of a batch: fewer are mostly noise (A45)
+UNEVEN = 2.0  # times its expectation: chi-square of classes over batches beyond any chance
 LARGE = 1.5  # times a guess's loss, at the first step (A159)
 
 
@@ -44,7 +47,7 @@ def in_range(subject: Subject) -> Finding:
         for leaf in map(np.asarray, tf.nest.flatten(array)):
             if leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
                 rows = np.unique(np.argwhere(~np.isfinite(leaf))[:, 0])
-                wrong.append(f"{name} of rows {first_few(rows, len(rows))} are not finite")
+                wrong.append(f"{name} are not finite in rows {first_few(rows, len(rows))}")
     rows_of_table = _vocabulary(subject.model)
     ids = np.asarray(subject.x)
     if rows_of_table and ids.dtype.kind in "iu" and ids.size:
@@ -64,6 +67,59 @@ def in_range(subject: Subject) -> Finding:
         return Finding("error", f"{'; '.join(wrong)}.", {}, hint, "values", advice)
     what = f"values: {len(y):,} rows are finite, and ids and labels are in range."
     return Finding("info", what, {"rows": len(y)}, "", "values", advice)
+
+
+def shuffled(subject: Subject) -> Finding | None:
+    """Batches have the classes in a changing order, not one after the other (A123)."""
+    counts = [
+        np.bincount(y, minlength=subject.classes)
+        for y in subject.targets
+        if y.ndim == 1 and y.dtype.kind in "iu" and len(y) >= FEWEST
+    ]
+    if len(counts) < 2:
+        return None
+    table = np.asarray(counts, np.float64)
+    table = table[:, table.sum(0) > 0]
+    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
+    freedom = (len(table) - 1) * (table.shape[1] - 1)
+    # The chi-square of shares that change by chance has so much, and a deviation of its root.
+    surplus = float(((table - expected) ** 2 / expected).sum() - freedom) / max(freedom, 1)
+    evidence = {"batches": len(table), "surplus": surplus}
+    if freedom and surplus > UNEVEN:
+        what = f"the shares of the classes change far more between {len(table)} batches than by "
+        what += "chance: the rows come sorted."
+        hint = "Shuffle them: a network forgets the classes it does not see."
+        return Finding("warning", what, evidence, hint, "shuffled", ("A123", "A152"))
+    what = f"the classes are mixed in each of {len(table)} batches."
+    return Finding("info", what, evidence, "", "shuffled", ("A123",))
+
+
+def batch_size(subject: Subject) -> Finding | None:
+    """A batch has rows enough for a gradient that is no noise (A45)."""
+    rows = len(subject.y)
+    if rows >= FEWEST:
+        return None
+    what = f"a batch has {rows} rows: the gradient of so few is mostly noise."
+    hint = "Raise data.batch_size: too large a batch rarely hurts, too small a one can (A45)."
+    return Finding("warning", what, {"rows": rows}, hint, "batch-size", ("A45", "A154"))
+
+
+def frozen(subject: Subject) -> Finding | None:
+    """What is not trained was trained before (A152)."""
+    model = subject.model
+    fixed = [
+        layer.name
+        for layer in model._flatten_layers()
+        if not layer.trainable and layer is not model and len(layer.weights) > 0
+    ]
+    if not fixed or not subject.random:
+        return None
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    share = 1 - trained / max(model.count_params(), 1)
+    what = f"{first_few(fixed, len(fixed))} are not trained, {share:.0%} of the weights, and "
+    what += "start at random: they stay so."
+    hint = "Start from weights (--init), or train all: recipe.fine_tuning.name=uniform."
+    return Finding("warning", what, {"layers": fixed, "share": share}, hint, "frozen", ("A152",))
 
 
 def same_twice(subject: Subject) -> Finding:
@@ -125,7 +181,7 @@ def gradients_reach(subject: Subject) -> Finding:
     """The gradient reaches every variable that is trained (A152)."""
     model = subject.model
     batch = tf.nest.map_structure(tf.convert_to_tensor, subject.batch)
-    with left_as_it_was(model, lambda: [subject.batch]) as rate:
+    with left_as_it_was(model, lambda: [subject.batch]) as (rate, _):
         rate.assign(subject.rate)
         steps = train_steps(model, lambda: tf.data.Dataset.from_tensors(subject.batch).repeat())
         for _ in range(2):  # what starts at zero on purpose lets a gradient pass once it has moved
@@ -246,11 +302,14 @@ def _differs_in_training(layer: Any) -> bool:
 
 
 CHECKS: tuple[Callable[[Subject], Finding | None], ...] = (
+    shuffled,
+    batch_size,
+    frozen,
     same_twice,
     modes,
     first_loss,
+    layer_ranges,
     gradients_reach,
     rows_apart,
     padding_ignored,
-    layer_ranges,
 )

@@ -154,7 +154,7 @@ def sweep(
     rates: list[float] = []
     losses: list[float] = []
     stopped = f"it came to the highest rate, {highest:g}."
-    with left_as_it_was(model, batches) as rate:
+    with left_as_it_was(model, batches) as (rate, _):
         steps = train_steps(model, batches)
         mean = weight = 0.0
         while (next_rate := lowest * factor ** len(rates)) <= highest * (1 + 1e-9):
@@ -203,8 +203,12 @@ def train_steps(model: keras.Model, batches: Callable[[], Any]) -> Iterator[floa
 
 
 @contextlib.contextmanager
-def left_as_it_was(model: keras.Model, batches: Callable[[], Any]) -> Iterator[tf.Variable]:
-    """Yield the learning rate of a model's steps; put everything back at the end of the block.
+def left_as_it_was(
+    model: keras.Model, batches: Callable[[], Any]
+) -> Iterator[tuple[tf.Variable, Callable[[], None]]]:
+    """Yield the learning rate of a model's steps, and what puts everything back.
+
+    At the end of the block it is put back, too.
 
     Args:
         model: compiled.
@@ -219,18 +223,22 @@ def left_as_it_was(model: keras.Model, batches: Callable[[], Any]) -> Iterator[t
     randoms = random.getstate(), np.random.get_state()
     with model.distribute_strategy.scope():
         swept = SweptRate()
+
+    def put_back() -> None:
+        assign(variables, state)
+        random.setstate(randoms[0])
+        np.random.set_state(randoms[1])
+
     try:
         optimizer._learning_rate = swept
         model.make_train_function(force=True)
-        yield swept.rate
+        yield swept.rate, put_back
     finally:
         optimizer._learning_rate = rate
         for name, value in own.items():
             if hasattr(model, name):
                 setattr(model, name, value)
-        assign(variables, state)
-        random.setstate(randoms[0])
-        np.random.set_state(randoms[1])
+        put_back()
         if statistics is not None:
             model.seconds_waiting = 0.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Subject:
         rate: learning rate at the peak of the schedule.
         steps: of a whole training run.
         random: whether the weights are; else they were trained before.
+        targets: of the first batches of an epoch, in their order; empty where nobody asks.
     """
 
     model: TrainingModel
@@ -30,6 +32,7 @@ class Subject:
     rate: float
     steps: int
     random: bool = True
+    targets: Sequence[np.ndarray] = ()
 
     @property
     def x(self) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
 
 from zoo.data.epochs import EpochCursor
 from zoo.diagnosis.checks import check_model
@@ -67,30 +67,25 @@ def check(
         batches = read.dataset("train", EpochCursor(), range(1), 1)
         steps = int(batches.cardinality())
         recipe = resolved.recipe
+        first = list(batches.take(LOOKED_AT).as_numpy_iterator())
         subject = Subject(
             network,
-            _first_large(batches),
+            _first_large(first),
             recipe.optimizer.learning_rate,
             steps * recipe.total_epochs(steps),
             random=job.start is None,
+            targets=[np.asarray(batch[1]) for batch in first],
         )
         warned = [finding for finding in read.findings if finding.level != "info"]
         return [*warned, *check_model(subject)]
 
 
-def _first_large(batches: tf.data.Dataset) -> tuple[Any, ...]:
-    """Return the first batch that is not small, or the largest of some, as arrays."""
-    largest: tuple[Any, ...] = ()
-    rows = 0
-    for batch in batches.take(LOOKED_AT).as_numpy_iterator():
-        number = len(batch[1])
-        if number > rows:
-            largest, rows = batch, number
-        if rows >= ENOUGH:
-            break
-    if not rows:
+def _first_large(batches: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the first batch that is not small, or the largest of some."""
+    if not batches:
         raise ZooError("the training part has no batch: nothing can be checked.")
-    return _from_the_beginning(largest)
+    large = next((batch for batch in batches if len(batch[1]) >= ENOUGH), None)
+    return _from_the_beginning(large or max(batches, key=lambda batch: len(batch[1])))
 
 
 def _from_the_beginning(batch: tuple[Any, ...]) -> tuple[Any, ...]:
