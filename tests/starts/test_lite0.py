@@ -19,7 +19,9 @@ import zoo
 from benchmarks.image_classification import convert_lite0
 from benchmarks.image_classification.convert_lite0 import read_tensors, timm_name
 from zoo.errors import ZooError
+from zoo.preset.loading import load_preset
 from zoo.starts import bundled
+from zoo.starts.initialise import with_start
 from zoo.starts.resolve import canonical, resolve_start
 
 # Imagenette's ten classes, and their numbers among ImageNet's thousand.
@@ -56,6 +58,16 @@ def test_pixels_are_those_it_was_trained_with() -> None:
     assert start.classes == range(1000)
     trained = [v for path, v in start.weights.items() if "moving_" not in path]
     assert sum(value.size for value in trained) == 4_652_008
+
+
+def test_the_preset_says_what_its_weights_decide() -> None:
+    preset = load_preset("efficientnet", "lite0")
+    assert with_start(preset, resolve_start(preset.recipe.init), ()) == (preset, [])
+
+
+def test_presets_say_that_nothing_has_to_be_installed(zoo_command) -> None:
+    ended = zoo_command("presets", "efficientnet/lite0", code=0)
+    assert "lite0" in ended.stdout and "pip install" not in ended.stdout
 
 
 @pytest.mark.slow
