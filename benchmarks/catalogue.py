@@ -58,6 +58,10 @@ BENCHMARKS = {
         "image_classification.accuracy", "test accuracy of resnet's presets",
         "a linear model, published scores", "cifar10", 102,
     ),
+    "few_images": Benchmark(
+        "image_classification.few_images", "test accuracy by the number of labelled images",
+        "plain Keras", "cifar10_folder, bccd", 900,
+    ),
     "speed": Benchmark(
         "text_classification.speed", "training examples a second of textcnn",
         "plain Keras, PyTorch", "random ids", 2,

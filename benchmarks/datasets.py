@@ -40,7 +40,7 @@ FLOORS = {
 }
 SEPARATORS = {"go_emotions": "|"}  # between the labels of a row, where it has several
 TEXTS = (*FLOORS, "imdb", *SEPARATORS)
-SETS = (*TEXTS, "ptb", "wikitext2", "tinyshakespeare", "cifar10")
+SETS = (*TEXTS, "ptb", "wikitext2", "tinyshakespeare", "cifar10", "cifar10_folder", "bccd")
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -50,7 +50,7 @@ def folder_of(name: str) -> Path:
     entry = read_json(CHECKSUMS)[name]
     for file, digest in entry["files"].items():
         path = DATA / name / file
-        if not path.is_file():
+        if not path.exists():
             raise SystemExit(f"{path}: is not there. It is from {entry['origin']}")
         if _sha256(path) != digest:
             raise SystemExit(f"{path}: other bytes than results were measured with: {digest}")
@@ -146,13 +146,18 @@ def _described(folder: Path) -> dict[str, Any]:
     paths = sorted(path for path in folder.iterdir() if path.name != "SOURCE.md")
     return {
         "title": lines[0].removeprefix("# "),
-        "paper": stated["Paper"],
-        "origin": stated.get("Origin", stated["Paper"]),
+        "paper": stated.get("Paper", "none"),
+        "origin": stated.get("Origin") or stated["Paper"],
         "licence": licence,
         "files": {path.name: _sha256(path) for path in paths},
     }
 
 
 def _sha256(path: Path) -> str:
+    """Return the digest of a file; of a folder, that of the paths and digests of its files."""
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.is_file())
+        lines = (f"{one.relative_to(path).as_posix()} {_sha256(one)}\n" for one in files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Rewrite the README's tables, its plot and every `measured.yaml` from the result files."""
+"""Rewrite the README's tables, the plots and every `measured.yaml` from the result files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.few_tables import FEW_IMAGES, FEW_ROWS
 from benchmarks.published import PUBLISHED
 from benchmarks.results import FOLDER, groups
 from benchmarks.state import values_measured
 from benchmarks.tables import tables
-from benchmarks.text_tables import few_rows_plot
 from zoo.files import write_text
 from zoo.plain_yaml import yaml_text
 from zoo.preset.loading import load_preset
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def publish() -> None:
-    """Rewrite README.md, the plot and the scores of every model; print what was touched."""
+    """Rewrite README.md, the plots and the scores of every model; print what was touched."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, table in tables().items():
@@ -30,10 +30,10 @@ def publish() -> None:
         text = re.sub(marks, lambda m, t=table: m[1] + t + m[2], text, flags=re.DOTALL)
     write_text(readme, text)
     print(readme)
-    plot = few_rows_plot()
-    if plot:
-        write_text(FOLDER / "few.svg", plot)
-        print(FOLDER / "few.svg")
+    for few in (FEW_ROWS, FEW_IMAGES):
+        if plot := few.plot():
+            write_text(FOLDER / f"{few.name}.svg", plot)
+            print(FOLDER / f"{few.name}.svg")
     for model, scores in measured().items():
         path = ROOT / "presets" / model / "measured.yaml"
         write_text(path, f"# Written by python -m benchmarks publish.\n{yaml_text(scores)}")

@@ -20,10 +20,11 @@ from benchmarks.cells import (
     value,
     with_bfloat16,
 )
+from benchmarks.few_tables import FEW_IMAGES, FEW_ROWS
 from benchmarks.published import PUBLISHED
 from benchmarks.results import groups, load
 from benchmarks.state import state
-from benchmarks.text_tables import few_rows, pretrained, several_labels
+from benchmarks.text_tables import pretrained, several_labels
 
 
 def _times_faster_pytorch(entry: Entry) -> str:
@@ -169,7 +170,8 @@ def tables() -> dict[str, str]:
         "fidelity": table(FIDELITY, groups("fidelity")),
         "pretrained": pretrained(),
         "several_labels": several_labels(),
-        "few": few_rows(),
+        "few": FEW_ROWS.section(),
+        "few_images": FEW_IMAGES.section(),
         "serving": table(SERVING, load("serving")),
         "speed": table(SPEED, load("speed")),
         "encoder_speed": table(ENCODER_SPEED, load("encoder_speed")),

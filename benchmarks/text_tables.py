@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator
 
 from benchmarks.cells import Columns, Entries, first, mean, score, table
-from benchmarks.plot import line_plot
 from benchmarks.published import PYTORCH
 from benchmarks.results import groups, load
 from benchmarks.state import state
-from zoo.environment import training_code
 
 PLAIN = "textcnn/default"
 STARTED = ("transformer/", "textcnn/default, glove")
@@ -93,68 +90,3 @@ def _svms() -> Iterator[tuple[str, ...]]:
         if "micro_f1" in entry:
             scores = [f"{100 * entry[key]:.1f}" for key in ("micro_f1", "macro_f1", "exact_match")]
             yield "SVMs, one a label", entry["data"], *scores, "", "", "", f"{entry['minutes']:.1f}"
-
-
-def few_rows() -> str:
-    """Return the table of test accuracy by the number of labelled rows."""
-    entries = load("few")
-    models = _models(entries)
-    columns: Columns = {
-        "data": first("data"),
-        "rows": lambda group: f"{group[0]['rows']:,}",
-        **{model: _of_model(model) for model in models},
-        "measured at": _commits,
-    }
-    return table(columns, _by_rows(entries))
-
-
-def few_rows_plot() -> str:
-    """Return the plot of the same as an SVG, in %; empty before anything was measured."""
-    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for group in _by_rows(load("few")):
-        panel = panels.setdefault(group[0]["data"], {})
-        for model in _models(group):
-            scores = [100 * entry["accuracy"] for entry in group if entry["model"] == model]
-            panel.setdefault(model, []).append((group[0]["rows"], statistics.mean(scores)))
-    if not panels:
-        return ""
-    return line_plot(panels, x="labelled rows", y="test accuracy in %")
-
-
-def _models(entries: Entries) -> list[str]:
-    """Return the models of some entries, pretrained ones first and the SVM last."""
-    names = {entry["model"] for entry in entries}
-    return sorted(names, key=lambda name: (not name.startswith("transformer/"), name))
-
-
-def _by_rows(entries: Entries) -> list[Entries]:
-    """Return the entries of each set and number of rows, of all models."""
-    groups_of_them: dict[tuple[str, int], Entries] = {}
-    for entry in sorted(entries, key=lambda entry: (entry["data"], entry["rows"], entry["seed"])):
-        groups_of_them.setdefault((entry["data"], entry["rows"]), []).append(entry)
-    return list(groups_of_them.values())
-
-
-def _of_model(model: str) -> Callable[[Entries], str]:
-    """Return a cell: the score of a model among those of all; bold where it is the best."""
-
-    def mean_of_model(group: Entries, name: str) -> float:
-        return statistics.mean(entry["accuracy"] for entry in group if entry["model"] == name)
-
-    def cell(group: Entries) -> str:
-        own = [entry for entry in group if entry["model"] == model]
-        if not own:
-            return "-"
-        best = max(_models(group), key=lambda name: mean_of_model(group, name))
-        shown = score("accuracy")(own)
-        return f"**{shown}**" if best == model else shown
-
-    return cell
-
-
-def _commits(entries: Entries) -> str:
-    """Return a cell: the commits of some results, and whether the zoo's code has changed since."""
-    commits = sorted({(entry["commit"] or "unknown")[:7] for entry in entries})
-    ours = (entry for entry in entries if entry["model"] != "svm")
-    old = any(entry.get("code") != training_code() for entry in ours)
-    return ", ".join(commits) + (", old: other code" if old else "")

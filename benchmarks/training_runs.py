@@ -45,6 +45,19 @@ def train_once(
         return run.metrics, history(run.path)
 
 
+def variant_of(
+    name: str, variants: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, str, Mapping[str, Any]]:
+    """Return the model and the preset of a name, and what it changes.
+
+    Args:
+        name: of a preset, `MODEL/PRESET`, or of a variant of one, which has a comma.
+        variants: what each variant changes.
+    """
+    model, _, preset = name.partition(",")[0].partition("/")
+    return model, preset, variants[name] if "," in name else {}
+
+
 def history(run: Path) -> list[dict[str, str]]:
     """Return the epochs of a run, as history.csv has them."""
     with (run / "history.csv").open(encoding="utf-8", newline="") as file:

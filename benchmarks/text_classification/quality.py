@@ -9,11 +9,11 @@ Options: preset=textcnn/default data=trec,mr,... seeds=0,1,2; presets are parted
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.datasets import FLOORS, files
-from benchmarks.training_runs import train_once
+from benchmarks.training_runs import train_once, variant_of
 
 # Presets with a change. Long reviews need more than a preset's 128 tokens; of few rows nearly all
 # buckets of n-grams are empty, and a table of them would be kept 500 times, once an epoch.
@@ -43,10 +43,9 @@ def measure(
                 yield scores(variant, name, int(seed))
 
 
-def chosen(variant: str) -> tuple[str, str, dict[str, Any]]:
+def chosen(variant: str) -> tuple[str, str, Mapping[str, Any]]:
     """Return the model and the preset of a variant, and what it changes."""
-    model, _, preset = variant.partition(",")[0].partition("/")
-    return model, preset, VARIANTS[variant] if "," in variant else {}
+    return variant_of(variant, VARIANTS)
 
 
 def scores(variant: str, name: str, seed: int) -> dict[str, Any]:

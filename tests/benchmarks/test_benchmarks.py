@@ -14,12 +14,16 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from conftest import ROOT, sentences
+from image_parts import write_folder
+from PIL import Image
 
-from benchmarks import datasets, results, text_tables
+from benchmarks import datasets, few_tables, results, text_tables
 from benchmarks.catalogue import BENCHMARKS, table
 from benchmarks.gpu import speed as gpu
 from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
+from benchmarks.image_classification import few_images, image_sets
+from benchmarks.image_classification.image_sets import class_files
 from benchmarks.language_modeling import perplexity
 from benchmarks.plot import BOTTOM, HEIGHT, INSET, WIDTH
 from benchmarks.tables import ENCODER_SPEED
@@ -37,6 +41,12 @@ SMALLEST = {
         "models": "fasttext/default, 16,384 buckets;svm",
         "data": "trec",
         "sizes": "50",
+        "seeds": "0",
+    },
+    "few_images": {
+        "models": "resnet/debug",
+        "data": "cifar10_folder,bccd",
+        "sizes": "5",
         "seeds": "0",
     },
     "serving": {"models": "textcnn/default", "rows": "50", "rounds": "1", "requests": "2"},
@@ -333,13 +343,13 @@ def test_few_rows_have_a_table_and_a_plot(monkeypatch) -> None:
         entry("svm", 1000, 0, 0.8),
         *(entry("transformer/minilm", 50, seed, score) for seed, score in ((0, 0.84), (1, 0.86))),
     ]
-    monkeypatch.setattr(text_tables, "load", lambda name: entries)
-    head, _, fifty, thousand = text_tables.few_rows().splitlines()
+    monkeypatch.setattr(few_tables, "load", lambda name: entries)
+    head, _, fifty, thousand = few_tables.FEW_ROWS.table().splitlines()
     assert head == "| data | rows | transformer/minilm | svm | measured at |"
     assert fifty.endswith("**85.0 ± 1.4 (2 seeds)** | 58.0 (1 seed) | 0123456, old: other code |")
     # The code of an SVM is not the zoo's: its scores do not grow old with it.
     assert thousand == "| trec | 1,000 | - | **80.0 (1 seed)** | 0123456 |"
-    plot = ElementTree.fromstring(text_tables.few_rows_plot())
+    plot = ElementTree.fromstring(few_tables.FEW_ROWS.plot())
     polylines = [element for element in plot.iter() if element.tag.endswith("polyline")]
     assert len(polylines) == 2
     ends = [point.split(",") for point in polylines[1].get("points").split(" ")]
@@ -349,8 +359,82 @@ def test_few_rows_have_a_table_and_a_plot(monkeypatch) -> None:
     assert float(ends[1][0]) - float(ends[0][0]) == pytest.approx(WIDTH - 2 * INSET)
     texts = [element.text for element in plot.iter() if element.tag.endswith("text")]
     assert {"trec", "svm", "transformer/minilm", "50", "1,000", "90"} <= set(texts)
-    monkeypatch.setattr(text_tables, "load", lambda name: [])
-    assert text_tables.few_rows_plot() == ""
+    monkeypatch.setattr(few_tables, "load", lambda name: [])
+    assert few_tables.FEW_ROWS.plot() == ""
+
+
+def test_few_images_are_drawn_alike_of_each_class(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "all", 12)
+    (source / "red" / "011.png").unlink()
+    drawn = {
+        (size, seed): few_images.draw(source, tmp_path / f"{size} {seed}", size, seed)
+        for size, seed in ((5, 0), (5, 1), (100, 0))
+    }
+    names = {
+        key: {label: {file.name for file in files} for label, files in class_files(folder).items()}
+        for key, folder in drawn.items()
+    }
+    assert [len(files) for files in names[5, 0].values()] == [5, 5]
+    assert [len(files) for files in names[100, 0].values()] == [12, 11]
+    assert names[5, 0]["blue"] < names[100, 0]["blue"]
+    assert names[5, 0] != names[5, 1]
+
+
+def test_cells_are_cut_out_by_their_boxes(tmp_path: Path, monkeypatch) -> None:
+    source = tmp_path / "bccd"
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (source / folder).mkdir(parents=True)
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[10:20, 30:50] = 255
+    Image.fromarray(pixels).save(source / "JPEGImages" / "a.jpg")
+    box = "<object><name>{}</name><bndbox>{}</bndbox></object>"
+    sides = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"
+    objects = [("WBC", (30, 10, 50, 20)), ("RBC", (0, 0, 9, 9)), ("RBC", (5, 5, 5, 9))]
+    text = "".join(box.format(name, sides.format(*numbers)) for name, numbers in objects)
+    (source / "Annotations" / "a.xml").write_text(f"<annotation>{text}</annotation>")
+    for part in ("trainval", "test"):
+        (source / "ImageSets" / "Main" / f"{part}.txt").write_text("a\n")
+    monkeypatch.setattr(image_sets, "folder_of", lambda name: source)
+    parts = image_sets.image_parts("bccd", tmp_path / "cut")
+    for folder in parts.values():
+        files = class_files(folder)
+        assert {label: len(own) for label, own in files.items()} == {"RBC": 1, "WBC": 1}
+        with Image.open(files["WBC"][0]) as image:
+            assert image.size == (20, 10) and np.asarray(image).mean() > 200
+
+
+def test_few_images_have_a_table_and_a_plot(monkeypatch) -> None:
+    about = {"data": "bccd", "commit": "0123456789ab", "code": "other", "images": 5}
+    entries = [
+        about | {"model": model, "seed": 0, "accuracy": accuracy}
+        for model, accuracy in (
+            ("keras", 0.4), ("resnet/default", 0.5), ("efficientnet/lite0, x", 0.7),
+            ("efficientnet/lite0", 0.8),
+        )
+    ]  # fmt: skip
+    monkeypatch.setattr(few_tables, "load", lambda name: entries)
+    head, _, line = few_tables.FEW_IMAGES.table().splitlines()
+    models = "efficientnet/lite0 | efficientnet/lite0, x | resnet/default | keras"
+    assert head == f"| data | images a class | {models} | measured at |"
+    assert line.startswith("| bccd | 5 | **80.0 (1 seed)** | 70.0 (1 seed) |")
+    assert "labelled images a class" in few_tables.FEW_IMAGES.plot()
+    assert few_tables.FEW_IMAGES.section().endswith("(benchmarks/results/few_images.svg)\n")
+    monkeypatch.setattr(few_tables, "load", lambda name: [])
+    assert few_tables.FEW_IMAGES.section() == few_tables.FEW_IMAGES.table()
+
+
+@pytest.mark.slow
+def test_plain_keras_learns_from_few_images(tmp_path: Path, monkeypatch) -> None:
+    parts = {part: write_folder(tmp_path / part, 6) for part in ("data", "test")}
+    monkeypatch.setattr(few_images, "image_parts", lambda name, folder: parts)
+    monkeypatch.setattr(few_images, "AS", ("resnet", "debug"))
+    (entry,) = few_images.measure(models="keras", data="toy", sizes="4", seeds="0")
+    assert entry["id"] == "keras toy 4 images a class seed 0"
+    assert (entry["image_size"], entry["epochs"]) == (
+        32,
+        load_preset("resnet", "debug").recipe.epochs,
+    )
+    assert 0 <= entry["accuracy"] <= 1
 
 
 @pytest.mark.slow
