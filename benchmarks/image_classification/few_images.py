@@ -118,7 +118,7 @@ def _keras(_: str, parts: dict[str, str], seed: int) -> dict[str, Any]:
     model = keras.Model(images, network(mirrored))
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     epochs = preset.recipe.total_epochs(len(train))
-    model.fit(train.cache(), epochs=epochs, verbose=0)
+    model.fit(train.cache(), epochs=epochs, shuffle=False, verbose=0)
     accuracy = model.evaluate(test, verbose=0, return_dict=True)["accuracy"]
     minutes = (time.perf_counter() - started) / 60
     return {"accuracy": accuracy, "epochs": epochs, "image_size": size, "minutes": minutes}

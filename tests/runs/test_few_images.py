@@ -14,6 +14,7 @@ from PIL import Image
 from resume_parts import Killed, assert_equal_runs, history, kill_at, write_always
 
 import zoo
+from zoo import ZooError
 from zoo.preset.loading import load_preset
 from zoo.runs.resolve import resolve
 from zoo.tasks.image_classification.few_images import FEW_IMAGES, choose_linear_probe
@@ -69,6 +70,8 @@ def test_few_images_with_pretrained_weights_have_the_head_alone_fitted(
     scores = run.metrics["validation"]
     assert line["epoch"] == "0"
     assert float(line["val_accuracy"]) == pytest.approx(scores["accuracy"], abs=1e-6)
+    with pytest.raises(ZooError, match="has no curves: the head alone was fitted"):
+        zoo.diagnose(run.path)
     weights = [zoo.load_run(path).model.network for path in (start, run.path)]
     for old, new in zip(*(network.weights for network in weights), strict=True):
         assert (old.numpy() == new.numpy()).all() != old.path.startswith("logits/"), old.path
@@ -95,7 +98,7 @@ def test_the_command_says_what_was_done(images: Path, start: Path, tmp_path, zoo
     ended = zoo_command(
         "train", "resnet", images, "--init", start, "--out", tmp_path / "run", *words, code=0
     )
-    assert "linear probe  loss" in ended.stderr
+    assert "linear probe  val_loss" in ended.stderr
     assert "the head alone was fitted" in ended.stdout
 
 
@@ -122,6 +125,26 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     assert any("linear probe: logistic" in str(finding) for finding in other.findings)
     epochs = "0" if settings == SMALL else "0123"
     assert [line["epoch"] for line in history(other.path)] == list(epochs)
+
+
+def test_a_sweep_of_rates_begins_with_the_fitted_head(
+    images: Path, start: Path, monkeypatch
+) -> None:
+    fitted, fit = [], LinearProbe.fit_head
+
+    def fit_head(self) -> None:
+        fit(self)
+        fitted.append(self.model.get_layer("logits").kernel.numpy())
+
+    def swept(model, *_, **__):
+        kernel = model.get_layer("logits").kernel.numpy()
+        assert [(kernel == one).all() for one in fitted] == [True]
+
+    monkeypatch.setattr(LinearProbe, "fit_head", fit_head)
+    monkeypatch.setattr("zoo.runs.find_lr.sweep", swept)
+    zoo.find_lr("resnet", images, init=start, set=STEPS)
+    with pytest.raises(ZooError, match="is only: no step is taken.*name=first"):
+        zoo.find_lr("resnet", images, init=start, set=SMALL)
 
 
 def test_images_with_several_labels(start: Path, tmp_path: Path) -> None:

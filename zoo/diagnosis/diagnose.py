@@ -96,6 +96,11 @@ def _diagnose_run(folder: Path) -> list[Finding]:
     columns = read_csv(folder / HISTORY)
     lines = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     metrics = read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {}
+    if metrics.get("training", {}).get("epochs") == 0:
+        raise ZooError(
+            f"{folder}: has no curves: the head alone was fitted, in no epoch. Its scores are in "
+            "metrics.json."
+        )
     findings = training_findings(lines, load_preset(None, folder / "preset.yaml"), metrics, folder)
     own = folder / "findings.json"
     entries = read_json(own) if own.is_file() else []

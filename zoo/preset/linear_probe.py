@@ -18,6 +18,7 @@ OF_STEPS = (
     "recipe.monitor",
     "recipe.patience_epochs",
     "data.crop.",
+    "data.resizing.",
     "data.color_jitter",
     "data.randaugment",
     "data.erasing",

@@ -16,6 +16,7 @@ from zoo.diagnosis.lr_sweep import FACTOR, HIGHEST, LOWEST, LrSweep, sweep
 from zoo.distribute import distributed
 from zoo.errors import ZooError
 from zoo.finding import Finding
+from zoo.preset.linear_probe import FIRST, LINEAR_PROBE, ONLY
 from zoo.preset.loading import load_preset
 from zoo.runs.folder import can_resume
 from zoo.runs.job import Job
@@ -93,6 +94,11 @@ def sweep_job(job: Job, **limits: float) -> LrSweep:
         ZooError: see `find_lr`.
     """
     with ready(job) as (data, preset, model):
+        if not preset.recipe.total_epochs(1):
+            raise ZooError(
+                f"{LINEAR_PROBE} is {ONLY}: no step is taken, so there is no rate to find. Set "
+                f"{LINEAR_PROBE}={FIRST} to train all after the head."
+            )
         read = functools.partial(data.dataset, "train", EpochCursor())
         batches = functools.partial(distributed, job.strategy, read)
         return sweep(model, batches, preset_rate=preset.values()[RATE], **limits)

@@ -18,6 +18,7 @@ from zoo.runs.resolve import Facts
 from zoo.starts.initialise import INIT
 from zoo.tasks.request import Request
 from zoo.tasks.task import Data
+from zoo.training.linear_probe import LinearProbe
 from zoo.training.model import TrainingModel
 
 
@@ -57,9 +58,13 @@ def ready(job: Job) -> Iterator[tuple[Data, Preset, TrainingModel]]:
         ZooError: data or preset are not usable.
     """
     tokenizer = job.start and job.start.tokenizer
-    with contextlib.closing(job.task.load(job.request, job.preset, tokenizer)) as data:
+    with contextlib.closing(job.task.load(job.reading, job.preset, tokenizer)) as data:
         check_data(job, data)
         prepared = job.task.prepare_data(data, job.preset, job.request.seed, baseline=False)
         preset, _ = job.resolve(Facts(prepared.facts, len(data.validation)))
         model, _ = first_model(job, preset, data)
+        for callback in job.task.callbacks(data):
+            if isinstance(callback, LinearProbe):  # steps begin with the head that it fits
+                callback.set_model(model)
+                callback.fit_head()
         yield data, preset, model

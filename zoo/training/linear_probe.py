@@ -79,7 +79,8 @@ class LinearProbe(keras.callbacks.Callback):
         if state["finding"] is not None:
             self._say(Finding(**state["finding"]))
 
-    def _fit(self) -> None:
+    def fit_head(self) -> None:
+        """Fit the head to the rows."""
         model: Any = self.model
         head = model.get_layer(HEAD)
         views, targets, weights = self._read()
@@ -90,14 +91,20 @@ class LinearProbe(keras.callbacks.Callback):
         same = _of_first_worker(model.distribute_strategy, choice.head)
         scale = [layer.scale for layer in model.layers if layer.name == "scaled_logits"]
         LogisticHead(*(part / (scale or [1.0])[0] for part in same)).put_into(head)
+        fitted = loss(targets, choice.head.logits(views[0])) / len(targets)
+        self._say(_finding(choice, len(targets), fitted))
+
+    def _fit(self) -> None:
+        """Fit the head, validate it, and tell the other callbacks."""
+        model: Any = self.model
+        self.fit_head()
+        scores: dict[str, float] = {}
         if model.averages is not None:
             model.averages.restart()
-        scores = {"loss": loss(targets, choice.head.logits(views[0])) / len(targets)}
         if self.validation is not None:
             validated = model.evaluate(**self.validation, verbose=0, return_dict=True)
-            scores |= {f"val_{name}": value for name, value in validated.items()}
+            scores = {f"val_{name}": value for name, value in validated.items()}
             model.reset_metrics()  # those of the epoch that has begun
-        self._say(_finding(choice, len(targets), head.units))
         for callback in self._watched:
             if hasattr(callback, "on_probe_end"):
                 callback.on_probe_end(scores)
@@ -200,9 +207,9 @@ def _of_first_worker(strategy: tf.distribute.Strategy, head: LogisticHead) -> Lo
     return LogisticHead(flat[: kernel.size].reshape(kernel.shape), flat[kernel.size :])
 
 
-def _finding(choice: Choice, rows: int, classes: int) -> Finding:
+def _finding(choice: Choice, rows: int, fitted: float) -> Finding:
     what = f"linear probe: logistic regression on the features of {rows:,} rows is the head"
-    evidence = {"rows": rows, "classes": classes, "penalty": choice.penalty}
+    evidence = {"rows": rows, "loss": fitted, "penalty": choice.penalty}
     if not choice.losses:
         return Finding("info", f"{what}; penalty {choice.penalty:g}.", evidence)
     least = choice.losses[choice.penalty]

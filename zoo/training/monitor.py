@@ -64,7 +64,7 @@ class Monitor(keras.callbacks.Callback):
             self._progress.advance(self._task)
 
     def on_probe_end(self, logs: dict[str, Any]) -> None:
-        """Write the line of the linear probe, epoch 0, and show it."""
+        """Write the line of the linear probe, epoch 0 without a training loss, and show it."""
         self.on_epoch_end(-1, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
