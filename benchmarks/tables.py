@@ -158,6 +158,13 @@ SERVING: Columns = {
     "labels as the SavedModel's": optional("same_labels", ".1%"),
     "texts a second": optional("texts_per_second", ",.0f"),
 }
+DIAGNOSIS: Columns = {
+    "run": value("run"),
+    "is": value("kind"),
+    "told first": lambda entry: f"{entry['level']}: {entry['verdict']}",
+    "right": lambda entry: "yes" if entry["right"] else "no",
+    "seconds": value("seconds"),
+}
 FIGURES = dict.fromkeys(("what", "measured"), str)  # rows are written out
 
 
@@ -182,6 +189,7 @@ def tables() -> dict[str, str]:
         "image_speed": table(IMAGE_SPEED, map(_image_speed, load("image_speed"))),
         "gpu": table(GPU, (entry for entry in load("gpu") if entry["size"] == "full")),
         "gpu_cifar": table(GPU_CIFAR, groups("gpu_cifar")),
+        "diagnosis": table(DIAGNOSIS, load("diagnosis")),
         "scale": table(FIGURES, _scale()),
     }
 

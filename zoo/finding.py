@@ -30,6 +30,9 @@ class Finding:
     name: str = ""
     advice: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "advice", tuple(self.advice))  # JSON has a list
+
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain JSON types."""
         return dataclasses.asdict(self)

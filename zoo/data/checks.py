@@ -15,6 +15,7 @@ from zoo.data.store import NAMED_ROWS, Store
 from zoo.finding import Finding, Level, first_few
 
 PROBED = 100  # texts that are looked at
+SHARED = "shared-rows"  # the finding on rows that are in two parts
 LONGEST_PATH = 300  # characters
 
 # What is wrong with the rows of `Rows.suspect`, and what to do about it.
@@ -103,6 +104,7 @@ def on_rows(
     what: str,
     hint: str,
     evidence: Mapping[str, Any] | None = None,
+    name: str = "",
 ) -> Finding:
     """Return a finding on some texts, with their number and those of the first rows.
 
@@ -113,12 +115,14 @@ def on_rows(
         what: a sentence with the words of `_plural` in braces, such as `{count} {are} empty`.
         hint: what to do about it.
         evidence: more numbers behind it.
+        name: of the finding, for programs.
     """
     return Finding(
         level,
         f"{what.format(**_plural(len(rows)))}: {store.describe(rows)}.",
         {"count": len(rows), **(evidence or {}), "rows": row_numbers(store, rows)},
         hint,
+        name,
     )
 
 

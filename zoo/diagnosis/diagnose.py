@@ -104,7 +104,8 @@ def _diagnose_run(folder: Path) -> list[Finding]:
     findings = training_findings(lines, load_preset(None, folder / "preset.yaml"), metrics, folder)
     own = folder / "findings.json"
     entries = read_json(own) if own.is_file() else []
-    others = [Finding(**entry) for entry in entries if not entry.get("name")]
+    told = {finding.name for finding in findings}
+    others = [Finding(**entry) for entry in entries if entry.get("name", "") not in told]
     return findings + [finding for finding in others if finding.level != "info"]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from zoo.data.checks import SHARED
 from zoo.data.columns import quoted
 from zoo.data.label_sets import has_sets
 from zoo.data.labels import looks_like
@@ -286,7 +287,8 @@ def shared_images(
         f"{_names(other.store, shared, other.pixels)}."
     )
     hint = f"The {other_name} scores are too good by what was learned by heart: remove them."
-    return [Finding("warning", what, {"count": len(shared), "share": share}, hint)]
+    evidence = {"count": len(shared), "share": share}
+    return [Finding("warning", what, evidence, hint, SHARED)]
 
 
 def small_classes(counts: Mapping[Any, int]) -> list[Finding]:

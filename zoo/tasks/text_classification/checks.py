@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.checks import PROBED, SUSPECT, columns_read, on_rows, paths_in, row_numbers
+from zoo.data.checks import PROBED, SHARED, SUSPECT, columns_read, on_rows, paths_in, row_numbers
 from zoo.data.columns import Columns, quoted
 from zoo.data.label_sets import has_sets, label_counts
 from zoo.data.labels import absent_classes, looks_like, rare_classes, unlabelled_classes
@@ -179,6 +179,7 @@ def shared_texts(one: Split, other: Split, one_name: str, other_name: str) -> li
             f"The {other_name} scores are too good by what was learned by heart: remove them from "
             "one of the two.",
             {"share": share},
+            SHARED,
         )
     ]
 
