@@ -94,6 +94,7 @@ def test_notes_and_environment(trained) -> None:
     assert {"versions", "commit", "code", "hardware", "platform", "command", "date"} <= set(about)
 
 
+@pytest.mark.slow  # a run that is repeated from its preset file is one with the same seed
 def test_the_same_seed_gives_the_same_weights(reviews, tmp_path) -> None:
     runs = [
         zoo.train("textcnn", reviews, set=QUICK, out=tmp_path / name, seed=5, verbose=False)
@@ -155,6 +156,7 @@ def test_integer_labels_come_back_as_integers(tmp_path) -> None:
     assert zoo.load_run(run.path).predict(["a great film"])[0]["label"] in (9, 10)
 
 
+@pytest.mark.slow  # tests/starts/test_word_vectors.py trains with GloVe's
 def test_start_vectors(reviews, tmp_path) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text(

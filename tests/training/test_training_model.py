@@ -322,21 +322,23 @@ def test_a_loaded_model_goes_on_as_the_saved_one(tmp_path) -> None:
     assert weights_equal(loaded, model)
 
 
-@pytest.mark.parametrize("labels", ["one", "several"])
-def test_a_fresh_process_reads_a_saved_model(labels: str, tmp_path) -> None:
-    preset = load_preset("textcnn", "default", SMALL | {"data.labels.name": labels})
-    model = compile_model(MODELS["textcnn"](**dict(preset.architecture)), preset)
-    model.save(tmp_path / "model.keras")
+def test_a_fresh_process_reads_saved_models(tmp_path) -> None:
+    files = []
+    for labels in ("one", "several"):
+        preset = load_preset("textcnn", "default", SMALL | {"data.labels.name": labels})
+        model = compile_model(MODELS["textcnn"](**dict(preset.architecture)), preset)
+        files.append(tmp_path / f"{labels}.keras")
+        model.save(files[-1])
     code = (
         "import sys, keras, zoo.training.model\n"
-        "model = keras.models.load_model(sys.argv[1])\n"
-        "print(type(model).__name__, model.recipe.epochs, type(model.optimizer).__name__)\n"
+        "for file in sys.argv[1:]:\n"
+        "    model = keras.models.load_model(file)\n"
+        "    print(type(model).__name__, model.recipe.epochs, type(model.optimizer).__name__)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "model.keras"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == ["TrainingModel", "7", "LazyAdamW"]
+        [sys.executable, "-c", code, *files], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["TrainingModel", "7", "LazyAdamW"] * 2
 
 
 SMALL = {
