@@ -65,6 +65,16 @@ def test_the_preset_says_what_its_weights_decide() -> None:
     assert with_start(preset, resolve_start(preset.recipe.init), ()) == (preset, [])
 
 
+def test_with_another_preset_that_of_the_weights_is_named() -> None:
+    start = resolve_start("lite0")
+    preset = load_preset("efficientnet", changes={"recipe.init": "lite0"})
+    *_, finding = with_start(preset, start, ["recipe.init"])[1]
+    assert "the recipe is that of preset default; lite0 is made for these weights" in finding.what
+    assert finding.next == "--preset lite0 fine-tunes them."
+    own = load_preset("efficientnet", "lite0")
+    assert with_start(own, start, ["recipe.init"])[1] == []
+
+
 def test_presets_say_that_nothing_has_to_be_installed(zoo_command) -> None:
     ended = zoo_command("presets", "efficientnet/lite0", code=0)
     assert "lite0" in ended.stdout and "pip install" not in ended.stdout

@@ -220,3 +220,12 @@ def test_every_name_is_a_depth_that_the_zoo_has() -> None:
     from zoo.models.resnet import DEPTHS
 
     assert all(depth in DEPTHS and variant in "bcd" for depth, variant in RESNETS.values())
+
+
+def test_a_preset_that_fine_tunes_any_folder(folder: Path) -> None:
+    model = zoo.resnet(preset="finetune", init=folder, num_classes=5)
+    assert model.output.shape == (None, 5)
+    trained = {variable.path for variable in model.trainable_variables}
+    assert "stem_conv/kernel" in trained and not [path for path in trained if "norm" in path]
+    with pytest.raises(ZooError, match="weights that are yours to name: add `--init FOLDER`"):
+        zoo.resnet(preset="finetune")

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.finding import Finding, counted, first_few
 from zoo.preset.batch_rule import NORM
+from zoo.preset.loading import summaries
 from zoo.preset.preset import Preset
 from zoo.starts.pretrained import Pretrained
 from zoo.starts.shapes import variable_shapes
@@ -81,7 +82,7 @@ def with_start(
         for key, value in started.values().items()
         if value != own[key] and key not in FOLLOWING
     }
-    return started, _decided(start, changed)
+    return started, _decided(start, changed) + _made_for(preset, start, fixed)
 
 
 def initialise(
@@ -183,3 +184,15 @@ def _decided(start: Pretrained, changed: Mapping[str, Any]) -> list[Finding]:
     listed = ", ".join(f"{key} {value}" for key, value in changed.items())
     number = counted(len(changed), "value comes", "values come")
     return [Finding("info", f"{INIT} {start.source}: {number} with it: {listed}.", dict(changed))]
+
+
+def _made_for(preset: Preset, start: Pretrained, fixed: Collection[str]) -> list[Finding]:
+    """Return the preset that is made for a start which was named with another one."""
+    if INIT not in fixed:
+        return []
+    heads = [head.name for head in summaries(preset.model) if head.init == start.source]
+    if not heads or preset.name in heads:
+        return []
+    what = f"{INIT} {start.source}: the recipe is that of preset {preset.name}"
+    what += f"; {heads[0]} is made for these weights."
+    return [Finding("info", what, {"presets": heads}, f"--preset {heads[0]} fine-tunes them.")]

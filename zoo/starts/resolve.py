@@ -50,7 +50,7 @@ def resolve_start(source: str | Path) -> Pretrained:
         raise ZooError(
             "this preset starts from weights that are yours to name: add `--init FOLDER` to the "
             "command, or init=... to the call, where the folder holds config.json, "
-            "model.safetensors and the tokenizer's files."
+            "model.safetensors and, of texts, the tokenizer's files."
         )
     if name == GLOVE:
         raise ZooError(
