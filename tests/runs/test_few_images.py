@@ -147,17 +147,25 @@ def test_a_sweep_of_rates_begins_with_the_fitted_head(
         zoo.find_lr("resnet", images, init=start, set=SMALL)
 
 
-def test_images_with_several_labels(start: Path, tmp_path: Path) -> None:
+def test_a_folder_of_images_with_several_labels(start: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
     rows = []
     for number in range(24):
         labels = [("red",), ("blue",), ("blue", "red")][number % 3]
         image = np.max([pixels(label, number) for label in labels], axis=0)
-        Image.fromarray(image).save(tmp_path / f"{number}.png")
+        Image.fromarray(image).save(folder / f"{number}.png")
         rows.append((f"{number}.png", "|".join(labels)))
-    table = write_csv(tmp_path / "a.csv", rows, ("path", "labels"))
-    found = train(table, tmp_path / "run", start, set=SMALL | {PROBE: "only"})
+    write_csv(folder / "metadata.csv", rows, ("file_name", "labels"))
+    found = train(folder, tmp_path / "run", start, set=SMALL | {PROBE: "only"})
     assert found.metrics["labels"] == "several"
-    assert found.evaluate(table)["micro_f1"] > 0.9
+    assert found.evaluate(folder)["micro_f1"] > 0.9
+    vectors = found.features([str(folder / f"{number}.png") for number in range(24)])
+    head = found.model.network.get_layer("logits")
+    probabilities = tf.sigmoid(vectors @ head.kernel.numpy() + head.bias.numpy()).numpy()
+    answers = found.predict([str(folder / f"{number}.png") for number in range(24)])
+    for row, answer in zip(probabilities, answers, strict=True):
+        np.testing.assert_allclose(row, list(answer["probabilities"].values()), atol=1e-4)
 
 
 def test_rows_of_rare_classes_weigh_more_where_asked(tmp_path: Path) -> None:

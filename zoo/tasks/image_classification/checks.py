@@ -302,7 +302,10 @@ def small_classes(counts: Mapping[Any, int]) -> list[Finding]:
         f"{ENOUGH:,} images to learn from, "
         f"'{least}' has {small[least]:,} (A125)."
     )
-    hint = "Try --preset small-data, and read the scores with several seeds."
+    hint = (
+        "Weights that are not random help most (`zoo train efficientnet DATA --preset lite0`), "
+        "then --preset small-data. Read the scores with several seeds."
+    )
     return [Finding("info", what, {"classes": small}, hint)]
 
 
@@ -323,8 +326,14 @@ def image_sizes(stats: ImageStats, size: int, asked: int) -> list[Finding]:
         what = f"architecture.image_size {asked} -> {size}: the images are no larger."
         findings.append(Finding("info", what, evidence, ""))
     if middle < size == asked:
-        what = f"architecture.image_size {size}, as set: images of {middle} pixels are enlarged."
-        hint = "That takes time and adds nothing to see: leave it out, and their own size is taken."
+        what = (
+            f"architecture.image_size {size}, as set or as the weights have it: images of {middle} "
+            "pixels are enlarged."
+        )
+        hint = (
+            "That takes time. Random weights gain nothing by it: leave it out, and the images' own "
+            "size is taken. Pretrained ones know details of that size: set less to be faster."
+        )
         findings.append(Finding("info", what, evidence, hint))
     ratio = np.maximum(stats.widths, stats.heights) / stats.short_sides
     long = int((ratio > VERY_LONG).sum())
