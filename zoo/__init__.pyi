@@ -570,6 +570,7 @@ def efficientnet(
     stochastic_depth: float | None = None,
     dropout: float | None = None,
     head_std: float | None = None,
+    flip_average: bool | None = None,
 ) -> TrainingModel:
     """EfficientNet for images: networks of depthwise convolutions, B0 to B7, V2-S, Lite0 to Lite4.
 
@@ -603,6 +604,8 @@ def efficientnet(
         dropout: fraction of the pooled features dropped, in [0, 1).
         head_std: the classifier's weights start normal with this deviation; a preset's null is the
             paper's, uniform within one over the root of the number of classes.
+        flip_average: whether, outside of training, logits are the mean of those of the image and
+            of its mirror image.
 
     Returns:
         A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32

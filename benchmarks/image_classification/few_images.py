@@ -27,6 +27,11 @@ AS = ("resnet", "default")  # the preset whose batches, epochs and size plain Ke
 # As it is, the network chooses by the images a class whether the head alone is fitted.
 VARIANTS: dict[str, dict[str, Any]] = {
     "efficientnet/lite0, all from the start": {"recipe.linear_probe.name": "none"},
+    "efficientnet/lite0, the head alone": {"recipe.linear_probe.name": "only"},
+    "efficientnet/lite0, the head alone, mean of two views": {
+        "recipe.linear_probe.name": "only",
+        "architecture.flip_average": True,
+    },
 }
 MODELS = ("efficientnet/lite0", *VARIANTS, "resnet/default", "resnet/small-data", KERAS)
 SETS = ("cifar10_folder", "bccd")

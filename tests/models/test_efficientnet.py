@@ -20,7 +20,7 @@ PAPER = {
     "pixel_std": (255.0, 255.0, 255.0), "variant": "b0", "width_factor": None,
     "depth_factor": None, "stem": "auto", "padding": "same", "norm": "batch",
     "norm_momentum": 0.99, "norm_epsilon": 1e-3, "stochastic_depth": 0.2, "dropout": 0.2,
-    "head_std": None,
+    "head_std": None, "flip_average": False,
 }  # fmt: skip
 TINY = {"width_factor": 0.1, "depth_factor": 0.1, "num_classes": 10}
 GAIN = 1.7  # of the kernels in tests: with less no image is told from another

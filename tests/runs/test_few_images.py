@@ -168,6 +168,16 @@ def test_a_folder_of_images_with_several_labels(start: Path, tmp_path: Path) -> 
         np.testing.assert_allclose(row, list(answer["probabilities"].values()), atol=1e-4)
 
 
+def test_both_views_of_an_image_may_be_averaged(start: Path, images: Path, tmp_path: Path) -> None:
+    """Whatever the run did that the weights come from."""
+    both = SMALL | {"architecture.flip_average": True}
+    found = train(images, tmp_path / "run", start, set=both)
+    assert found.preset.values()[PROBE] == "only"
+    image = pixels("red", 900)
+    one, other = found.features([image, image[:, ::-1]])
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_rows_of_rare_classes_weigh_more_where_asked(tmp_path: Path) -> None:
     write_folder(tmp_path, 5, classes=("red",))
     write_folder(tmp_path, 20, classes=("blue",))

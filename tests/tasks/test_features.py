@@ -14,6 +14,7 @@ from zoo.training.features import feature_network
 
 CHANGES = {
     "resnet": {"architecture.flip_average": True},
+    "efficientnet": {"architecture.flip_average": True},
     # the logits of n-grams are added beside the head: they have no features
     "textcnn": {"architecture.ngram_sizes": (), "architecture.ngram_buckets": 0},
 }

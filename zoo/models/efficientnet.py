@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 
 from zoo.errors import ZooError, unknown
+from zoo.layers import MeanOfViews, MirroredViews
 from zoo.models.mobile_blocks import MobileStage, fused_block, mobile_block, paper_initializer
 from zoo.models.residual import BlockConfig, Norm, classify
 from zoo.models.resnet import SMALL
@@ -113,6 +114,7 @@ def efficientnet(
     stochastic_depth: float,
     dropout: float,
     head_std: float | None,
+    flip_average: bool,
 ) -> keras.Model:
     """Build the network: stem, stages of mobile blocks, a 1 x 1 convolution, pooling, classifier.
 
@@ -140,18 +142,21 @@ def efficientnet(
     strides = [1 if whole else 2, *_strides(stages, whole)]
     _check_size(image_size, strides)
     images = keras.Input((None, None, 3), dtype="float32", name="images")
+    x = MirroredViews(name="views")(images) if flip_average else images
     x = keras.layers.Rescaling(
         [1 / std for std in pixel_std],
         [-mean / std for mean, std in zip(pixel_mean, pixel_std, strict=True)],
         dtype="float32",
         name="normalised_pixels",
-    )(images)
+    )(x)
     filters = scaled.stem if scaled.fixed_ends else scaled.channels(scaled.stem)
     x = config.conv_norm_act(x, filters, 3, "stem", strides[0])
     x = _stages(x, config, stages, strides[1:], stochastic_depth)
     filters = TOP if scaled.fixed_ends else scaled.channels(TOP)
     x = config.conv_norm_act(x, filters, 1, "top")
     logits = classify(x, num_classes, "average", dropout, head_std)
+    if flip_average:
+        logits = MeanOfViews(dtype="float32", name="mean_of_views")(logits)
     return keras.Model(images, logits, name="efficientnet")
 
 

@@ -16,7 +16,7 @@ from zoo.training.contrastive import ContrastiveModel
 from zoo.wheels import file_sha256
 
 # Values that neither a shape nor a function of the network depends on: the new run has its own.
-OF_TRAINING = ("dropout", "_range", "_std", "max_norm", "stochastic_depth")
+OF_TRAINING = ("dropout", "_range", "_std", "max_norm", "stochastic_depth", "flip_average")
 OF_TOKENS = ("data.tokenizer", "data.lowercase", "data.max_length")
 OF_PIXELS = "data.center_fraction"
 

@@ -135,6 +135,8 @@ class EfficientNetArchitecture(Architecture):
         dropout: fraction of the pooled features dropped, in [0, 1).
         head_std: the classifier's weights start normal with this deviation; a preset's null is the
             paper's, uniform within one over the root of the number of classes.
+        flip_average: whether, outside of training, logits are the mean of those of the image and
+            of its mirror image.
 
     Returns:
         A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
@@ -170,6 +172,7 @@ class EfficientNetArchitecture(Architecture):
     stochastic_depth: Fraction = 0.1
     dropout: Fraction = 0.2
     head_std: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.01
+    flip_average: bool = False
 
     def rough_weights(self) -> int:
         """Return as many weights as the largest of the smaller variants has, and those of B7."""
