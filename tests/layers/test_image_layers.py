@@ -9,6 +9,7 @@ from zoo import ZooError
 from zoo.layers import (
     BatchNorm,
     Conv2D,
+    DepthwiseConv2D,
     MaxPooling2D,
     PaddedShortcut,
     PooledConv2D,
@@ -16,6 +17,7 @@ from zoo.layers import (
 )
 from zoo.layers.kernels import Kernels, use_kernels
 from zoo.training.kernels.convolution import batch_norm_in_xla, convolve, fused_batch_norm
+from zoo.training.kernels.depthwise import depthwise_convolve
 from zoo.training.kernels.pooling import max_pool_in_xla
 
 
@@ -74,6 +76,70 @@ def test_the_fast_maximum_over_windows_is_keras_own(size, stride, sides, compile
     for one, other in zip(*results, strict=True):
         assert one.dtype == other.dtype == tf.bfloat16
         np.testing.assert_array_equal(tf.cast(one, tf.float32), tf.cast(other, tf.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("size", "stride", "sides", "padding"),
+    [
+        (3, 1, (6, 5), "same"), (3, 2, (7, 8), "same"), (3, 2, (9, 9), "valid"),
+        (5, 1, (6, 5), "same"), (5, 1, (2, 1), "same"), (5, 2, (7, 8), "same"),
+        (5, 2, (9, 11), "valid"), (5, 2, (18, 17), "same"), (2, 1, (4, 4), "same"),
+    ],
+)  # fmt: skip
+def test_the_fast_depthwise_convolution_is_keras_own(size, stride, sides, padding, dtype):
+    generator = np.random.default_rng(0)
+    # Numbers of few bits, so that float32 and bfloat16 mean the same ones.
+    x = generator.integers(-4, 5, (3, *sides, 16)).astype("float32")
+    kernel = generator.integers(-4, 5, (size, size, 16, 1)).astype("float32")
+    results = []
+    for fast, policy in ((None, "float32"), (depthwise_convolve, dtype)):
+        policy = "mixed_bfloat16" if policy == "bfloat16" else policy
+        layer = DepthwiseConv2D(size, strides=stride, padding=padding, dtype=policy)
+        layer.build(x.shape)
+        layer.kernel.assign(kernel)
+        inputs = tf.cast(x, layer.compute_dtype)
+        with use_kernels(Kernels(depthwise=fast)), tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = layer(inputs)
+            weights = np.random.default_rng(1).integers(-4, 5, y.shape).astype("float32")
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) * weights)
+        results.append([y, *tape.gradient(loss, [inputs, layer.kernel.value, layer.bias.value])])
+    tolerance = 1e-5 if dtype == "float32" else 0.01
+    for one, other in zip(*results, strict=True):
+        one, other = (np.asarray(tf.cast(y, tf.float32)) for y in (one, other))
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"depth_multiplier": 2}, {"dilation_rate": 2, "strides": 1}, {"activation": "relu"}],
+)
+def test_a_depthwise_convolution_that_is_not_plain_is_keras_own(options):
+    x = tf.random.stateless_normal((2, 9, 8, 3), (0, 1))
+    layer = DepthwiseConv2D(3, **options)
+    with use_kernels(Kernels(depthwise=lambda *_: pytest.fail("was lent"))):
+        y = layer(x)
+    np.testing.assert_array_equal(y, layer(x))
+
+
+@pytest.mark.parametrize(("size", "stride"), [(3, 2), (5, 1), (5, 2)])
+def test_maps_of_unknown_size_are_convolved_too(size, stride):
+    kernel = tf.random.stateless_normal((size, size, 4, 1), (0, 1))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 4))])
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            loss = tf.reduce_sum(depthwise_convolve(x, kernel, stride, "same") ** 2)
+        return tape.gradient(loss, (x, kernel))
+
+    x = tf.random.stateless_normal((2, 9, 8, 4), (0, 2))
+    with tf.GradientTape() as tape:
+        tape.watch((x, kernel))
+        loss = tf.reduce_sum(depthwise_convolve(x, kernel, stride, "same") ** 2)
+    for one, other in zip(gradients(x), tape.gradient(loss, (x, kernel)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

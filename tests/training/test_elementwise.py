@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.layers.kernels import Kernels, use_kernels
+from zoo.layers.kernels import Activation, Kernels, use_kernels
 from zoo.layers.transformer import FeedForward
 from zoo.training.kernels import fast_kernels
-from zoo.training.kernels.elementwise import gelu
+from zoo.training.kernels.elementwise import gelu, swish
 
 
 def with_gradient(function, inputs: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -44,6 +44,39 @@ def test_gelu_of_the_ends_of_float32_is_finite() -> None:
 
 def test_gelu_leaves_float64_to_keras() -> None:
     assert gelu(tf.constant([1.0], tf.float64)) is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 2**-7), ("float16", 2**-9)]
+)
+@pytest.mark.parametrize("sides", [(16, 32), (3, 5)])
+def test_swish_and_its_gradient_are_the_exact_ones(dtype, tolerance, sides) -> None:
+    shape = (1, *sides, 32)
+    inputs = tf.cast(tf.reshape(tf.linspace(-90.0, 90.0, np.prod(shape)), shape), dtype)
+    if dtype == "float32" and sides == (3, 5):
+        assert swish(inputs) is None
+        return
+    found = with_gradient(swish, inputs)
+    expected = with_gradient(keras.activations.silu, tf.cast(inputs, "float64"))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=4 * tolerance)
+
+
+def test_only_the_swish_of_maps_is_lent() -> None:
+    called = []
+
+    def counted(inputs: tf.Tensor) -> tf.Tensor | None:
+        called.append(inputs.shape.rank)
+        return swish(inputs)
+
+    with use_kernels(Kernels(swish=counted)):
+        for shape in ((2, 3), (1, 16, 32, 32)):
+            inputs = tf.random.stateless_normal(shape, (0, 1))
+            for name in ("swish", "silu", "relu6"):
+                own = keras.layers.Activation(name)(inputs)
+                np.testing.assert_allclose(Activation(name)(inputs), own, rtol=1e-6)
+    assert called == [4, 4]
+    assert swish(tf.zeros((1, 16, 32, 32), tf.float64)) is None
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])

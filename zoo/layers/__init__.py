@@ -10,6 +10,7 @@ from zoo.layers.images import PaddedShortcut as PaddedShortcut
 from zoo.layers.images import PartialIdentity as PartialIdentity
 from zoo.layers.images import SqueezeExcitation as SqueezeExcitation
 from zoo.layers.images import WhiteningConv2D as WhiteningConv2D
+from zoo.layers.kernels import Activation as Activation
 from zoo.layers.kernels import BatchNorm as BatchNorm
 from zoo.layers.kernels import Conv2D as Conv2D
 from zoo.layers.kernels import DepthwiseConv2D as DepthwiseConv2D

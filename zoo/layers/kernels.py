@@ -18,8 +18,11 @@ FusedBatchNorm = Callable[[Any, Any, Any, float], tuple[Any, Any, Any] | None]
 # whether the last row and column may be left out where their number is odd, to the convolution with
 # as many zeros around as keep height and width; None if it is unable.
 Convolution = Callable[[Any, Any, bool], Any]
+# From `(batch, height, width, channels)`, a kernel `(height, width, channels, 1)`, the step to the
+# next window in pixels, and `same` or `valid` to the convolution of each channel; None if unable.
+DepthwiseConvolution = Callable[[Any, Any, int, str], Any]
 # From a tensor to another of the same shape and dtype; None if it is unable.
-Activation = Callable[[Any], Any]
+Elementwise = Callable[[Any], Any]
 # From `(batch, height, width, channels)`, the size of a window and the step to the next one in
 # pixels to the maximum over each window.
 MaxPool = Callable[[Any, int, int], Any]
@@ -60,19 +63,23 @@ class Kernels:
     Args:
         batch_norm: normalises by the statistics of the batch.
         convolve: convolves with a stride of one pixel.
+        depthwise: convolves each channel by a kernel of its own.
         max_pool: takes the maximum over windows of maps of a known size.
         sparse_matmul: multiplies a sparse with a dense matrix.
         recurrence: runs the loops of `zoo.layers.recurrence`, and these the recurrent layers of
             Keras, too; None leaves the latter to Keras.
         gelu: the exact GELU.
+        swish: of feature maps.
     """
 
     batch_norm: FusedBatchNorm | None = None
     convolve: Convolution | None = None
+    depthwise: DepthwiseConvolution | None = None
     max_pool: MaxPool | None = None
     sparse_matmul: SparseMatmul | None = None
     recurrence: Recurrence | None = None
-    gelu: Activation | None = None
+    gelu: Elementwise | None = None
+    swish: Elementwise | None = None
 
 
 _IN_USE: ContextVar[Kernels] = ContextVar("kernels_in_use", default=Kernels())  # noqa: B039
@@ -145,7 +152,33 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' convolution of each channel by a kernel of its own."""
+    """Keras' convolution of each channel; by the fast kernel where there is one that is able."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return the convolution."""
+        depthwise = kernels_in_use().depthwise
+        stride, *others = {*self.strides}
+        plain = not others and {*self.dilation_rate} == {1} and self.depth_multiplier == 1
+        plain = plain and self.activation is keras.activations.linear
+        outputs = None
+        if depthwise and plain and self.data_format == "channels_last":
+            outputs = depthwise(inputs, self.kernel, stride, self.padding)
+        if outputs is None:
+            return super().call(inputs)
+        return ops.add(outputs, self.bias) if self.use_bias else outputs
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Activation(keras.layers.Activation):
+    """Keras' activation; swish by the fast kernel where there is one that is able."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return the activated inputs."""
+        swish = kernels_in_use().swish
+        outputs = None
+        if swish and self.activation is keras.activations.silu and len(inputs.shape) == 4:
+            outputs = swish(inputs)
+        return super().call(inputs) if outputs is None else outputs
 
 
 def _fast_max_pool(inputs: Any, size: int, stride: int, data_format: str) -> Any:

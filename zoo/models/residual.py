@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from zoo.layers import (
+    Activation,
     BatchNorm,
     Conv2D,
     PaddedShortcut,
@@ -135,7 +136,7 @@ class BlockConfig:
                 shared_axes=[1, 2],
                 name=name,
             )(x)
-        return keras.layers.Activation(self.activation, name=name)(x)
+        return Activation(self.activation, name=name)(x)
 
     def conv_norm_act(self, x: Any, filters: int, size: int, name: str, stride: int = 1) -> Any:
         """Convolve, normalise, activate (A131); the arguments are those of `convolve`."""

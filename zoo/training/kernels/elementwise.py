@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -35,3 +36,43 @@ def gelu(inputs: tf.Tensor) -> tf.Tensor | None:
 
     result: tf.Tensor = function(inputs)
     return result
+
+
+# Numbers of an example below which it does not pay to compile a gradient for their shape.
+FEWEST = 1 << 14
+
+
+def swish(inputs: tf.Tensor) -> tf.Tensor | None:
+    """Return the swish, `x sigmoid(x)`; None of small float32 maps and of those of unknown shape.
+
+    TensorFlow 2.21 takes seven passes over memory for the gradient, and computes the sigmoid of
+    bfloat16 one number at a time. Here it is float32 whatever the inputs are, and of large maps one
+    pass, which XLA compiles once for every shape.
+
+    Args:
+        inputs: `(batch, height, width, channels)`.
+
+    Source: Ramachandran 2017, https://arxiv.org/abs/1710.05941.
+    """
+    sides = inputs.shape[1:]
+    large = None not in sides and math.prod(sides) >= FEWEST
+    if inputs.dtype not in DTYPES or (inputs.dtype == tf.float32 and not large):
+        return None
+    gradient = _compiled_swish_gradient if large else _swish_gradient
+
+    @tf.custom_gradient
+    def function(inputs: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        return tf.nn.silu(inputs), lambda upstream: gradient(inputs, upstream)
+
+    result: tf.Tensor = function(inputs)
+    return result
+
+
+def _swish_gradient(inputs: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    wide = tf.cast(inputs, tf.float32)
+    gate = tf.sigmoid(wide)
+    slope = gate * (1.0 + wide * (1.0 - gate))
+    return tf.cast(tf.cast(upstream, tf.float32) * slope, inputs.dtype)
+
+
+_compiled_swish_gradient = tf.function(_swish_gradient, jit_compile=True, autograph=False)
