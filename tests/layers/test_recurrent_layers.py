@@ -77,8 +77,14 @@ def test_both_directions_are_one_loop(name, sequences, masked):
         assert_equal(outputs_and_gradients(ours, mask), expected)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("jit", [False, True])  # of the step around
+@pytest.mark.parametrize(
+    ("name", "jit"),  # of the step around
+    [
+        ("LSTM", True), ("GRU", False), ("SimpleRNN", True), ("SimpleRNN", False),
+        *(pytest.param(name, jit, marks=pytest.mark.slow)
+          for name, jit in (("LSTM", False), ("GRU", True))),
+    ],
+)  # fmt: skip
 def test_compiled(name, jit):
     ours, theirs = pair(name, return_sequences=True)
     expected = outputs_and_gradients(theirs, tf.constant(MASK))
@@ -193,7 +199,7 @@ def test_training_compiles_the_recurrence_with_the_step_or_leaves_it_to_keras():
     assert fast_kernels().recurrence is None  # a CPU
 
 
-@pytest.mark.parametrize("model", ["textrnn", "rcnn"])
+@pytest.mark.parametrize("model", ["textrnn", pytest.param("rcnn", marks=pytest.mark.slow)])
 def test_no_loop_of_a_training_or_a_scoring_step_is_outside_xla(model, monkeypatch):
     sizes = {"vocabulary_size": 30, "embedding_dim": 4}
     network = getattr(zoo, model)(**sizes)
