@@ -279,6 +279,7 @@ def data(
     load_tensorflow()
     from zoo.starts.initialise import with_start
     from zoo.starts.resolve import resolve_start
+    from zoo.starts.word_vectors import with_word_vectors
     from zoo.tasks.image_classification.sources.folders import sheet_file
     from zoo.tasks.request import Request
     from zoo.tasks.task import load_task, recognised_task
@@ -289,7 +290,7 @@ def data(
     if image_sheet and not info_of(chosen.task).has_sheet:
         raise ZooError("--show is for images. Name their preset: --preset resnet/default.")
     sheet = sheet_file(Path(path[0])) if image_sheet else None
-    tokenizer = None
+    tokenizer, (chosen, _) = None, with_word_vectors(chosen, ())
     if chosen.recipe.init is not None:
         start = resolve_start(chosen.recipe.init)
         (chosen, _), tokenizer = with_start(chosen, start, ()), start.tokenizer

@@ -129,6 +129,15 @@ def test_a_builder_has_no_words(glove: Path) -> None:
         zoo.textcnn(init="glove")
 
 
+def test_data_are_looked_at_with_what_they_bring(
+    glove: Path, reviews: Path, tmp_path: Path, zoo_command
+) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text(zoo.load_preset("textcnn", changes={"recipe.init": "glove"}).to_yaml())
+    shown = zoo_command("data", reviews, "--preset", preset, code=0).stdout
+    assert "tokens a text: median 7," in shown  # words
+
+
 def test_a_file_of_that_name_is_a_file(
     glove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
