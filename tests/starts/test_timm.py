@@ -121,6 +121,7 @@ QUICK = {
 
 def test_a_run_from_a_folder(folder: Path, tmp_path: Path) -> None:
     data = write_folder(tmp_path / "data", 12)
+    # One epoch, after the head was fitted: no curve, and no verdict on one.
     run = zoo.train("resnet", str(data), init=folder, set=QUICK, out=tmp_path / "a", verbose=False)
     values = run.preset.values()
     assert list(values["architecture.pixel_mean"]) == [127.5, 102.0, 76.5]

@@ -324,8 +324,11 @@ def first_model(
 def _verdict(
     job: Job, preset: Preset, monitor: Monitor, metrics: Mapping[str, Any]
 ) -> list[Finding]:
-    """Return the verdict on the curves, and what else they warn of; nothing of a single epoch."""
-    if sum("val_loss" in line for line in monitor.lines) < 2:
+    """Return the verdict on the curves, and what else they warn of; nothing of a single epoch.
+
+    The line of a head that was fitted before the first epoch has no loss of training.
+    """
+    if sum({"loss", "val_loss"} <= line.keys() for line in monitor.lines) < 2:
         return []
     first, *others = training_findings(monitor.lines, preset, metrics, job.folder)
     return [first, *(finding for finding in others if finding.level != "info")]
