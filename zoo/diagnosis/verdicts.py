@@ -16,6 +16,7 @@ PATIENCE_STEPS = 100  # with fewer, nothing but a failure is judged (A19)
 BLOWN_UP = 3.0  # times the first loss, or a guess's (A153)
 RISEN = 1.1  # times the first loss: more than the noise of an epoch's mean
 NOT_LEARNED = 0.1  # share of a guess's loss that is gone: what the shares of classes can do alone
+BEGUN = 0.3  # share of a guess's loss that is gone, of a run whose rate may be right
 STRAIGHT = 0.6  # of the first speed is left at the end: no rate that fits leaves so much (A155)
 ROUGH = 0.5  # half the way down is climbed again (A154)
 EARLY, LATE = 0.1, 0.75  # shares of the epochs in which a best epoch says something
@@ -190,7 +191,9 @@ def straight(curves: Curves) -> Verdict | None:
         "the beginning. The rate is too low, or the training too short."
     )
     evidence = {"speed_kept": kept, "learned": curves.learned}
-    return Verdict("rate-too-low", "warning", what, evidence, ("A155",), HIGHER)
+    # What has learned so much may as well be a training run that ends early.
+    level: Level = "warning" if curves.learned < BEGUN else "info"
+    return Verdict("rate-too-low", level, what, evidence, ("A155",), HIGHER)
 
 
 def oscillating(curves: Curves) -> Verdict | None:
