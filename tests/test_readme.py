@@ -44,7 +44,7 @@ def test_the_search_script_has_fifteen_lines() -> None:
 def test_commands_of_the_readme_exist() -> None:
     from zoo.cli import app
 
-    known = {command.callback.__name__ for command in app.registered_commands}
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
     shell = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL))
     used = set(re.findall(r"(?:^|\s|/)zoo ([a-z][a-z-]*)", shell))
     assert used
