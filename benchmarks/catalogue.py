@@ -78,6 +78,10 @@ BENCHMARKS = {
         "image_classification.speed", "training images a second of resnet",
         "plain Keras, PyTorch", "random images, cifar10", 6,
     ),
+    "efficientnet_speed": Benchmark(
+        "image_classification.mobile_speed", "training and predictions of efficientnet",
+        "keras.applications, PyTorch", "random images", 8,
+    ),
     "gpu": Benchmark(
         "gpu.speed", "training speed of every kind of network on one GPU",
         "plain Keras, PyTorch", "random images and ids", 12,

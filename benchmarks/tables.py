@@ -186,7 +186,7 @@ def tables() -> dict[str, str]:
         "perplexity": table(PERPLEXITY, groups("perplexity")),
         "language_speed": table(LANGUAGE_SPEED, load("language_speed")),
         "images": table(IMAGES, groups("images")),
-        "image_speed": table(IMAGE_SPEED, map(_image_speed, load("image_speed"))),
+        "image_speed": table(IMAGE_SPEED, map(_image_speed, _speed_of_images())),
         "gpu": table(GPU, (entry for entry in load("gpu") if entry["size"] == "full")),
         "gpu_cifar": table(GPU_CIFAR, groups("gpu_cifar")),
         "diagnosis": table(DIAGNOSIS, load("diagnosis")),
@@ -217,7 +217,15 @@ def _waiting_and_memory() -> Iterator[tuple[str, str]]:
         yield f"peak memory, language model, {entry['id']}", peak
 
 
+def _speed_of_images() -> Entries:
+    return [*load("image_speed"), *load("efficientnet_speed")]
+
+
 def _image_speed(entry: Entry) -> Entry | tuple[str, str]:
+    if "zoo_peak_megabytes" in entry:
+        peers = ("zoo", "keras", "pytorch_last")
+        peaks = (f"{peer} {entry[f'{peer}_peak_megabytes']:,.0f} MB" for peer in peers)
+        return entry["id"], ", ".join(peaks)
     if "times_training" in entry:
         times = f"({entry['times_training']:.1f} times the training)"
         return entry["id"], f"{entry['per_second']:,.0f} {times}"

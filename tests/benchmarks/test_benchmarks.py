@@ -24,6 +24,7 @@ from benchmarks.gpu.jobs import JOBS
 from benchmarks.gpu.turns import Rounds, Turns
 from benchmarks.image_classification import few_images, image_sets
 from benchmarks.image_classification.image_sets import class_files
+from benchmarks.image_classification.mobile_peers import pytorch_network
 from benchmarks.language_modeling import perplexity
 from benchmarks.plot import BOTTOM, HEIGHT, INSET, WIDTH
 from benchmarks.tables import ENCODER_SPEED
@@ -55,6 +56,7 @@ SMALLEST = {
     "encoder_speed": {"data": "trec", "rounds": "1", "steps": "1"},
     "language_speed": {"rounds": "1", "steps": "1", "shapes": "2x200"},
     "image_speed": {"rounds": "1", "steps": "1", "networks": "resnet20", "inputs": "default"},
+    "efficientnet_speed": {"rounds": "1", "calls": "1", "size": "32", "batch": "2"},
     "gpu": {"jobs": "textcnn,textrnn", "rounds": "1", "size": "tiny", "at_once": "2"},
     "overhead": {"rounds": "1", "steps": "2"},
     "memory": {"small": "200", "large": "400"},
@@ -136,6 +138,12 @@ def test_encoders_are_compared_at_the_same_precision_and_those_that_lack_left_ou
     }
     assert cells["zoo, ms a step (bfloat16)"] == "200 (100)"
     assert cells["PyTorch (bfloat16)"] == "-"
+
+
+def test_the_efficientnet_of_pytorch_has_the_weights_of_the_paper() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    network = pytorch_network(1000, 0.2, 0.2)
+    assert sum(weight.numel() for weight in network.parameters()) == 5_288_548
 
 
 def test_contestants_take_turns_and_the_first_round_is_not_counted() -> None:
@@ -452,6 +460,7 @@ def test_exports_have_sizes_and_times(trained, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:CUDA initialization:UserWarning")  # PyTorch, without a GPU
 @pytest.mark.parametrize("name", SMALLEST)
 def test_benchmark_runs_at_its_smallest(name: str) -> None:
     if not datasets.DATA.is_dir():
