@@ -216,7 +216,7 @@ def test_what_is_set_holds_and_a_run_repeats_it(tmp_path):
     assert run.preset.architecture.image_size == 48
     assert run.preset.architecture.pixel_mean == (10.0, 20.0, 30.0)
     findings = "\n".join(map(str, run.findings))
-    assert "architecture.image_size 48, as set: " in findings
+    assert "architecture.image_size 48, as set or as the weights have it: " in findings
     again = zoo.train(run.path / "preset.yaml", out=tmp_path / "b", verbose=False)
     assert again.preset.architecture == run.preset.architecture
     assert again.metrics["validation"] == run.metrics["validation"]
