@@ -161,7 +161,7 @@ SERVING: Columns = {
 DIAGNOSIS: Columns = {
     "run": value("run"),
     "is": value("kind"),
-    "told first": lambda entry: f"{entry['level']}: {entry['verdict']}",
+    "told first": lambda entry: ": ".join(filter(None, (entry["level"], entry["verdict"]))),
     "right": lambda entry: "yes" if entry["right"] else "no",
     "seconds": value("seconds"),
 }
