@@ -154,6 +154,7 @@ def refused(folder: Path, message: str) -> None:
         ({"architecture": None}, "does not say what the weights are of. Accepted: 'model_type'"),
         ({"model_args": {"block_args": 1}}, "model_args changes 'block_args' of the resnet18"),
         ({"global_pool": "catavgmax"}, "global_pool 'catavgmax' is not read. Accepted: avg, max"),
+        ({"global_pool": ["avg"]}, r"global_pool '\['avg'\]' is not read. Accepted: avg, max"),
         ({"label_names": ["a"]}, "names 1 labels, and the head has 3"),
         ({"auto_map": {"x": "y"}}, "asks for code to be run"),
     ],
@@ -182,6 +183,13 @@ def test_pixels_that_make_no_sense(about: dict, message: str, folder: Path) -> N
     config["pretrained_cfg"] |= about
     timm_folder(folder, config, resnet_tensors())
     refused(folder, message)
+
+
+def test_a_config_of_older_versions_has_no_part(folder: Path) -> None:
+    config = timm_config("resnet18")
+    config |= config["pretrained_cfg"] | {"pretrained_cfg": None}
+    timm_folder(folder, config, resnet_tensors())
+    assert resolve_start(folder).values["architecture.pixel_mean"] == (127.5, 102.0, 76.5)
 
 
 def test_weights_of_another_network(folder: Path) -> None:

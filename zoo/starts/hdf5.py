@@ -6,10 +6,12 @@ without a model around the weights.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from zoo.errors import ZooError, did_you_mean, reason
 
 IN_ARCHIVE = "model.weights.h5"
 OLD_ROOTS = ("", "model_weights/")  # of weights alone, and of a model
+# What h5py raises of damage: HDF5's errors by their kind, and names that are no text.
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +44,14 @@ class Arrays:
     content: bytes | None = None
 
     def read(self, name: str) -> np.ndarray:
-        """Return an array as float32; it is read from the file alone."""
+        """Return an array as float32; it is read from the file alone.
+
+        Raises:
+            ZooError: the file is damaged, or the array holds no numbers.
+        """
+        inside = self.paths[name]
         with _opened(self.path, self.content) as file:
-            return np.asarray(file[self.paths[name]], np.float32)
+            return np.asarray(file[inside], np.float32)
 
     def reader(self, name: str, *shape: int) -> Callable[[], np.ndarray]:
         """Return what reads an array that must be there.
@@ -84,17 +93,24 @@ def read_arrays(path: Path) -> Arrays:
         elif parts[0] == "layers" and parts[2:] == ["vars"]:
             layers[parts[1]] = str(entry.attrs.get("name", parts[1]))
 
-    try:
-        with _opened(path, content) as file:
-            file.visititems(visit)
-    except OSError as error:
-        raise ZooError(f"{path}: is missing, damaged or no HDF5 file: {reason(error)}.") from error
+    with _opened(path, content) as file:
+        file.visititems(visit)
     named = _named(found, layers) if layers else _named_by_old_keras(found)
     return Arrays(path, named, {name: found[inside] for name, inside in named.items()}, content)
 
 
-def _opened(path: Path, content: bytes | None) -> Any:
-    return h5py.File(path if content is None else io.BytesIO(content), "r")
+@contextlib.contextmanager
+def _opened(path: Path, content: bytes | None) -> Iterator[Any]:
+    """Open the file while it is read.
+
+    Raises:
+        ZooError: the file is missing or damaged, which may show at any part of it.
+    """
+    try:
+        with h5py.File(path if content is None else io.BytesIO(content), "r") as file:
+            yield file
+    except DAMAGE as error:
+        raise ZooError(f"{path}: is missing, damaged or no HDF5 file: {reason(error)}.") from error
 
 
 def _archived(path: Path) -> bytes:
@@ -106,7 +122,7 @@ def _archived(path: Path) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(IN_ARCHIVE)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (*DAMAGE, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ZooError(
             f"{path}: is missing, damaged or no archive with {IN_ARCHIVE}: {reason(error)}."
         ) from error

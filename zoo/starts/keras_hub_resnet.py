@@ -20,7 +20,7 @@ from zoo.wheels import file_sha256
 WEIGHTS, CONVERTER = "model.weights.h5", "image_converter.json"
 BLOCKS = {"basic_block": basic_block, "bottleneck_block": bottleneck_block}
 # Kernel sizes of the stem, and whether shortcuts are pooled, to the variant.
-VARIANTS = {((7,), False): "b", ((3, 3, 3), False): "c", ((3, 3, 3), True): "d"}
+VARIANTS = {("[7]", False): "b", ("[3, 3, 3]", False): "c", ("[3, 3, 3]", True): "d"}
 STACK = re.compile(r"stack(\d+)_block(\d+)_([0-3])_(conv|bn)")
 KINDS = {"conv": "conv", "bn": "norm"}
 POOLED = "_vd"
@@ -39,11 +39,16 @@ def read_resnet(folder: Path, own: Mapping[str, Any], source: str) -> Pretrained
     """
     path = folder / "config.json"
     depth, variant = _depth(own, path), _variant(own, path)
-    filters = tuple(own.get("stackwise_num_filters", ()))
+    filters = own.get("stackwise_num_filters")
+    if not isinstance(filters, list):
+        raise ZooError(
+            f"{path}: 'stackwise_num_filters' must be a number for each stage. Received: "
+            f"{filters!r}."
+        )
     arrays = read_arrays(folder / WEIGHTS)
     values = {
         "architecture.depth": depth,
-        "architecture.filters": None if filters == DEPTHS[depth].filters else filters,
+        "architecture.filters": None if tuple(filters) == DEPTHS[depth].filters else tuple(filters),
         "architecture.variant": variant,
         "architecture.bottleneck_width": 1.0,
         "architecture.stem": "imagenet",
@@ -95,7 +100,7 @@ def _variant(own: Mapping[str, Any], path: Path) -> str:
     """
     sizes = own.get("input_conv_kernel_sizes")
     pooled = str(own.get("block_type")).endswith(POOLED)
-    variant = VARIANTS.get((tuple(sizes), pooled)) if isinstance(sizes, list) else None
+    variant = VARIANTS.get((str(sizes), pooled))
     if own.get("use_pre_activation") or variant is None:
         raise ZooError(
             f"{path}: no ResNet of the zoo has use_pre_activation "

@@ -84,8 +84,7 @@ def image_values(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     Raises:
         ZooError: a value is missing or makes no sense.
     """
-    about = config.get("pretrained_cfg")
-    about = about if isinstance(about, dict) else config
+    about = _about(config)
     size = about.get("input_size")
     square = isinstance(size, list) and len(size) == 3 and size[0] == 3 and size[1] == size[2]
     side: Any = size[1] if square and size is not None else None
@@ -97,7 +96,7 @@ def image_values(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     fraction = about.get("crop_pct", 0.875)
     if not isinstance(fraction, int | float) or not 0.0 < fraction <= 1.0:
         raise ZooError(f"{path}: 'crop_pct' must be in (0, 1]. Received: {fraction!r}.")
-    pooling = config.get("global_pool") or "avg"
+    pooling = str(config.get("global_pool") or "avg")
     if pooling not in POOLING:
         raise ZooError(
             f"{path}: global_pool '{pooling}' is not read. Accepted: {', '.join(POOLING)}."
@@ -109,6 +108,12 @@ def image_values(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "architecture.pooling": POOLING[pooling],
         "data.center_fraction": float(fraction),
     }
+
+
+def _about(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what says pixels and labels: a part of config.json, or of older ones the whole."""
+    about = config.get("pretrained_cfg")
+    return about if isinstance(about, dict) else config
 
 
 def _pixels(about: Mapping[str, Any], key: str, least: float, path: Path) -> tuple[float, ...]:
@@ -136,7 +141,7 @@ def _classes(
     count = tensors.shape(f"{head}.weight", -1, -1)[0]
     if count < 2:  # one output is no classifier: a new head takes its place
         return None
-    names = config.get("label_names") or config.get("pretrained_cfg", {}).get("label_names")
+    names = config.get("label_names") or _about(config).get("label_names")
     if not isinstance(names, list):
         return range(count)
     if len(names) != count:
