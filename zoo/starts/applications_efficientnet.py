@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,16 +12,11 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.models.efficientnet import VARIANTS
 from zoo.starts.hdf5 import Arrays
-from zoo.starts.images import LOGITS, Array, Network, head_classes
-from zoo.starts.keras_layers import HEAD, keras_arrays
+from zoo.starts.images import Array, Network, head_classes
+from zoo.starts.keras_layers import efficientnet_layers, keras_arrays
 
 SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528, "b7": 600,
          "v2-s": 384}  # fmt: skip
-ENDS = {
-    "stem_conv": "stem_conv", "stem_bn": "stem_norm", "top_conv": "top_conv", "top_bn": "top_norm",
-    HEAD: LOGITS,
-}  # fmt: skip
-BLOCK = re.compile(r"block(\d+)([a-z])_(.+)")
 PARTS = {
     "expand_conv": "expand_conv", "expand_bn": "expand_norm", "dwconv": "depthwise_conv",
     "bn": "depthwise_norm", "se_reduce": "se/reduce", "se_expand": "se/expand",
@@ -50,11 +46,10 @@ def read_efficientnet(arrays: Arrays, layers: Collection[str], accepted: str) ->
         for name in arrays.shapes
         if (match := NORMALIZATION.fullmatch(name))
     }
-    rest = {name: path for name, path in arrays.paths.items() if name not in scale.values()}
-    rest = {name: path for name, path in rest.items() if not NORMALIZATION.fullmatch(name)}
-    own = Arrays(arrays.path, rest, {name: arrays.shapes[name] for name in rest}, arrays.content)
+    rest = {n: shape for n, shape in arrays.shapes.items() if not NORMALIZATION.fullmatch(n)}
     second = "block1a_project_conv" in layers and "block1a_dwconv" not in layers
-    made = keras_arrays(own, _second_layer if second else _layer)
+    layer_of = efficientnet_layers(V2_PARTS if second else PARTS)
+    made = keras_arrays(dataclasses.replace(arrays, shapes=rest), layer_of)
     variant = _variant(made, arrays, accepted)
     return Network(
         model="efficientnet",
@@ -63,29 +58,13 @@ def read_efficientnet(arrays: Arrays, layers: Collection[str], accepted: str) ->
             "architecture.image_size": SIZES[variant],
             **_pixels(arrays, scale, variant),
             "architecture.variant": variant,
-            "architecture.width_factor": None,
-            "architecture.depth_factor": None,
-            "architecture.stem": "imagenet",
             "architecture.padding": "same",
-            "architecture.norm": "batch",
             "architecture.norm_epsilon": EPSILON,
         },
         arrays=made,
         classes=head_classes(made),
         where=arrays.path,
     )
-
-
-def _layer(layer: str, parts: Mapping[str, str] = PARTS) -> str | None:
-    match = BLOCK.fullmatch(layer)
-    if match is None:
-        return ENDS.get(layer)
-    part = parts.get(match[3])
-    return part and f"stage{match[1]}_block{ord(match[2]) - ord('a') + 1}_{part}"
-
-
-def _second_layer(layer: str) -> str | None:
-    return _layer(layer, V2_PARTS)
 
 
 def _variant(made: Mapping[str, Array], arrays: Arrays, accepted: str) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.errors import ZooError, did_you_mean, reason
 
-IN_ARCHIVE = "model.weights.h5"
+WEIGHTS = "model.weights.h5"  # in an archive of Keras, and in a folder of KerasHub
 OLD_ROOTS = ("", "model_weights/")  # of weights alone, and of a model
 # What h5py raises of damage: HDF5's errors by their kind, and names that are no text.
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError)
@@ -121,10 +121,10 @@ def _archived(path: Path) -> bytes:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.read(IN_ARCHIVE)
+            return archive.read(WEIGHTS)
     except (*DAMAGE, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ZooError(
-            f"{path}: is missing, damaged or no archive with {IN_ARCHIVE}: {reason(error)}."
+            f"{path}: is missing, damaged or no archive with {WEIGHTS}: {reason(error)}."
         ) from error
 
 

@@ -17,6 +17,23 @@ from zoo.starts.shapes import variable_shapes
 from zoo.starts.tensors import Tensors
 
 LOGITS = "logits"
+# What every network that is read has, of a family; a start adds its own.
+SHARED: dict[str, dict[str, Any]] = {
+    "resnet": {
+        "architecture.stem": "imagenet",
+        "architecture.shortcut": "projection",
+        "architecture.norm": "batch",
+        "architecture.activation": "relu",
+        "architecture.squeeze_excitation": 0.0,
+        "architecture.logit_scale": 1.0,
+    },
+    "efficientnet": {
+        "architecture.width_factor": None,
+        "architecture.depth_factor": None,
+        "architecture.stem": "imagenet",
+        "architecture.norm": "batch",
+    },
+}
 DEPTHWISE = "_depthwise_conv"
 
 
@@ -42,7 +59,7 @@ class Network:
     Args:
         model: the family.
         kind: its name where it comes from, such as `resnet50d`.
-        values: what it decides of a preset, by dotted key.
+        values: what it decides of a preset beside `SHARED`, by dotted key.
         arrays: by the path of a variable.
         classes: the labels of its head; None where it has none.
         where: the file or folder.
@@ -68,7 +85,7 @@ def image_start(network: Network, source: str, origin: str, sha256: str) -> Pret
     Raises:
         ZooError: an array is missing, has another shape, or is of no layer of the zoo's network.
     """
-    values = dict(network.values)
+    values = {**SHARED[network.model], **network.values}
     if network.classes is not None:
         values["architecture.num_classes"] = len(network.classes)
     preset = load_preset(network.model, changes=values)

@@ -10,14 +10,13 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import read_json
-from zoo.starts.hdf5 import Arrays, read_arrays
+from zoo.starts.hdf5 import WEIGHTS, Arrays, read_arrays
 from zoo.starts.pretrained import Pretrained, Reader, Weights
 from zoo.starts.transformers import MODEL, SPARE, start_values
 from zoo.starts.vocabularies import BERT_MARKS, Vocabulary
 from zoo.wheels import file_sha256
 
 TOKENIZER = "keras_hub>BertTokenizer"
-WEIGHTS = "model.weights.h5"
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
 SIZES = {
     "hidden_dim": "hidden_dim",

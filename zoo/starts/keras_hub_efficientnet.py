@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
 from zoo.models.efficientnet import VARIANTS, Variant
-from zoo.starts.hdf5 import read_arrays
+from zoo.starts.hdf5 import WEIGHTS, read_arrays
 from zoo.starts.images import Network, image_start
-from zoo.starts.keras_hub_resnet import CONVERTER, WEIGHTS, converter_values
-from zoo.starts.keras_layers import keras_arrays
+from zoo.starts.keras_hub_pixels import CONVERTER, converter_values
+from zoo.starts.keras_layers import efficientnet_layers, keras_arrays
 from zoo.starts.pretrained import Pretrained
 from zoo.wheels import file_sha256
 
-ENDS = {
-    "stem_conv": "stem_conv", "stem_bn": "stem_norm", "top_conv": "top_conv", "top_bn": "top_norm",
-}  # fmt: skip
-BLOCK = re.compile(r"block(\d+)([a-z])_(.+)")
 PARTS = {
     "expand_conv": "expand_conv", "expand_bn": "expand_norm", "dwconv": "depthwise_conv",
     "dwconv_bn": "depthwise_norm", "se_reduce": "se/reduce", "se_expand": "se/expand",
@@ -52,18 +47,14 @@ def read_efficientnet(folder: Path, own: Mapping[str, Any], source: str) -> Pret
         raise ZooError(f"{path}: 'batch_norm_epsilon' must be in (0, 0.1]. Received: {epsilon!r}.")
     values = {
         "architecture.variant": variant,
-        "architecture.width_factor": None,
-        "architecture.depth_factor": None,
-        "architecture.stem": "imagenet",
         "architecture.padding": "symmetric",
-        "architecture.norm": "batch",
         "architecture.norm_epsilon": epsilon,
     }
     network = Network(
         model="efficientnet",
         kind=f"EfficientNet-{variant.capitalize()}",
         values=values | converter_values(folder / CONVERTER),
-        arrays=keras_arrays(read_arrays(folder / WEIGHTS), _layer),
+        arrays=keras_arrays(read_arrays(folder / WEIGHTS), efficientnet_layers(PARTS)),
         classes=None,
         where=folder,
     )
@@ -114,11 +105,3 @@ def _described(variant: Variant) -> dict[str, list[Any]]:
         "stackwise_depth_coefficients": [variant.depth] * count,
         "stackwise_block_types": ["v1"] * count,
     }
-
-
-def _layer(layer: str) -> str | None:
-    match = BLOCK.fullmatch(layer)
-    if match is None:
-        return ENDS.get(layer)
-    part = PARTS.get(match[3])
-    return part and f"stage{match[1]}_block{ord(match[2]) - ord('a') + 1}_{part}"

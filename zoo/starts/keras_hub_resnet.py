@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.files import read_json
 from zoo.models.residual import basic_block, bottleneck_block
 from zoo.models.resnet import DEPTHS
-from zoo.starts.hdf5 import read_arrays
+from zoo.starts.hdf5 import WEIGHTS, read_arrays
 from zoo.starts.images import Network, image_start
+from zoo.starts.keras_hub_pixels import CONVERTER, converter_values
 from zoo.starts.keras_layers import keras_arrays
 from zoo.starts.pretrained import Pretrained
 from zoo.wheels import file_sha256
 
-WEIGHTS, CONVERTER = "model.weights.h5", "image_converter.json"
 BLOCKS = {"basic_block": basic_block, "bottleneck_block": bottleneck_block}
 # Kernel sizes of the stem, and whether shortcuts are pooled, to the variant.
 VARIANTS = {("[7]", False): "b", ("[3, 3, 3]", False): "c", ("[3, 3, 3]", True): "d"}
@@ -51,14 +50,8 @@ def read_resnet(folder: Path, own: Mapping[str, Any], source: str) -> Pretrained
         "architecture.filters": None if tuple(filters) == DEPTHS[depth].filters else tuple(filters),
         "architecture.variant": variant,
         "architecture.bottleneck_width": 1.0,
-        "architecture.stem": "imagenet",
-        "architecture.shortcut": "projection",
-        "architecture.norm": "batch",
         "architecture.norm_epsilon": 1e-5,
-        "architecture.activation": "relu",
-        "architecture.squeeze_excitation": 0.0,
         "architecture.pooling": "average",
-        "architecture.logit_scale": 1.0,
     }
     network = Network(
         model="resnet",
@@ -109,57 +102,6 @@ def _variant(own: Mapping[str, Any], path: Path) -> str:
             "these alone with pooled shortcuts."
         )
     return variant
-
-
-def converter_values(path: Path) -> dict[str, Any]:
-    """Return what an image_converter.json says of pixels and sizes, by dotted key of a preset.
-
-    Args:
-        path: of the file: pixels are multiplied by its `scale`, then `offset` is added.
-
-    Raises:
-        ZooError: it is missing or damaged.
-    """
-    if not path.is_file():
-        raise ZooError(
-            f"{path}: is missing, and says the scale of pixels. "
-            "`ImageConverter.from_preset(...).save_to_preset(folder)` of KerasHub writes it."
-        )
-    document = read_json(path)
-    own = document.get("config") if isinstance(document, dict) else None
-    if not isinstance(own, dict):
-        raise ZooError(f"{path}: is damaged: it has no `config`.")
-    scale, offset = _colours(own, "scale", 1.0, path), _colours(own, "offset", 0.0, path)
-    values: dict[str, Any] = {
-        "architecture.pixel_mean": tuple(
-            round(-added / factor, 6) + 0.0 if factor else -1.0
-            for factor, added in zip(scale, offset, strict=True)
-        ),
-        "architecture.pixel_std": tuple(
-            round(1 / factor, 6) if factor else -1.0 for factor in scale
-        ),
-    }
-    wrong = [key for key, colour in values.items() if not all(0 <= one <= 255 for one in colour)]
-    if wrong or min(values["architecture.pixel_std"]) <= 0:
-        raise ZooError(f"{path}: scale {scale} and offset {offset} are of no pixels in [0, 255].")
-    size = own.get("image_size")
-    if isinstance(size, list) and len(size) == 2 and size[0] == size[1] and 8 <= size[0] <= 1024:
-        values["architecture.image_size"] = size[0]
-    return values
-
-
-def _colours(own: Mapping[str, Any], key: str, default: float, path: Path) -> tuple[float, ...]:
-    """Return a number, or one a colour, as one a colour.
-
-    Raises:
-        ZooError: it is neither.
-    """
-    value = own.get(key)
-    value = default if value is None else value
-    values = value if isinstance(value, list) else [value] * 3
-    if len(values) != 3 or not all(isinstance(one, int | float) for one in values):
-        raise ZooError(f"{path}: '{key}' must be a number or three. Received: {value!r}.")
-    return tuple(map(float, values))
 
 
 def _layers(variant: str) -> Callable[[str], str | None]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.starts.hdf5 import Arrays
-from zoo.starts.images import Array
+from zoo.starts.images import LOGITS, Array
 from zoo.starts.pretrained import Reader
 
 HEAD = "predictions"  # of keras.applications
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 PLAIN = ("kernel", "bias")
+BLOCK = re.compile(r"block(\d+)([a-z])_(.+)")  # of an EfficientNet
+ENDS = {
+    "stem_conv": "stem_conv", "stem_bn": "stem_norm", "top_conv": "top_conv", "top_bn": "top_norm",
+    HEAD: LOGITS,
+}  # fmt: skip
 OLD = {"depthwise_kernel": "kernel"}  # Keras 2's name
 
 
@@ -51,6 +57,23 @@ def keras_arrays(arrays: Arrays, layer_of: Callable[[str], str | None]) -> dict[
 
 def _read(arrays: Arrays, name: str, shape: tuple[int, ...]) -> np.ndarray:
     return arrays.read(name).reshape(shape)
+
+
+def efficientnet_layers(parts: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Return the name map of an EfficientNet whose blocks have letters, such as `block2a_bn`.
+
+    Args:
+        parts: from what stands behind a block's letter to the zoo's name.
+    """
+
+    def layer_of(layer: str) -> str | None:
+        match = BLOCK.fullmatch(layer)
+        if match is None:
+            return ENDS.get(layer)
+        part = parts.get(match[3])
+        return part and f"stage{match[1]}_block{ord(match[2]) - ord('a') + 1}_{part}"
+
+    return layer_of
 
 
 def without_biases(made: dict[str, Array]) -> dict[str, Array]:

@@ -76,10 +76,6 @@ def efficientnet_values(name: str) -> dict[str, Any]:
     tensorflow = name.startswith(TENSORFLOW)
     return {
         "architecture.variant": EFFICIENTNETS[name],
-        "architecture.width_factor": None,
-        "architecture.depth_factor": None,
-        "architecture.stem": "imagenet",
         "architecture.padding": "same" if tensorflow else "symmetric",
-        "architecture.norm": "batch",
         "architecture.norm_epsilon": 1e-3 if tensorflow else 1e-5,
     }

@@ -82,11 +82,5 @@ def resnet_values(name: str, tensors: Tensors) -> dict[str, Any]:
         "architecture.filters": None if filters == config.filters else filters,
         "architecture.variant": variant,
         "architecture.bottleneck_width": 1.0 if basic else inner / filters[0],
-        "architecture.stem": "imagenet",
-        "architecture.shortcut": "projection",
-        "architecture.norm": "batch",
         "architecture.norm_epsilon": 1e-5,
-        "architecture.activation": "relu",
-        "architecture.squeeze_excitation": 0.0,
-        "architecture.logit_scale": 1.0,
     }
