@@ -86,7 +86,6 @@ def find_lr(
 ) -> None:
     """Sweep the learning rate from tiny to huge: where does the loss fall?"""
     load_tensorflow()
-    from zoo.runs.find_lr import RATE
     from zoo.runs.find_lr import find_lr as find
 
     found = find(
@@ -107,7 +106,8 @@ def find_lr(
     if as_json:
         display.print_json(found.to_dict())
     else:
-        display.sweep_summary(found, files, f"--set {RATE}=")
+        chosen = [] if preset == "default" else ["--preset", preset]
+        display.sweep_summary(found, files, ["zoo", "train", model, *(data or []), *chosen])
 
 
 def diagnose(

@@ -75,13 +75,13 @@ def prediction_lines(
         raise ZooError(f"{broken:,} of {total:,} {items} cannot be read: {why}.")
 
 
-def sweep_summary(sweep: Any, files: Sequence[Path], option: str) -> None:
+def sweep_summary(sweep: Any, files: Sequence[Path], command: Sequence[str]) -> None:
     """Print what a sweep over learning rates suggests, beside the preset's rate.
 
     Args:
         sweep: a `zoo.diagnosis.lr_sweep.LrSweep`.
         files: that were written.
-        option: of the command that trains at a rate.
+        command: words of the one that trains, but for the rate.
 
     Raises:
         ZooError: it suggests nothing.
@@ -96,7 +96,7 @@ def sweep_summary(sweep: Any, files: Sequence[Path], option: str) -> None:
     out.print(steps, soft_wrap=True)
     for path in files:
         out.print(f"wrote {path}", soft_wrap=True)
-    out.print(f"next: zoo train ... {option}{rate:.2g}", soft_wrap=True)
+    out.print(f"next: {shlex.join(command)} --learning-rate {rate:.2g}", soft_wrap=True)
 
 
 def embedding_document(

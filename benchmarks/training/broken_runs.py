@@ -60,6 +60,13 @@ def rows_of(name: str) -> Callable[[Path, int], Mapping[str, str]]:
     return lambda folder, seed: {"data": files(name, folder)["data"]}
 
 
+def bundled(folder: Path, seed: int) -> Mapping[str, str]:
+    """Return the messages that come with the zoo, of which an eighth is spam."""
+    from zoo.tasks.task import load_task
+
+    return {"data": str(load_task("text-classification").bundled())}
+
+
 def shuffled_labels(folder: Path, seed: int) -> Mapping[str, str]:
     """Return mr with its labels in another order."""
     texts, labels = read_rows(files("mr", folder)["data"])
@@ -200,6 +207,7 @@ SOUND: dict[str, Verdicts] = {
     "textcnn, mr": commands("textcnn", rows_of("mr"), {}, 0.25),
     "textcnn, trec": commands("textcnn", rows_of("trec"), {}),
     "textcnn, subj": commands("textcnn", rows_of("subj"), {}, 0.25),
+    "textcnn, sms_spam": commands("textcnn", bundled, {}),
     "fasttext, trec": commands("fasttext", rows_of("trec"), {}),
     "textrnn, mr": commands("textrnn", rows_of("mr"), {}, 0.25),
     "transformer, trec": commands("transformer", rows_of("trec"), {}, 0.5),

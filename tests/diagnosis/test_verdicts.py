@@ -101,6 +101,16 @@ def test_overfitting_at_once_that_is_kept_is_a_warning() -> None:
     assert "best-epoch-early" in {verdict.name for verdict in found}
 
 
+def test_a_loss_that_falls_fast_is_no_strong_augmentation() -> None:
+    """The mean of an epoch is of older weights than those that are validated at its end."""
+    fast = two_classes(
+        loss=[0.65, 0.5, 0.35, 0.2], val_loss=[0.55, 0.4, 0.25, 0.1], score=[0.9] * 4
+    )
+    assert "augmentation-too-strong" not in {verdict.name for verdict in verdicts(fast)}
+    two = two_classes(loss=[0.65, 0.5], val_loss=[0.3, 0.1], score=[0.7, 0.9])
+    assert "augmentation-too-strong" not in {verdict.name for verdict in verdicts(two)}
+
+
 def test_few_steps_are_not_judged_but_failures_are() -> None:
     flat = two_classes(loss=[0.69] * 10, val_loss=[0.69] * 10, steps=20)
     assert verdicts(flat)[0].name == "too-early"

@@ -64,10 +64,12 @@ class LrSweep:
             ZooError: the curve is flat: no rate made the loss fall.
         """
         if not self.suggested:
+            curve = smooth(self.losses)
             raise ZooError(
-                f"the loss falls at no rate from {self.rates[0]:.3g} to {self.rates[-1]:.3g} "
-                f"({self.losses[0]:.3g} at first, {min(self.losses):.3g} at best): nothing can be "
-                "suggested. Look at the data, the labels and the initial weights first."
+                f"the loss falls at no rate from {self.rates[0]:.3g} to {self.rates[-1]:.3g}, as "
+                f"far as its noise tells: smoothed, {curve[0]:.3g} at first, {curve.min():.3g} at "
+                "best. Nothing can be suggested: `zoo check` tells whether something is broken; "
+                "else keep the preset's rate."
             )
         return self.suggested["minimum/10"]
 

@@ -214,7 +214,10 @@ def oscillating(curves: Curves) -> Verdict | None:
 
 def harder_training(curves: Curves) -> Verdict | None:
     """The training part is far harder than validation: augmentation or dropout is strong (A157)."""
-    last, other = float(curves.train[-1]), float(curves.validation[-1])
+    if curves.epochs < 4:
+        return None
+    # The mean of an epoch is of weights that are half an epoch older than those validated.
+    last, other = float(curves.train[-1]), float(curves.validation[-2:].mean())
     gap = (last - other) / max(curves.guess, 1e-12)
     if gap < 0.15 or last < 1.3 * other:
         return None
