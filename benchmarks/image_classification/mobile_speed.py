@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.image_classification.mobile_peers import pytorch_calls
-from benchmarks.timing import Timings, time_in_turn
+from benchmarks.image_classification.mobile_peers import pytorch_network
+from benchmarks.image_classification.peers import pytorch_calls
+from benchmarks.image_classification.speed import rates, stepping
+from benchmarks.timing import time_in_turn
 
 CLASSES = 10
+DROP_PATH, DROPOUT = 0.2, 0.2  # as keras.applications has them
 POLICIES = {"": "float32", "_bfloat16": "mixed_bfloat16"}
 IN_MEMORY = ("zoo", "keras", "pytorch_last")  # in float32
 Call = Callable[[], Any]
@@ -50,7 +53,7 @@ def measure(
         timings = time_in_turn(
             {name: both[number] for name, both in made.items()}, int(rounds), calls=int(calls)
         )
-        yield {"id": f"EfficientNet-B0, {size} pixels, {what}", **_entry(timings, int(batch))}
+        yield {"id": f"EfficientNet-B0, {size} pixels, {what}", **rates(timings, int(batch))}
     if memory == "yes":
         peaks = {name: _peak_megabytes(name, size, batch) for name in IN_MEMORY}
         yield {
@@ -79,9 +82,7 @@ def contestants(size: int, batch: int) -> dict[str, Callable[[], tuple[Call, Cal
         ("pytorch_last", True, False),
         ("pytorch_bfloat16", True, True),
     ):
-        made[name] = lambda last=last, half=half: pytorch_calls(
-            images, labels, _preset(size, batch).architecture, channels_last=last, bfloat16=half
-        )
+        made[name] = lambda last=last, half=half: _pytorch(images, labels, last, half)
     return made
 
 
@@ -90,9 +91,8 @@ def _preset(size: int, batch: int, policy: str = "float32") -> Any:
 
     changes = {"recipe.dtype_policy": policy, "recipe.ema": None, "data.batch_size": batch}
     changes |= {"recipe.optimizer.learning_rate": 0.01, "architecture.image_size": size}
-    # As keras.applications has it.
-    changes |= {"architecture.stochastic_depth": 0.2, "architecture.num_classes": CLASSES}
-    changes |= {"architecture.stem": "imagenet"}
+    changes |= {"architecture.stochastic_depth": DROP_PATH, "architecture.dropout": DROPOUT}
+    changes |= {"architecture.num_classes": CLASSES, "architecture.stem": "imagenet"}
     return load_preset("efficientnet", "default", changes)
 
 
@@ -123,30 +123,14 @@ def _keras(size: int, policy: str) -> Any:
 
 
 def _calls(model: Any, images: np.ndarray, labels: np.ndarray) -> tuple[Call, Call]:
-    import tensorflow as tf
-
-    batch = tf.data.Dataset.from_tensors((tf.constant(images), tf.constant(labels))).repeat()
-    iterator = iter(batch)
-    model.make_train_function()
-
-    def step() -> float:
-        return float(model.train_function(iterator)["loss"])
-
-    return step, lambda: model.predict_on_batch(images)
+    return stepping(model, images, labels), lambda: model.predict_on_batch(images)
 
 
-def _entry(timings: Timings, batch: int) -> dict[str, Any]:
-    entry: dict[str, Any] = {"batch": batch}
-    for peer in timings.seconds:
-        entry[f"{peer}_milliseconds"] = timings.milliseconds(peer)
-        entry[f"{peer}_per_second"] = 1000 * batch / timings.milliseconds(peer)
-    layouts = zip(timings.seconds["pytorch_first"], timings.seconds["pytorch_last"], strict=True)
-    timings.seconds["pytorch"] = [min(both) for both in layouts]
-    for end in POLICIES:
-        for peer in ("keras", "pytorch"):
-            ratio = timings.times(f"{peer}{end}", f"zoo{end}")
-            entry[f"zoo{end}_faster_than_{peer}"] = ratio
-    return entry
+def _pytorch(images: np.ndarray, labels: np.ndarray, last: bool, half: bool) -> tuple[Call, Call]:
+    return pytorch_calls(
+        pytorch_network(CLASSES, DROP_PATH, DROPOUT), images, labels,
+        weight_decay=5e-5, channels_last=last, bfloat16=half,
+    )  # fmt: skip
 
 
 def _peak_megabytes(name: str, size: str, batch: str) -> float:

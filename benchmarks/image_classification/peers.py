@@ -1,4 +1,4 @@
-"""The same two networks in PyTorch: ResNet-20 of He 2015 and the fast one of airbench."""
+"""Training in PyTorch, and two networks: ResNet-20 of He 2015 and the fast one of airbench."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pytorch import pytorch
+
 
 def pytorch_step(
     name: str, filters: tuple[int, ...], images: np.ndarray, labels: np.ndarray, *,
     channels_last: bool, bfloat16: bool,
 ) -> Callable[[], Any]:  # fmt: skip
-    """Return a training step of PyTorch on one batch: SGD with Nesterov's momentum and decay.
+    """Return a training step of PyTorch on one batch.
 
     Args:
         name: `resnet20` or `fast`.
@@ -22,20 +24,41 @@ def pytorch_step(
         channels_last: whether tensors are in that memory format.
         bfloat16: whether convolutions are in half precision (autocast).
     """
-    import torch
+    model = (_resnet20 if name == "resnet20" else fast_network)(pytorch(), filters)
+    step, _ = pytorch_calls(
+        model, images, labels,
+        weight_decay=5e-4, channels_last=channels_last, bfloat16=bfloat16,
+    )  # fmt: skip
+    return step
 
+
+def pytorch_calls(
+    model: Any, images: np.ndarray, labels: np.ndarray, *,
+    weight_decay: float, channels_last: bool, bfloat16: bool,
+) -> tuple[Callable[[], Any], Callable[[], Any]]:  # fmt: skip
+    """Return a training step on one batch, SGD with Nesterov's momentum, and a prediction.
+
+    Args:
+        model: the network, from images to logits.
+        images: uint8 `(batch, height, width, 3)`.
+        labels: `(batch,)`.
+        weight_decay: a step, which goes through the momentum.
+        channels_last: whether tensors are in that memory format.
+        bfloat16: whether convolutions are in half precision (autocast).
+    """
+    torch = pytorch()
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = (_resnet20 if name == "resnet20" else fast_network)(torch, filters).train()
     model = model.to(memory_format=layout)
     x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 120.0) / 64.0
     x = x.contiguous(memory_format=layout)
     y = torch.from_numpy(labels.astype(np.int64))
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
+        model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=weight_decay
     )
     loss = torch.nn.CrossEntropyLoss()
 
     def step() -> None:
+        model.train()
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             logits = model(x)
@@ -44,7 +67,12 @@ def pytorch_step(
         optimizer.step()
         (logits.argmax(1) == y).float().mean().item()  # the accuracy that the others also keep
 
-    return step
+    def predict() -> np.ndarray:
+        model.eval()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            return model(x).float().numpy()
+
+    return step, predict
 
 
 def _unit(torch: Any, channels: int, filters: int, stride: int = 1) -> list[Any]:

@@ -39,8 +39,8 @@ def measure(
 ) -> Iterator[dict[str, Any]]:
     """Yield one entry a network: milliseconds a step, images a second, ratios; then inputs."""
     for name in filter(None, networks.split(",")):
-        contestants = _contestants(name)
-        yield _entry(name, time_in_turn(contestants, int(rounds), calls=int(steps)))
+        timings = time_in_turn(_contestants(name), int(rounds), calls=int(steps))
+        yield {"id": name, **rates(timings, NETWORKS[name][1])}
     for preset in filter(None, inputs.split(",")):
         yield _input(preset)
 
@@ -77,7 +77,7 @@ def _model(preset: str, policy: str) -> Any:
 
 
 def _zoo(preset: str, policy: str, images: np.ndarray, labels: np.ndarray) -> Step:
-    return _stepping(_model(preset, policy), images, labels)
+    return stepping(_model(preset, policy), images, labels)
 
 
 def _keras(preset: str, policy: str, images: np.ndarray, labels: np.ndarray) -> Step:
@@ -91,10 +91,11 @@ def _keras(preset: str, policy: str, images: np.ndarray, labels: np.ndarray) -> 
         metrics=["accuracy"],
         jit_compile=False,
     )
-    return _stepping(model, images, labels)
+    return stepping(model, images, labels)
 
 
-def _stepping(model: Any, images: np.ndarray, labels: np.ndarray) -> Step:
+def stepping(model: Any, images: np.ndarray, labels: np.ndarray) -> Step:
+    """Return a training step of a Keras model on one batch, uint8 images and integer labels."""
     import tensorflow as tf
 
     batch = tf.data.Dataset.from_tensors((tf.constant(images), tf.constant(labels))).repeat()
@@ -103,9 +104,14 @@ def _stepping(model: Any, images: np.ndarray, labels: np.ndarray) -> Step:
     return lambda: float(model.train_function(iterator)["loss"])
 
 
-def _entry(name: str, timings: Timings) -> dict[str, Any]:
-    batch = NETWORKS[name][1]
-    entry: dict[str, Any] = {"id": name, "batch": batch}
+def rates(timings: Timings, batch: int) -> dict[str, Any]:
+    """Return milliseconds and images a second of each contestant, and the ratios of ours.
+
+    Args:
+        timings: of the zoo, plain Keras, and PyTorch in its two layouts.
+        batch: images a call.
+    """
+    entry: dict[str, Any] = {"batch": batch}
     for peer in timings.seconds:
         entry[f"{peer}_milliseconds"] = timings.milliseconds(peer)
         entry[f"{peer}_per_second"] = 1000 * batch / timings.milliseconds(peer)
@@ -139,7 +145,7 @@ def _input(name: str) -> dict[str, Any]:
                     count += len(batch[0])
                 rates.append(count / (time.perf_counter() - started))
             images, labels = next(iter(data.dataset("train")))
-    step = _stepping(build(preset), np.asarray(images), np.asarray(labels))
+    step = stepping(build(preset), np.asarray(images), np.asarray(labels))
     seconds = []
     for _ in range(8):
         started = time.perf_counter()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pytorch import pytorch
 from benchmarks.timing import Timings, time_in_turn
 
 # layers, units, embedding, rows, steps of a window
@@ -159,7 +160,7 @@ def keras_model(shape: tuple[int, ...], vocabulary: int = VOCABULARY) -> Any:
 
 
 def _pytorch(shape: tuple[int, ...]) -> Step:
-    import torch
+    torch = pytorch()
 
     layers, units, embedding, rows, time_steps = shape
     table = torch.nn.Embedding(VOCABULARY, embedding)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets import files, read_csv
+from benchmarks.pytorch import pytorch
 
 SETS = ("trec", "mr", "subj", "chnsenticorp")
 EACH = 25
@@ -68,7 +69,7 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 def _pytorch(folder: Path, texts: list[str]) -> np.ndarray:
     """Return the means of the last layer `(texts, features)`, a text at a time."""
-    import torch
+    torch = pytorch()
     from safetensors.torch import load_file
     from tokenizers import Tokenizer
     from torch.nn import functional

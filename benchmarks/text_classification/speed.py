@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pytorch import pytorch
 from benchmarks.timing import time_in_turn
 
 SHAPES = {
@@ -107,7 +108,7 @@ def zoo_model(vocabulary: int, changes: Mapping[str, Any] | None = None) -> Any:
 def _keras(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:
     model = keras_model(vocabulary)
     dataset = _dataset(x, y, batch)
-    return lambda: model.fit(dataset, epochs=1, verbose=0)
+    return lambda: model.fit(dataset, epochs=1, shuffle=False, verbose=0)
 
 
 def keras_model(vocabulary: int, jit_compile: bool | str = "auto") -> Any:
@@ -135,7 +136,7 @@ def keras_model(vocabulary: int, jit_compile: bool | str = "auto") -> Any:
 
 
 def _pytorch(vocabulary: int, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], Any]:
-    import torch
+    torch: Any = pytorch()
 
     class TextCNN(torch.nn.Module):
         def __init__(self) -> None:

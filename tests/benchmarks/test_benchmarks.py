@@ -7,6 +7,8 @@ import importlib
 import inspect
 import lzma
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,6 +29,7 @@ from benchmarks.image_classification.image_sets import class_files
 from benchmarks.image_classification.mobile_peers import pytorch_network
 from benchmarks.language_modeling import perplexity
 from benchmarks.plot import BOTTOM, HEIGHT, INSET, WIDTH
+from benchmarks.pytorch import pytorch
 from benchmarks.tables import ENCODER_SPEED
 from benchmarks.text_classification import encoder_speed, few, quality, serving, svm
 from benchmarks.timing import Timings, time_in_turn
@@ -34,6 +37,7 @@ from zoo.errors import ZooError
 from zoo.preset.loading import load_preset
 
 SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
+WITHOUT_GPU = pytest.mark.filterwarnings("ignore:CUDA initialization:UserWarning")  # PyTorch's
 # The least options that still run everything of a benchmark.
 SMALLEST = {
     "quality": {"data": "trec", "seeds": "0"},
@@ -144,6 +148,27 @@ def test_the_efficientnet_of_pytorch_has_the_weights_of_the_paper() -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     network = pytorch_network(1000, 0.2, 0.2)
     assert sum(weight.numel() for weight in network.parameters()) == 5_288_548
+
+
+@WITHOUT_GPU
+def test_pytorch_trains_in_a_process_of_tensorflow() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    assert "tensorflow" in sys.modules
+    torch = pytorch()
+    weight = torch.nn.Parameter(torch.ones(()))
+    optimizer = torch.optim.SGD([weight], 0.5)  # imports triton, where it may
+    weight.backward()
+    optimizer.step()
+    assert float(weight.detach()) == 0.5
+
+
+def test_the_memory_of_pytorch_is_measured_without_tensorflow() -> None:
+    code = "import sys, benchmarks.image_classification.mobile_speed as module\n"
+    code += "module.contestants(32, 2)\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=ROOT
+    )
+    assert not {"tensorflow", "keras"} & set(done.stdout.split())
 
 
 def test_contestants_take_turns_and_the_first_round_is_not_counted() -> None:
@@ -460,7 +485,7 @@ def test_exports_have_sizes_and_times(trained, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:CUDA initialization:UserWarning")  # PyTorch, without a GPU
+@WITHOUT_GPU
 @pytest.mark.parametrize("name", SMALLEST)
 def test_benchmark_runs_at_its_smallest(name: str) -> None:
     if not datasets.DATA.is_dir():
