@@ -110,8 +110,8 @@ def _keras(_: str, parts: dict[str, str], seed: int) -> dict[str, Any]:
     keras.utils.set_random_seed(seed)
     train, test = (
         keras.utils.image_dataset_from_directory(
-            parts[part], image_size=(size, size), crop_to_aspect_ratio=True, seed=seed,
-            batch_size=preset.data.batch_size, shuffle=part == "data", verbose=False,
+            parts[part], image_size=(size, size), crop_to_aspect_ratio=True,
+            batch_size=None, shuffle=False, verbose=False,
         )
         for part in ("data", "test")
     )  # fmt: skip
@@ -122,9 +122,11 @@ def _keras(_: str, parts: dict[str, str], seed: int) -> dict[str, Any]:
     mirrored = keras.layers.RandomFlip("horizontal", seed=seed)(images)
     model = keras.Model(images, network(mirrored))
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    epochs = preset.recipe.total_epochs(len(train))
-    model.fit(train.cache(), epochs=epochs, shuffle=False, verbose=0)
-    accuracy = model.evaluate(test, verbose=0, return_dict=True)["accuracy"]
+    batch = preset.data.batch_size
+    batches = train.cache().shuffle(len(train), seed=seed).batch(batch)  # others in each epoch
+    epochs = preset.recipe.total_epochs(len(batches))
+    model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
+    accuracy = model.evaluate(test.batch(batch), verbose=0, return_dict=True)["accuracy"]
     minutes = (time.perf_counter() - started) / 60
     return {"accuracy": accuracy, "epochs": epochs, "image_size": size, "minutes": minutes}
 
