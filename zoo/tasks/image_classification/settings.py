@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from zoo.preset.block import Architecture, Balance, Block, Fraction, Positive
 from zoo.preset.labels import LabelledData
-from zoo.preset.linear_probe import ONLY
+from zoo.preset.linear_probe import ONLY, NoLinearProbe, Probe
 from zoo.preset.recipe import SGD, Average, CrossEntropy, Loss, Optimizer, Score
 from zoo.preset.recipe import Recipe as CommonRecipe
 from zoo.preset.task_info import CLASSIFICATION_METRICS, MULTILABEL, TaskInfo
@@ -23,17 +23,37 @@ def _above_zero(colour: Colour) -> Colour:
     return colour
 
 
-class ResNetArchitecture(Architecture):
-    """Residual network for images: ImageNet's, CIFAR's, and the fast ones.
-
-    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
-    most the preset's.
+class ImageArchitecture(Architecture):
+    """What every image classifier has.
 
     Args:
-        image_size: height and width of the images it is for, in pixels; it takes others, too.
-        num_classes: number of classes, at least 2.
+        image_size: height and width of the images it is for, in pixels; it takes others, too. A
+            run takes at most the preset's.
+        num_classes: number of classes, at least 2; a run takes those of its data.
         pixel_mean: mean of red, green and blue over the training images, in [0, 255].
         pixel_std: their standard deviations.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
+        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
+    """
+
+    task = "image-classification"
+
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 128
+    num_classes: Annotated[int, Field(ge=2)] = 10
+    pixel_mean: Colour = (123.675, 116.28, 103.53)
+    pixel_std: Annotated[Colour, AfterValidator(_above_zero)] = (58.395, 57.12, 57.375)
+
+    def largest_part(self, data: Any) -> str:
+        """Return size and number of the images of a step."""
+        return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
+
+
+class ResNetArchitecture(ImageArchitecture):
+    """Residual network for images: ImageNet's, CIFAR's, and the fast ones.
+
+    Args:
         depth: 18, 26, 34, 50, 101 or 152 of ImageNet; 20, 32, 44, 56 or 110 of CIFAR; 8 (airbench)
             or 9 (ResNet-9), the fast ones.
         filters: of each stage; a preset's null is what the depth has in its paper.
@@ -59,10 +79,6 @@ class ResNetArchitecture(Architecture):
         flip_average: whether, outside of training, logits are the mean of those of the image and
             of its mirror image.
 
-    Returns:
-        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
-        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
-
     Example:
         >>> zoo.resnet(preset="cifar-he2015")(keras.ops.ones((4, 32, 32, 3))).shape
         TensorShape([4, 10])
@@ -72,12 +88,7 @@ class ResNetArchitecture(Architecture):
     """
 
     model = "resnet"
-    task = "image-classification"
 
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 128
-    num_classes: Annotated[int, Field(ge=2)] = 10
-    pixel_mean: Colour = (123.675, 116.28, 103.53)
-    pixel_std: Annotated[Colour, AfterValidator(_above_zero)] = (58.395, 57.12, 57.375)
     depth: Literal[8, 9, 18, 20, 26, 32, 34, 44, 50, 56, 101, 110, 152] = 18
     filters: Annotated[tuple[Positive, ...], Field(min_length=3, max_length=4)] | None = None
     variant: Literal["a", "b", "c", "d"] = "d"
@@ -101,22 +112,11 @@ class ResNetArchitecture(Architecture):
         """Return the weights of as many 3 x 3 convolutions as layers, all of the widest."""
         return 9 * int(self.depth * max(self.filters or (512,)) ** 2)
 
-    def largest_part(self, data: Any) -> str:
-        """Return size and number of the images of a step."""
-        return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
 
-
-class EfficientNetArchitecture(Architecture):
+class EfficientNetArchitecture(ImageArchitecture):
     """EfficientNet for images: networks of depthwise convolutions, B0 to B7, V2-S, Lite0 to Lite4.
 
-    A run takes `num_classes`, `pixel_mean` and `pixel_std` from its data, and an `image_size` of at
-    most the preset's.
-
     Args:
-        image_size: height and width of the images it is for, in pixels; it takes others, too.
-        num_classes: number of classes, at least 2.
-        pixel_mean: mean of red, green and blue over the training images, in [0, 255].
-        pixel_std: their standard deviations.
         variant: `b0` to `b7`; `v2-s`, whose first stages have whole convolutions; or `lite0` to
             `lite4`, without gates and with ReLU6, for integers and small devices.
         width_factor: by which channels are more than B0's; a preset's null is the variant's.
@@ -138,10 +138,6 @@ class EfficientNetArchitecture(Architecture):
         flip_average: whether, outside of training, logits are the mean of those of the image and
             of its mirror image.
 
-    Returns:
-        A compiled `keras.Model`: `(batch, height, width, 3)` pixels in [0, 255] to float32
-        `(batch, num_classes)` logits. Its `fit` applies the preset's recipe.
-
     Example:
         >>> zoo.efficientnet(preset="cifar")(keras.ops.ones((4, 32, 32, 3))).shape
         TensorShape([4, 10])
@@ -152,12 +148,7 @@ class EfficientNetArchitecture(Architecture):
     """
 
     model = "efficientnet"
-    task = "image-classification"
 
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 128
-    num_classes: Annotated[int, Field(ge=2)] = 10
-    pixel_mean: Colour = (123.675, 116.28, 103.53)
-    pixel_std: Annotated[Colour, AfterValidator(_above_zero)] = (58.395, 57.12, 57.375)
     variant: Literal[
         "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "v2-s",
         "lite0", "lite1", "lite2", "lite3", "lite4",
@@ -179,10 +170,6 @@ class EfficientNetArchitecture(Architecture):
         largest = 67e6 if self.variant in ("b6", "b7") else 31e6
         width, depth = (max(f or 1.0, 1.0) for f in (self.width_factor, self.depth_factor))
         return int(largest * width**2 * depth)
-
-    def largest_part(self, data: Any) -> str:
-        """Return size and number of the images of a step."""
-        return f"images of {self.image_size} pixels, {data.batch_size:,} at a time"
 
 
 class CropCenter(Block):
@@ -311,55 +298,6 @@ class ImageData(LabelledData):
                 "batches, or set mixup and cutmix to 0"
             )
         return self
-
-
-class NoLinearProbe(Block):
-    """The head starts at random, and is trained with all else."""
-
-    name: Literal["none"] = "none"
-
-
-class LinearProbeByData(Block):
-    """As the images a class and the weights decide (`few_images`)."""
-
-    name: Literal["auto"] = "auto"
-
-
-class LinearProbe(Block):
-    """What linear probes have in common.
-
-    Args:
-        penalty: weight of the square of the head's weights, as a multiple of the mean loss over the
-            rows, on features whose mean square distance from their mean is 1; `auto` is that of the
-            least loss in cross-validation on the training part.
-    """
-
-    name: str
-    penalty: Annotated[float, Field(gt=0.0)] | Literal["auto"] = "auto"
-
-
-class OnlyLinearProbe(LinearProbe):
-    """Logistic regression on the features of frozen weights is the head; nothing else is trained.
-
-    Source: Kornblith 2019, https://arxiv.org/abs/1805.08974.
-    """
-
-    name: Literal["only"] = "only"
-
-
-class LinearProbeFirst(LinearProbe):
-    """The same is the start of the head; then all is trained, and the best epoch or the start kept.
-
-    Source: Kumar 2022, https://arxiv.org/abs/2202.10054 (a random head distorts the features).
-    """
-
-    name: Literal["first"] = "first"
-
-
-Probe = Annotated[
-    NoLinearProbe | LinearProbeByData | OnlyLinearProbe | LinearProbeFirst,
-    Field(discriminator="name"),
-]
 
 
 class ImageRecipe(CommonRecipe):
