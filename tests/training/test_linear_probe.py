@@ -97,6 +97,9 @@ def test_rows_that_are_too_few_for_folds_have_a_head() -> None:
     assert (choice.head.logits(features)[:, 1] < -25).all()  # no row has that class
     one = fitted_head([features], np.array([1, 1]), 3, [0.1, 0.01]).head
     assert one.logits(features).argmax(axis=1).tolist() == [1, 1]
+    single = fitted_head([features[:1]], labels[1:], 3, [0.1, 0.01])  # none could be held out
+    assert (single.penalty, single.losses) == (0.1, {})
+    assert single.head.logits(features).argmax(axis=1).tolist() == [2, 2]
 
 
 def test_weights_count_as_copies_do() -> None:
@@ -107,6 +110,16 @@ def test_weights_count_as_copies_do() -> None:
     # The mean is over the rows: of twice as many copies half the penalty is as much.
     (copied,) = logistic_heads(features[rows] / 50, labels[rows], 2, [0.1 * 30 / len(rows)])
     np.testing.assert_allclose(weighted.kernel, copied.kernel, atol=1e-3)
+    # Of several labels a row, one weight a row is that of each of its labels.
+    several = np.stack([labels, 1 - labels], axis=1)
+    whole, parts = (
+        next(logistic_heads(features / 50, several, 2, [0.1], of_rows))
+        for of_rows in (weights, np.stack([weights, weights], axis=1))
+    )
+    np.testing.assert_array_equal(whole.kernel, parts.kernel)
+    assert not np.allclose(
+        whole.kernel, next(logistic_heads(features / 50, several, 2, [0.1])).kernel
+    )
 
 
 def test_losses_in_closed_form() -> None:

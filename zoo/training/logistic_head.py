@@ -110,7 +110,7 @@ def logistic_heads(
                 head.bias[label] = -ABSENT
         if has.all() or not has.any():
             continue
-        own = None if weights is None else weights[:, label]
+        own = weights[:, label] if weights is not None and weights.ndim == 2 else weights
         for head, regression in zip(
             heads, regressions(features, has.astype(int), strengths, own), strict=True
         ):
@@ -172,7 +172,7 @@ def fitted_head(
 
     losses: dict[float, float] = {}
     with threadpool_limits(1):
-        if len(penalties) > 1:
+        if len(penalties) > 1 and len(targets) > 1:
             sums = np.zeros(len(penalties))
             folds = _folds(targets)
             for fold in range(folds.max() + 1):
