@@ -10,10 +10,10 @@ from typing import Any, Literal
 import keras
 
 from zoo.errors import ZooError, unknown
-from zoo.layers import MeanOfViews, MirroredViews
+from zoo.layers import MeanOfViews
+from zoo.models.image_parts import SMALL, classify, image_input
 from zoo.models.mobile_blocks import MobileStage, fused_block, mobile_block, paper_initializer
-from zoo.models.residual import BlockConfig, Norm, classify
-from zoo.models.resnet import SMALL
+from zoo.models.residual import BlockConfig, Norm
 
 DIVISOR = 8  # numbers of channels are multiples of it
 TOP = 1280  # filters of the last convolution, before they are scaled
@@ -141,14 +141,7 @@ def efficientnet(
     whole = stem == "cifar" or (stem == "auto" and image_size < SMALL)
     strides = [1 if whole else 2, *_strides(stages, whole)]
     _check_size(image_size, strides)
-    images = keras.Input((None, None, 3), dtype="float32", name="images")
-    x = MirroredViews(name="views")(images) if flip_average else images
-    x = keras.layers.Rescaling(
-        [1 / std for std in pixel_std],
-        [-mean / std for mean, std in zip(pixel_mean, pixel_std, strict=True)],
-        dtype="float32",
-        name="normalised_pixels",
-    )(x)
+    images, x = image_input(pixel_mean, pixel_std, flip_average)
     filters = scaled.stem if scaled.fixed_ends else scaled.channels(scaled.stem)
     x = config.conv_norm_act(x, filters, 3, "stem", strides[0])
     x = _stages(x, config, stages, strides[1:], stochastic_depth)

@@ -9,19 +9,18 @@ from typing import Any, Literal
 import keras
 
 from zoo.errors import ZooError
-from zoo.layers import MaxPooling2D, MeanOfViews, MirroredViews, WhiteningConv2D
+from zoo.layers import MaxPooling2D, MeanOfViews, WhiteningConv2D
+from zoo.models.image_parts import SMALL, classify, image_input
 from zoo.models.residual import (
     BlockConfig,
     Norm,
     Variant,
     basic_block,
     bottleneck_block,
-    classify,
     fast_stages,
     residual_stages,
 )
 
-SMALL = 64  # pixels; smaller images get the CIFAR stem, which keeps their resolution
 SMALLEST_FAST = 16  # pixels; the maps of the fast networks are halved three times
 
 
@@ -108,14 +107,7 @@ def resnet(
         norm, norm_momentum, norm_epsilon, activation, variant, bottleneck_width, shortcut,
         zero_gamma, squeeze_excitation,
     )  # fmt: skip
-    images = keras.Input((None, None, 3), dtype="float32", name="images")
-    x = MirroredViews(name="views")(images) if flip_average else images
-    x = keras.layers.Rescaling(
-        [1 / std for std in pixel_std],
-        [-mean / std for mean, std in zip(pixel_mean, pixel_std, strict=True)],
-        dtype="float32",
-        name="normalised_pixels",
-    )(x)
+    images, x = image_input(pixel_mean, pixel_std, flip_average)
     x = _stem(x, block_config, _stem_name(stem, image_size), depth_config.stem_filters)
     if depth_config.block is None:
         x = fast_stages(x, block_config, depth_config.filters, residual=depth == 9)
